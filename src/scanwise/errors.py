@@ -1,0 +1,62 @@
+"""The exception tree.
+
+Every wrong input raises one of these. Each is also the built-in exception that a Python user would catch::
+
+    ScanwiseError
+    ├── ArgumentError       (ValueError)    an argument has a value that is not allowed
+    │   └── UnknownNetworkError             no named network is called that
+    ├── ArgumentTypeError   (TypeError)     an argument has a type that is not allowed
+    ├── ShapeError          (ValueError)    a layer does not fit the shape that reaches it
+    ├── DataError           (ValueError)    the user's data cannot be used: NaN, empty folder, unreadable file
+    ├── FileError           (OSError)       a file is missing, cannot be written, or the disk is full
+    ├── ModelFileError      (ValueError)    not a model, truncated, corrupt, or of a newer version
+    └── EngineError         (RuntimeError)  the native engine cannot compile or run a plan
+"""
+
+__all__ = [
+    "ArgumentError",
+    "ArgumentTypeError",
+    "DataError",
+    "EngineError",
+    "FileError",
+    "ModelFileError",
+    "ScanwiseError",
+    "ShapeError",
+    "UnknownNetworkError",
+]
+
+
+class ScanwiseError(Exception):
+    """Base of every error that Scanwise raises on purpose."""
+
+
+class ArgumentError(ScanwiseError, ValueError):
+    """An argument has a value that is not allowed."""
+
+
+class ArgumentTypeError(ScanwiseError, TypeError):
+    """An argument has a type that is not allowed."""
+
+
+class UnknownNetworkError(ArgumentError):
+    """No named network is called that."""
+
+
+class ShapeError(ScanwiseError, ValueError):
+    """A layer does not fit the shape that reaches it."""
+
+
+class DataError(ScanwiseError, ValueError):
+    """The user's data cannot be used: NaN, an empty folder, an unreadable file."""
+
+
+class FileError(ScanwiseError, OSError):
+    """A file is missing, cannot be written, or the disk is full."""
+
+
+class ModelFileError(ScanwiseError, ValueError):
+    """A model file is not a model, truncated, corrupt, or of a newer version."""
+
+
+class EngineError(ScanwiseError, RuntimeError):
+    """The native engine cannot compile or run a plan."""

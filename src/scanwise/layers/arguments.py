@@ -1,0 +1,86 @@
+"""Checks of constructor arguments: each returns the canonical value or says what was expected."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import SupportsFloat
+
+from scanwise.errors import ArgumentError, ArgumentTypeError
+
+Sizes = int | tuple[int, ...]
+
+
+def integer(layer: str, name: str, value: object, *, minimum: int = 1) -> int:
+    """`value` as an int of at least `minimum`; numpy integers are taken, bools and floats are not."""
+    number = _index(value)
+    expected = "a positive integer" if minimum == 1 else f"an integer of at least {minimum}"
+    if number is None:
+        raise ArgumentTypeError(f"{layer}: {name} must be {expected}. Got {value!r}.")
+    if number < minimum:
+        raise ArgumentError(f"{layer}: {name} must be {expected}. Got {value!r}.")
+    return number
+
+
+def sizes(layer: str, name: str, value: object, counts: tuple[int, ...], *, minimum: int = 1) -> Sizes:
+    """`value` as one int, or as a tuple whose length is one of `counts`.
+
+    Equal entries become one int, so that a layer has one form however it was written: `(5, 5)` is `5`.
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        entries = tuple(integer(layer, name, entry, minimum=minimum) for entry in value)
+        if len(entries) not in counts:
+            raise ArgumentError(f"{layer}: {name} must be {_expected(counts, minimum)}. Got {value!r}.")
+        return entries[0] if len(set(entries)) == 1 else entries
+    if _index(value) is None:
+        raise ArgumentTypeError(f"{layer}: {name} must be {_expected(counts, minimum)}. Got {value!r}.")
+    return integer(layer, name, value, minimum=minimum)
+
+
+def per_axis(value: Sizes, count: int) -> tuple[int, ...]:
+    """One entry an axis: an int is repeated."""
+    return (value,) * count if isinstance(value, int) else value
+
+
+def boolean(layer: str, name: str, value: object) -> bool:
+    """`value` as a bool; nothing else is taken for one."""
+    if not isinstance(value, bool):
+        raise ArgumentTypeError(f"{layer}: {name} must be True or False. Got {value!r}.")
+    return value
+
+
+def number(layer: str, name: str, value: object) -> float:
+    """`value` as a finite float."""
+    if isinstance(value, bool | str) or not isinstance(value, SupportsFloat):
+        raise ArgumentTypeError(f"{layer}: {name} must be a number. Got {value!r}.")
+    result = float(value)
+    if not math.isfinite(result):
+        raise ArgumentError(f"{layer}: {name} must be a finite number. Got {value!r}.")
+    return result
+
+
+def choice(layer: str, name: str, value: object, options: tuple[str, ...]) -> str:
+    """`value` as one of the `options`."""
+    told = ", ".join(repr(option) for option in options)
+    if not isinstance(value, str):
+        raise ArgumentTypeError(f"{layer}: {name} must be one of {told}. Got {value!r}.")
+    if value not in options:
+        raise ArgumentError(f"{layer}: {name} must be one of {told}. Got {value!r}.")
+    return value
+
+
+def _index(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        return None
+
+
+def _expected(counts: tuple[int, ...], minimum: int) -> str:
+    kind = "positive integer" if minimum == 1 else f"integer of at least {minimum}"
+    article = "a" if minimum == 1 else "an"
+    several = [f"a tuple of {count}" for count in counts if count > 1]
+    return " or ".join([f"{article} {kind}", *several])

@@ -1,0 +1,136 @@
+"""What every layer is: frozen data with a shape rule.
+
+Shapes are channels first and without the sample axis: `(C, H, W)` for images, `(C, T)` for signals, `(D,)` for
+flat vectors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, ClassVar
+
+from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
+
+Shape = tuple[int, ...]
+
+_AXES = {1: "(D,)", 2: "(C, T)", 3: "(C, H, W)"}
+
+
+@dataclass(frozen=True, repr=False)
+class Layer:
+    """Base of all layers: equal, hashable, printed as the call that makes it, JSON both ways.
+
+    A layer holds sizes and options only. What it computes is defined in `scanwise.reference`, in the file of the
+    same name.
+    """
+
+    kinds: ClassVar[dict[str, type[Layer]]] = {}
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if not cls.__name__.startswith("_"):
+            Layer.kinds[cls.__name__] = cls
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of the output for an input of `input_shape`, both without the sample axis.
+
+        Raises:
+            ShapeError: the layer does not fit an input of this shape.
+        """
+        raise NotImplementedError
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Name and shape of every parameter, in PyTorch's layout, for an input of `input_shape`."""
+        return {}
+
+    def operations(self, input_shape: Shape) -> int:
+        """Arithmetic operations for one sample; a multiplication and an addition count as two."""
+        return math.prod(self.output_shape(input_shape))
+
+    def reach(self, input_shape: Shape) -> tuple[Shape, Shape]:
+        """Input positions that one output position sees, and the step between neighbours, one entry an axis."""
+        ones = (1,) * (len(input_shape) - 1)
+        return ones, ones
+
+    def to_json(self) -> dict[str, Any]:
+        """The layer as plain JSON data: its kind, and the fields that differ from their defaults.
+
+        >>> from scanwise.layers import Conv2d
+        >>> Conv2d(6, 5, padding="same").to_json()
+        {'kind': 'Conv2d', 'out_channels': 6, 'kernel_size': 5, 'padding': 'same'}
+        """
+        data: dict[str, Any] = {"kind": type(self).__name__}
+        for name, value, required in self._told_fields():
+            if required or value is not None:
+                data[name] = list(value) if isinstance(value, tuple) else value
+        return data
+
+    @classmethod
+    def _from_fields(cls, data: Mapping[str, Any]) -> Layer:
+        known = [field.name for field in fields(cls)]
+        for name in data:
+            if name not in known:
+                raise ArgumentError(
+                    f"{cls.__name__}: field must be one of {', '.join(known) or '(none)'}. Got {name!r}."
+                )
+        for field in fields(cls):
+            if field.default is MISSING and field.name not in data:
+                raise ArgumentError(
+                    f"{cls.__name__}: field {field.name!r} must be given. Got {sorted(data)}."
+                )
+        return cls(**data)
+
+    def _told_fields(self) -> list[tuple[str, Any, bool]]:
+        """(name, value, required) of the fields that the call that makes this layer has to tell."""
+        told = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            required = field.default is MISSING
+            if required or value != field.default:
+                told.append((field.name, value, required))
+        return told
+
+    def __repr__(self) -> str:
+        words = [
+            repr(value) if required else f"{name}={value!r}" for name, value, required in self._told_fields()
+        ]
+        return f"{type(self).__name__}({', '.join(words)})"
+
+    def _settle(self, name: str, value: Any) -> None:
+        """Write the checked, canonical value of a field; only `__post_init__` may call this."""
+        object.__setattr__(self, name, value)
+
+    def _expect_axes(self, input_shape: Shape, axes: int, advice: str = "") -> None:
+        if len(input_shape) != axes:
+            raise ShapeError(f"{self!r}: input shape must be {_AXES[axes]}. Got {input_shape}.{advice}")
+
+
+@dataclass(frozen=True, repr=False)
+class _Pointwise(Layer):
+    """A function of each value by itself: any shape goes in, the same shape comes out."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+
+def from_json(data: object) -> Layer:
+    """The layer that `Layer.to_json` described.
+
+    Args:
+        data: a mapping with `"kind"` (a layer's name) and that layer's fields.
+
+    Raises:
+        ArgumentError: unknown kind, unknown or missing field, or a field's value is not allowed.
+        ArgumentTypeError: `data` is not a mapping, or a field's type is not allowed.
+
+    >>> from_json({"kind": "MaxPool2d", "kernel_size": 2})
+    MaxPool2d(2)
+    """
+    if not isinstance(data, Mapping):
+        raise ArgumentTypeError(f"layer must be a JSON object with a 'kind'. Got {data!r}.")
+    kind = data.get("kind")
+    if not isinstance(kind, str) or kind not in Layer.kinds:
+        raise ArgumentError(f"layer kind must be one of {', '.join(sorted(Layer.kinds))}. Got {kind!r}.")
+    return Layer.kinds[kind]._from_fields({name: value for name, value in data.items() if name != "kind"})

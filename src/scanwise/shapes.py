@@ -1,0 +1,231 @@
+"""Walks a network: shapes, receptive field, stride, parameter and operation counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .errors import ArgumentError, ArgumentTypeError, ShapeError
+from .layers import Layer, Pad1d, Pad2d, Residual, Sequential, Shape
+from .layers.arguments import integer
+from .layers.window import _Windowed
+
+__all__ = ["Row", "has_padding", "parameter_shapes", "receptive_field", "summary_table", "walk"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer of a network, in its place.
+
+    Attributes:
+        name: the layer's place, PyTorch's way: `"0"`, nested `"2.0"`.
+        layer: the layer.
+        input_shape: shape that reaches it, without the sample axis.
+        output_shape: shape that leaves it.
+        parameters: number of trained values.
+        operations: arithmetic operations for one sample (a multiply-add counts as two).
+        receptive_field: positions of the network's input that one output position sees, one entry a spatial axis,
+            padding included; `()` where the input is flat.
+        stride: positions of the network's input between neighbouring output positions.
+    """
+
+    name: str
+    layer: Layer
+    input_shape: Shape
+    output_shape: Shape
+    parameters: int
+    operations: int
+    receptive_field: Shape
+    stride: Shape
+
+
+def walk(network: Sequential, input_shape: Shape) -> list[Row]:
+    """One row for every layer, in order of evaluation.
+
+    A nested `Sequential` shows as its layers; a `Residual` as its layers and then one row for the sum.
+
+    Args:
+        network: the layers.
+        input_shape: `(C, H, W)`, `(C, T)` or `(D,)`.
+
+    Raises:
+        ShapeError: a layer does not fit; the message holds the table of all layers up to it.
+        ArgumentError, ArgumentTypeError: `input_shape` is not one to three positive integers.
+
+    >>> from scanwise.layers import Conv1d, MaxPool1d
+    >>> for row in walk(Sequential(Conv1d(4, 5), MaxPool1d(2), Conv1d(2, 3)), (1, 20)):
+    ...     print(row.name, row.output_shape, row.receptive_field, row.stride)
+    0 (4, 16) (5,) (1,)
+    1 (4, 8) (6,) (2,)
+    2 (2, 6) (10,) (2,)
+    """
+    shape = _checked(input_shape)
+    ones = (1,) * (len(shape) - 1)
+    rows: list[Row] = []
+    _follow(network.layers, "", shape, (ones, ones), rows, shape)
+    return rows
+
+
+def receptive_field(network: Sequential, input_shape: Shape) -> tuple[Shape, Shape]:
+    """(receptive field, stride) of the whole network, one entry a spatial axis of the input.
+
+    >>> from scanwise.layers import Conv2d, MaxPool2d
+    >>> receptive_field(Sequential(Conv2d(6, 5), MaxPool2d(2)), (1, 28, 28))
+    ((6, 6), (2, 2))
+    """
+    last = walk(network, input_shape)[-1]
+    return last.receptive_field, last.stride
+
+
+def parameter_shapes(network: Sequential, input_shape: Shape) -> dict[str, Shape]:
+    """Name and shape of every parameter of the network, in order, PyTorch's names and layout.
+
+    Raises:
+        ShapeError: a layer does not fit; the message holds the table of all layers up to it.
+
+    >>> from scanwise.layers import Flatten, Linear
+    >>> parameter_shapes(Sequential(Flatten(), Linear(10)), (1, 8, 8))
+    {'1.weight': (10, 64), '1.bias': (10,)}
+    """
+    walk(network, input_shape)
+    return network.parameter_shapes(tuple(input_shape))
+
+
+def has_padding(network: Sequential, input_shape: Shape) -> Row | None:
+    """The first layer that adds positions around its input, so that a window's edge differs from its inside.
+
+    That is a padded convolution or pooling, a `Pad` layer, or a pooling whose last window (`ceil_mode`) reaches
+    over the end. None where there is no such layer: then a scan may share all overlapping work between windows.
+
+    >>> from scanwise.layers import Conv1d
+    >>> has_padding(Sequential(Conv1d(4, 5), Conv1d(4, 3, padding="same")), (1, 20)).name
+    '1'
+    """
+    for row in walk(network, input_shape):
+        if isinstance(row.layer, Pad1d | Pad2d) and any(row.layer.pads):
+            return row
+        if isinstance(row.layer, _Windowed) and _reaches_over(row.layer, row.input_shape):
+            return row
+    return None
+
+
+def summary_table(network: Sequential, input_shape: Shape) -> str:
+    """A table of the layers: output shape, parameters, operations, receptive field; totals last.
+
+    >>> from scanwise.layers import Flatten, Linear
+    >>> print(summary_table(Sequential(Flatten(), Linear(10)), (1, 8, 8)))
+    place  layer       output shape  parameters  operations  receptive field
+           input       1x8x8                                 1x1
+    0      Flatten()   64            0           0           8x8
+    1      Linear(10)  10            650         1,290       8x8
+           total                     650         1,290
+    """
+    rows = walk(network, input_shape)
+    parameters, operations = sum(row.parameters for row in rows), sum(row.operations for row in rows)
+    total = ["", "total", "", f"{parameters:,}", f"{operations:,}", ""]
+    return _table([*_cells(rows, tuple(input_shape)), total])
+
+
+_Reach = tuple[Shape, Shape]  # receptive field and stride
+
+
+def _follow(
+    layers: Sequence[Layer], prefix: str, shape: Shape, reach: _Reach, rows: list[Row], network_input: Shape
+) -> tuple[Shape, _Reach]:
+    for index, layer in enumerate(layers):
+        name = f"{prefix}{index}"
+        try:
+            shape, reach = _enter(layer, name, shape, reach, rows, network_input)
+        except _Misfit as misfit:
+            cells = [*_cells(rows, network_input), [name, _label(layer), "does not fit", "", "", ""]]
+            raise ShapeError(f"layer {name}: {misfit}\n{_table(cells)}") from None
+    return shape, reach
+
+
+class _Misfit(Exception):
+    """A layer's own ShapeError, before the table of the layers above it is added."""
+
+
+def _enter(
+    layer: Layer, name: str, shape: Shape, reach: _Reach, rows: list[Row], network_input: Shape
+) -> tuple[Shape, _Reach]:
+    if isinstance(layer, Sequential):
+        return _follow(layer.layers, f"{name}.", shape, reach, rows, network_input)
+    if isinstance(layer, Residual):
+        _, reach = _follow(layer.layers, f"{name}.", shape, reach, rows, network_input)
+        parameters, operations = 0, math.prod(shape)
+    else:
+        parameters = operations = 0
+    try:
+        output = layer.output_shape(shape)
+        if not isinstance(layer, Residual):
+            parameters = sum(math.prod(each) for each in layer.parameter_shapes(shape).values())
+            operations = layer.operations(shape)
+            reach = _widen(reach, layer, shape)
+    except ShapeError as error:
+        raise _Misfit(str(error)) from None
+    rows.append(Row(name, layer, shape, output, parameters, operations, *reach))
+    return output, reach
+
+
+def _widen(reach: _Reach, layer: Layer, shape: Shape) -> _Reach:
+    """field' = field + (extent - 1) stride, stride' = stride x step; flat layers see what came before them."""
+    if len(shape) == 1:
+        return reach
+    field, stride = reach
+    extent, step = layer.reach(shape)
+    field = tuple(f + (e - 1) * s for f, e, s in zip(field, extent, stride, strict=True))
+    return field, tuple(s * t for s, t in zip(stride, step, strict=True))
+
+
+def _reaches_over(layer: _Windowed, shape: Shape) -> bool:
+    geometry = layer.geometry(shape)
+    extents = (1, *shape[1:])[-2:]
+    inside = all(
+        (outputs - 1) * stride + dilation * (kernel - 1) + 1 <= extent
+        for outputs, stride, dilation, kernel, extent in zip(
+            geometry.output, geometry.stride, geometry.dilation, geometry.kernel, extents, strict=True
+        )
+    )
+    return any(geometry.padding) or not inside
+
+
+def _checked(input_shape: object) -> Shape:
+    if not isinstance(input_shape, tuple | list):
+        raise ArgumentTypeError(
+            f"input_shape must be a tuple of integers, such as (1, 28, 28). Got {input_shape!r}."
+        )
+    if not 1 <= len(input_shape) <= 3:
+        raise ArgumentError(f"input_shape must be (D,), (C, T) or (C, H, W). Got {input_shape!r}.")
+    return tuple(integer("network", "input_shape", extent) for extent in input_shape)
+
+
+_HEADER = ["place", "layer", "output shape", "parameters", "operations", "receptive field"]
+
+
+def _label(layer: Layer) -> str:
+    return "Residual: input + above" if isinstance(layer, Residual) else repr(layer)
+
+
+def _cells(rows: list[Row], input_shape: Shape) -> list[list[str]]:
+    cells = [["", "input", _times(input_shape), "", "", _times((1,) * (len(input_shape) - 1))]]
+    for row in rows:
+        counts = [f"{row.parameters:,}", f"{row.operations:,}"]
+        cells.append(
+            [row.name, _label(row.layer), _times(row.output_shape), *counts, _times(row.receptive_field)]
+        )
+    return cells
+
+
+def _table(cells: list[list[str]]) -> str:
+    lines = [_HEADER, *cells]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADER))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _times(shape: Shape) -> str:
+    return "x".join(str(extent) for extent in shape)
