@@ -25,8 +25,8 @@ class Row:
         output_shape: shape that leaves it.
         parameters: number of trained values.
         operations: arithmetic operations for one sample (a multiply-add counts as two).
-        receptive_field: positions of the network's input that one output position sees, one entry a spatial axis,
-            padding included; `()` where the input is flat.
+        receptive_field: positions of the network's input that one output position sees, one entry a spatial
+            axis, padding included; `()` where the input is flat.
         stride: positions of the network's input between neighbouring output positions.
     """
 
@@ -95,8 +95,8 @@ def parameter_shapes(network: Sequential, input_shape: Shape) -> dict[str, Shape
 def has_padding(network: Sequential, input_shape: Shape) -> Row | None:
     """The first layer that adds positions around its input, so that a window's edge differs from its inside.
 
-    That is a padded convolution or pooling, a `Pad` layer, or a pooling whose last window (`ceil_mode`) reaches
-    over the end. None where there is no such layer: then a scan may share all overlapping work between windows.
+    That is a padded convolution or pooling, a `Pad` layer, or a pooling whose last window (`ceil_mode`)
+    reaches over the end. None where there is no such layer: then a scan may share all overlapping work.
 
     >>> from scanwise.layers import Conv1d
     >>> has_padding(Sequential(Conv1d(4, 5), Conv1d(4, 3, padding="same")), (1, 20)).name
@@ -137,13 +137,13 @@ def _follow(
         name = f"{prefix}{index}"
         try:
             shape, reach = _enter(layer, name, shape, reach, rows, network_input)
-        except _Misfit as misfit:
+        except _MisfitError as misfit:
             cells = [*_cells(rows, network_input), [name, _label(layer), "does not fit", "", "", ""]]
             raise ShapeError(f"layer {name}: {misfit}\n{_table(cells)}") from None
     return shape, reach
 
 
-class _Misfit(Exception):
+class _MisfitError(Exception):
     """A layer's own ShapeError, before the table of the layers above it is added."""
 
 
@@ -164,13 +164,13 @@ def _enter(
             operations = layer.operations(shape)
             reach = _widen(reach, layer, shape)
     except ShapeError as error:
-        raise _Misfit(str(error)) from None
+        raise _MisfitError(str(error)) from None
     rows.append(Row(name, layer, shape, output, parameters, operations, *reach))
     return output, reach
 
 
 def _widen(reach: _Reach, layer: Layer, shape: Shape) -> _Reach:
-    """field' = field + (extent - 1) stride, stride' = stride x step; flat layers see what came before them."""
+    """New field = field + (extent - 1) stride, new stride = stride x step; flat layers change neither."""
     if len(shape) == 1:
         return reach
     field, stride = reach
@@ -193,9 +193,7 @@ def _reaches_over(layer: _Windowed, shape: Shape) -> bool:
 
 def _checked(input_shape: object) -> Shape:
     if not isinstance(input_shape, tuple | list):
-        raise ArgumentTypeError(
-            f"input_shape must be a tuple of integers, such as (1, 28, 28). Got {input_shape!r}."
-        )
+        raise ArgumentTypeError(f"input_shape must be a tuple of integers. Got {input_shape!r}.")
     if not 1 <= len(input_shape) <= 3:
         raise ArgumentError(f"input_shape must be (D,), (C, T) or (C, H, W). Got {input_shape!r}.")
     return tuple(integer("network", "input_shape", extent) for extent in input_shape)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scanwise.errors import ShapeError
+
 from . import arguments
 from .base import Layer, Shape
 
@@ -16,8 +17,9 @@ class Aggregate(Layer):
     """`(K, T)` or `(K, H, W)` to `(K,)`: is the pattern anywhere?
 
     Args:
-        mode: `"max"`, `"mean"` or `"logsumexp"` over the positions of each channel; or `"softmax"`: one softmax
-            over all channels and positions together (lecture 2.2), each channel being the sum over its positions.
+        mode: `"max"`, `"mean"` or `"logsumexp"` over the positions of each channel; or `"softmax"`: one
+            softmax over all channels and positions together (lecture 2.2), each channel the sum over its
+            positions.
 
     Raises:
         ArgumentError: unknown mode.

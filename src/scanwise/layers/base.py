@@ -1,7 +1,7 @@
 """What every layer is: frozen data with a shape rule.
 
-Shapes are channels first and without the sample axis: `(C, H, W)` for images, `(C, T)` for signals, `(D,)` for
-flat vectors.
+Shapes are channels first and without the sample axis: `(C, H, W)` for images, `(C, T)` for signals, `(D,)`
+for flat vectors.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ _AXES = {1: "(D,)", 2: "(C, T)", 3: "(C, H, W)"}
 class Layer:
     """Base of all layers: equal, hashable, printed as the call that makes it, JSON both ways.
 
-    A layer holds sizes and options only. What it computes is defined in `scanwise.reference`, in the file of the
-    same name.
+    A layer holds sizes and options only. What it computes is defined in `scanwise.reference`, in the file of
+    the same name.
     """
 
     kinds: ClassVar[dict[str, type[Layer]]] = {}
+    operations_per_output: ClassVar[int] = 1
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -43,14 +44,15 @@ class Layer:
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Name and shape of every parameter, in PyTorch's layout, for an input of `input_shape`."""
+        del input_shape  # most layers have none, whatever reaches them
         return {}
 
     def operations(self, input_shape: Shape) -> int:
         """Arithmetic operations for one sample; a multiplication and an addition count as two."""
-        return math.prod(self.output_shape(input_shape))
+        return math.prod(self.output_shape(input_shape)) * self.operations_per_output
 
     def reach(self, input_shape: Shape) -> tuple[Shape, Shape]:
-        """Input positions that one output position sees, and the step between neighbours, one entry an axis."""
+        """Input positions that one output position sees, and the step between neighbours, for each axis."""
         ones = (1,) * (len(input_shape) - 1)
         return ones, ones
 
@@ -77,9 +79,7 @@ class Layer:
                 )
         for field in fields(cls):
             if field.default is MISSING and field.name not in data:
-                raise ArgumentError(
-                    f"{cls.__name__}: field {field.name!r} must be given. Got {sorted(data)}."
-                )
+                raise ArgumentError(f"{cls.__name__}: field {field.name!r} must be given. Got {list(data)}.")
         return cls(**data)
 
     def _told_fields(self) -> list[tuple[str, Any, bool]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
+
 from .base import Layer, Shape, from_json
 
 
@@ -40,7 +41,7 @@ class _Container(Layer):
         return shape
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        """Names are PyTorch's: the layer's place, a dot, its own name: `"0.weight"`, nested `"2.0.weight"`."""
+        """Names are PyTorch's: the layer's place, a dot, its own name: `"0.weight"`, `"2.0.weight"`."""
         return {
             f"{place}.{name}": shape
             for place, layer, reached in self.chain(input_shape)
@@ -108,11 +109,11 @@ class Sequential(_Container):
         """The network that a network file describes: `{"layers": [{"kind": "Flatten"}, ...]}`.
 
         Args:
-            data: JSON data; a `"kind"` is optional and must be `"Sequential"`. A layer is an object of its `"kind"`
-                and its arguments by name; arguments at their default may be left out.
+            data: JSON data; a `"kind"` is optional and must be `"Sequential"`. A layer is an object of its
+                `"kind"` and its arguments by name; arguments at their default may be left out.
 
         Raises:
-            ArgumentError, ArgumentTypeError: not a network, unknown kind, unknown or missing field, bad value.
+            ArgumentError, ArgumentTypeError: not a network; unknown kind; unknown or missing field.
 
         >>> Sequential.from_json({"layers": [{"kind": "Flatten"}, {"kind": "Linear", "out_features": 10}]})
         Sequential(Flatten(), Linear(10))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scanwise.errors import ArgumentError, ShapeError
+
 from . import arguments
 from .base import Shape
 from .window import _Windowed
@@ -58,9 +59,7 @@ class _Conv(_Windowed):
         """(before, after) along `axis` for a kernel that reaches over `reach` positions."""
         if self.padding == "valid":
             return 0, 0
-        if (
-            self.padding == "same"
-        ):  # lecture 5.6: odd K: (K-1)/2 on both sides; even K: K/2 before, K/2 - 1 after
+        if self.padding == "same":  # lecture 5.6. Odd K: (K-1)/2 on both sides; even K: K/2, then K/2 - 1
             return reach // 2, (reach - 1) // 2
         if self.padding == "causal":  # no output sees a later input
             return reach - 1, 0
@@ -102,8 +101,9 @@ class Conv1d(_Conv):
         out_channels: number of filters K.
         kernel_size: filter extent S, in time steps.
         stride: time steps between neighbouring outputs.
-        padding: zeros on both ends; or (before, after); or `"valid"` (none), `"same"` (as many outputs as inputs;
-            even kernels: S/2 before, S/2 - 1 after, lecture 5.6), `"causal"` (all before: no output sees the future).
+        padding: zeros on both ends; or (before, after); or `"valid"` (none), `"same"` (as many outputs as
+            inputs; even kernels: S/2 before, S/2 - 1 after, lecture 5.6), `"causal"` (all before: no output
+            sees the future).
         dilation: distance between the inputs of one filter.
         groups: input and output channels fall into this many groups that do not see each other.
         bias: whether a bias is added.
@@ -131,8 +131,8 @@ class Conv2d(_Conv):
         out_channels: number of filters K.
         kernel_size: filter extent, R = S or (R, S), in pixels.
         stride: pixels between neighbouring outputs, or (rows, columns).
-        padding: zeros on every side, or (rows, columns); or `"valid"` (none), `"same"` (as many outputs as inputs;
-            even kernels: K/2 before, K/2 - 1 after, lecture 5.6).
+        padding: zeros on every side, or (rows, columns); or `"valid"` (none), `"same"` (as many outputs as
+            inputs; even kernels: K/2 before, K/2 - 1 after, lecture 5.6).
         dilation: distance between the inputs of one filter, or (rows, columns).
         groups: input and output channels fall into this many groups that do not see each other.
         bias: whether a bias is added.

@@ -14,6 +14,8 @@ from .window import _Windowed
 class _Downsample(_Windowed):
     stride: int | tuple[int, ...]
 
+    operations_per_output: ClassVar[int] = 0
+
     def __post_init__(self) -> None:
         self._settle("stride", arguments.sizes(type(self).__name__, "stride", self.stride, (self.axes,)))
 
@@ -23,9 +25,6 @@ class _Downsample(_Windowed):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (input_shape[0], *self.geometry(input_shape).output[2 - self.axes :])
-
-    def operations(self, input_shape: Shape) -> int:
-        return 0
 
 
 @dataclass(frozen=True, repr=False)

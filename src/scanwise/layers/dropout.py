@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from scanwise.errors import ArgumentError
+
 from . import arguments
-from .base import Shape, _Pointwise
+from .base import _Pointwise
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,10 +26,9 @@ class Dropout(_Pointwise):
 
     p: float = 0.5
 
+    operations_per_output: ClassVar[int] = 0
+
     def __post_init__(self) -> None:
         self._settle("p", arguments.number("Dropout", "p", self.p))
         if not 0.0 <= self.p < 1.0:
             raise ArgumentError(f"Dropout: p must be at least 0 and below 1. Got {self.p}.")
-
-    def operations(self, input_shape: Shape) -> int:
-        return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 from .base import Layer, Shape
 
@@ -16,11 +17,10 @@ class Flatten(Layer):
     (400,)
     """
 
+    operations_per_output: ClassVar[int] = 0
+
     def output_shape(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)
-
-    def operations(self, input_shape: Shape) -> int:
-        return 0
 
     def reach(self, input_shape: Shape) -> tuple[Shape, Shape]:
         return input_shape[1:], (1,) * (len(input_shape) - 1)

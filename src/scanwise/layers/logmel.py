@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ShapeError
+
 from . import arguments
 from .base import Layer, Shape
 
@@ -21,8 +22,8 @@ LOG_OFFSET = 1e-6  # added before the logarithm, so that silence stays finite
 class LogMel(Layer):
     """Raw audio `(1, T)` to log mel energies `(n_mels, 1 + (T - n_fft) // hop)`; no parameters.
 
-    Frames of `n_fft` samples, periodic Hann window, squared magnitude of the discrete Fourier transform, triangular
-    mel filters of equal area (Slaney's scale), then log(energy + 1e-6). Equal to
+    Frames of `n_fft` samples, periodic Hann window, squared magnitude of the discrete Fourier transform,
+    triangular mel filters of equal area (Slaney's scale), then log(energy + 1e-6). Equal to
     `log(librosa.feature.melspectrogram(..., center=False, power=2) + 1e-6)`.
 
     Args:
@@ -87,13 +88,14 @@ class LogMel(Layer):
         return frames * (4 * bins * self.n_fft + 3 * bins + self.n_mels * (2 * bins + 2))
 
     def reach(self, input_shape: Shape) -> tuple[Shape, Shape]:
+        self._expect_axes(input_shape, 2)
         return (self.n_fft,), (self.hop,)
 
     def constants(self) -> tuple[Array, Array]:
         """The fixed weights, for F = n_fft // 2 + 1 frequencies; read-only.
 
         Returns:
-            dft `(2 F, n_fft)`: row f is hann(n) cos(2 pi f n / n_fft), row F + f is -hann(n) sin(2 pi f n / n_fft).
+            dft `(2 F, n_fft)`: row f is hann(n) cos(2 pi f n / n_fft), row F + f is -hann(n) sin(the same).
             mel `(n_mels, F)`: so that the layer is log(mel @ (re^2 + im^2) + 1e-6).
         """
         return _constants(self)
@@ -117,7 +119,7 @@ def _fourier_rows(n_fft: int) -> Array:
 
 
 def _mel_filters(layer: LogMel) -> Array:
-    """Triangles between neighbouring mel frequencies, each of area 2 / (its width in Hz) x its width / 2 = 1."""
+    """Triangles between neighbouring mel frequencies, each of height 2 / (its width in Hz), so of area 1."""
     frequency = np.arange(layer.n_fft // 2 + 1) * layer.sample_rate / layer.n_fft
     lowest, highest = _mel(np.array([layer.f_min, layer.highest]))
     edge = _hertz(np.linspace(lowest, highest, layer.n_mels + 2))
@@ -130,7 +132,7 @@ def _mel_filters(layer: LogMel) -> Array:
     return filters
 
 
-# Slaney, "Auditory Toolbox" (1998): linear below 1000 Hz, 15 mel = 1000 Hz; above it 27 mel for a factor of 6.4.
+# Slaney, "Auditory Toolbox" (1998): linear up to 1000 Hz = 15 mel; from there 27 mel for each factor of 6.4.
 _LINEAR, _KNEE_HERTZ, _KNEE_MEL, _LOG_STEP = 200.0 / 3, 1000.0, 15.0, np.log(6.4) / 27
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from . import arguments
 from .base import Layer, Shape
@@ -21,6 +22,8 @@ class Pad1d(Layer):
 
     padding: int | tuple[int, ...]
 
+    operations_per_output: ClassVar[int] = 0
+
     def __post_init__(self) -> None:
         self._settle("padding", arguments.sizes("Pad1d", "padding", self.padding, (2,), minimum=0))
 
@@ -34,9 +37,6 @@ class Pad1d(Layer):
         self._expect_axes(input_shape, 2)
         _, _, left, right = self.pads
         return input_shape[0], left + input_shape[1] + right
-
-    def operations(self, input_shape: Shape) -> int:
-        return 0
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,6 +52,8 @@ class Pad2d(Layer):
 
     padding: int | tuple[int, ...]
 
+    operations_per_output: ClassVar[int] = 0
+
     def __post_init__(self) -> None:
         self._settle("padding", arguments.sizes("Pad2d", "padding", self.padding, (4,), minimum=0))
 
@@ -65,6 +67,3 @@ class Pad2d(Layer):
         self._expect_axes(input_shape, 3)
         top, bottom, left, right = self.pads
         return input_shape[0], top + input_shape[1] + bottom, left + input_shape[2] + right
-
-    def operations(self, input_shape: Shape) -> int:
-        return 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scanwise.errors import ArgumentError
+
 from . import arguments
 from .base import Shape
 from .window import _Windowed

@@ -1,7 +1,7 @@
 """What the layers that slide a window over their input share: convolution, pooling and downsampling.
 
-1-D is 2-D with `H = R = P = 1`: a `Geometry` is always two-dimensional, so that everything after the layers has
-one convolution and one pooling, not two.
+1-D is 2-D with `H = R = P = 1`: a `Geometry` is always two-dimensional, so that everything after the layers
+has one convolution and one pooling, not two.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from scanwise.errors import ShapeError
+
 from .base import Layer, Shape
 
 
@@ -71,6 +72,7 @@ class _Windowed(Layer):
         )
 
     def reach(self, input_shape: Shape) -> tuple[Shape, Shape]:
+        self._expect_axes(input_shape, self.axes + 1)
         kernel, stride, dilation, _ = self.window()
         return tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)), stride
 
@@ -89,7 +91,7 @@ class _Windowed(Layer):
         if room < 0:
             name = ("T",) if self.axes == 1 else ("H", "W")
             raise ShapeError(
-                f"{self!r}: input extent {name[axis]} with padding must be at least the window's extent {reach}. "
+                f"{self!r}: input extent {name[axis]} with padding must be at least the window's {reach}. "
                 f"Got {extent + before + after} (input shape {input_shape})."
             )
         if not self.rounds_up():
