@@ -1,0 +1,97 @@
+"""Whole-process figures: import, command line, first training step with a cold and a warm cache, peak memory."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+_SETUP = """
+import numpy as np
+random = np.random.default_rng(0)
+x = random.uniform(0.05, 1.0, (1280, 1, 28, 28)).astype(np.float32)
+y = random.integers(10, size=1280)
+"""
+
+_SCANWISE = (
+    _SETUP
+    + """
+import scanwise as sw
+from scanwise import models
+model = sw.Model(models.get("lenet5", (1, 28, 28), 10), (1, 28, 28), seed=0)
+sw.fit(model, x[:SAMPLES], y[:SAMPLES], epochs=EPOCHS, batch_size=128, progress=False)
+"""
+)
+
+_PYTORCH = (
+    _SETUP
+    + """
+import torch
+from torch import nn
+torch.set_num_threads(THREADS)
+net = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
+    nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
+optimizer = torch.optim.SGD(net.parameters(), 0.05, momentum=0.9)
+xt, yt = torch.from_numpy(x[:SAMPLES]), torch.from_numpy(y[:SAMPLES])
+for _ in range(EPOCHS):
+    for i in range(0, len(xt), 128):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(net(xt[i : i + 128]), yt[i : i + 128]).backward()
+        optimizer.step()
+"""
+)
+
+_PEAK = """
+import resource, sys
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2))
+"""
+
+
+def _run(code: str, cache: str) -> tuple[float, str]:
+    environment = {**os.environ, "SCANWISE_CACHE": cache}
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+    )
+    return time.perf_counter() - started, done.stdout
+
+
+def _filled(code: str, threads: int, samples: int, epochs: int) -> str:
+    for name, value in (("THREADS", threads), ("SAMPLES", samples), ("EPOCHS", epochs)):
+        code = code.replace(name, str(value))
+    return code
+
+
+def figures(threads: int, *, repeats: int = 5) -> dict[str, float]:
+    """Name with unit to value. Seconds are of whole processes; the Python start is in them unless they say "over"."""
+    with tempfile.TemporaryDirectory(prefix="scanwise-benchmark-") as folder:
+        os.environ["SCANWISE_THREADS"] = str(threads)
+        ours, theirs = (_filled(code, threads, 128, 1) for code in (_SCANWISE, _PYTORCH))
+        result: dict[str, float] = {}
+        imports = {"numpy": "import numpy", "scanwise": "import numpy, scanwise", "torch": "import numpy, torch"}
+        taken: dict[str, list[float]] = {name: [] for name in imports}
+        for _ in range(repeats + 1):
+            for name, code in imports.items():
+                taken[name].append(_run(code, folder)[0])
+        median = {name: statistics.median(values[1:]) for name, values in taken.items()}
+        result["import scanwise over NumPy (s)"] = median["scanwise"] - median["numpy"]
+        result["import torch over NumPy (s)"] = median["torch"] - median["numpy"]
+        command = "import sys; sys.argv = ['scanwise', '--help']; from scanwise.cli import main; main()"
+        result["scanwise --help (s)"] = statistics.median(_run(command, folder)[0] for _ in range(repeats))
+        cold = [_run(ours, str(Path(folder, f"cold{turn}")))[0] for turn in range(2)]
+        result["process with one LeNet-5 step, cold cache (s)"] = min(cold)
+        warm = str(Path(folder, "cold0"))
+        result["process with one LeNet-5 step, warm cache (s)"] = statistics.median(
+            _run(ours, warm)[0] for _ in range(repeats)
+        )
+        result["process with one LeNet-5 step, PyTorch (s)"] = statistics.median(
+            _run(theirs, folder)[0] for _ in range(repeats)
+        )
+        longer = {"Scanwise": _filled(_SCANWISE, threads, 1280, 3), "PyTorch": _filled(_PYTORCH, threads, 1280, 3)}
+        for name, code in longer.items():
+            result[f"peak memory of LeNet-5 training, {name} (MiB)"] = float(_run(code + _PEAK, warm)[1])
+    return result

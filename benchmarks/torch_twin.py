@@ -1,0 +1,206 @@
+"""The same network as a ``torch.nn.Module``: the one place where layers are translated for PyTorch.
+
+Parameters have the same names and layouts on both sides, so weights are copied by name. The comparison tests
+(``tests/compare``) and the benchmarks both build their PyTorch side here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+import scanwise as sw
+from scanwise import layers
+
+Shape = tuple[int, ...]
+
+
+class PaddedConv(nn.Module):
+    """A convolution whose padding differs before and after, or whose kernel is flipped: padded by hand first."""
+
+    def __init__(self, layer: layers.Conv1d | layers.Conv2d, input_shape: Shape) -> None:
+        super().__init__()
+        geometry = layer.geometry(input_shape)
+        self.two_dimensional = len(input_shape) == 3
+        top, bottom, left, right = geometry.padding
+        self.pads = (left, right, top, bottom) if self.two_dimensional else (left, right)
+        self.stride = geometry.stride if self.two_dimensional else geometry.stride[1:]
+        self.dilation = geometry.dilation if self.two_dimensional else geometry.dilation[1:]
+        self.groups = layer.groups
+        self.flip = layer.flip
+        shapes = layer.parameter_shapes(input_shape)
+        self.weight = nn.Parameter(torch.zeros(shapes["weight"]))
+        self.bias = nn.Parameter(torch.zeros(shapes["bias"])) if "bias" in shapes else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        convolve = functional.conv2d if self.two_dimensional else functional.conv1d
+        spatial = (2, 3) if self.two_dimensional else (2,)
+        weight = self.weight.flip(spatial) if self.flip else self.weight
+        padded = functional.pad(x, self.pads)
+        return convolve(padded, weight, self.bias, self.stride, 0, self.dilation, self.groups)
+
+
+def _convolution(layer: layers.Conv1d | layers.Conv2d, input_shape: Shape) -> nn.Module:
+    """PyTorch's own layer where it has the same padding, so that timings compare its fast path."""
+    geometry = layer.geometry(input_shape)
+    top, bottom, left, right = geometry.padding
+    if layer.flip or top != bottom or left != right:
+        return PaddedConv(layer, input_shape)
+    flat = len(input_shape) == 2
+    kind = nn.Conv1d if flat else nn.Conv2d
+    axes = slice(1, None) if flat else slice(None)
+    return kind(  # type: ignore[return-value, operator]
+        input_shape[0],
+        layer.out_channels,
+        geometry.kernel[axes],
+        geometry.stride[axes],
+        (top, left)[axes],
+        geometry.dilation[axes],
+        layer.groups,
+        layer.bias,
+    )
+
+
+class Function(nn.Module):
+    """A layer without parameters."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+class Residual(nn.Sequential):
+    """``x + layers(x)``."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + super().forward(x)
+
+
+def _aggregate(mode: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Over positions, per label; ``softmax`` runs over all labels and positions together."""
+
+    def all_positions(x: torch.Tensor) -> torch.Tensor:
+        return functional.softmax(x.flatten(1), dim=1).view(x.shape).flatten(2).sum(2)
+
+    modes: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+        "max": lambda x: x.flatten(2).amax(2),
+        "mean": lambda x: x.flatten(2).mean(2),
+        "logsumexp": lambda x: x.flatten(2).logsumexp(2),
+        "softmax": all_positions,
+    }
+    return modes[mode]
+
+
+def _log_mel(layer: layers.LogMel) -> Callable[[torch.Tensor], torch.Tensor]:
+    fourier, mel = (torch.tensor(a, dtype=torch.float32) for a in layer.constants())
+
+    def apply(x: torch.Tensor) -> torch.Tensor:
+        frames = x[:, 0].unfold(1, layer.n_fft, layer.hop)  # (N, frames, n_fft)
+        real, imaginary = (frames @ fourier.to(x.dtype).T).chunk(2, dim=2)
+        power = real**2 + imaginary**2
+        return torch.log(power @ mel.to(x.dtype).T + 1e-6).transpose(1, 2)
+
+    return apply
+
+
+def _pool(layer: layers.Layer, input_shape: Shape) -> nn.Module:
+    assert isinstance(layer, layers.MaxPool1d | layers.MaxPool2d | layers.AvgPool1d | layers.AvgPool2d)
+    geometry = layer.geometry(input_shape)
+    axes = slice(1, None) if len(input_shape) == 2 else slice(None)
+    top, _, left, _ = geometry.padding
+    kinds: dict[type, type[nn.Module]] = {
+        layers.MaxPool1d: nn.MaxPool1d,
+        layers.MaxPool2d: nn.MaxPool2d,
+        layers.AvgPool1d: nn.AvgPool1d,
+        layers.AvgPool2d: nn.AvgPool2d,
+    }
+    return kinds[type(layer)](
+        geometry.kernel[axes], geometry.stride[axes], (top, left)[axes], ceil_mode=layer.ceil_mode
+    )
+
+
+def _downsample(stride: tuple[int, int], flat: bool) -> Callable[[torch.Tensor], torch.Tensor]:
+    rows, columns = stride
+    return (lambda x: x[..., ::columns]) if flat else (lambda x: x[..., ::rows, ::columns])
+
+
+def _module(layer: layers.Layer, input_shape: Shape) -> nn.Module:
+    """One layer's twin."""
+    flat = len(input_shape) == 2
+    match layer:
+        case layers.Sequential() | layers.Residual():
+            children = []
+            shape = input_shape
+            for child in layer.layers:
+                children.append(_module(child, shape))
+                shape = child.output_shape(shape)
+            return Residual(*children) if isinstance(layer, layers.Residual) else nn.Sequential(*children)
+        case layers.Conv1d() | layers.Conv2d():
+            return _convolution(layer, input_shape)
+        case layers.Linear():
+            return nn.Linear(input_shape[0], layer.out_features, bias=layer.bias)
+        case layers.MaxPool1d() | layers.MaxPool2d() | layers.AvgPool1d() | layers.AvgPool2d():
+            return _pool(layer, input_shape)
+        case layers.Downsample1d() | layers.Downsample2d():
+            return Function(_downsample(layer.geometry(input_shape).stride, flat))
+        case layers.Pad1d() | layers.Pad2d():
+            top, bottom, left, right = layer.pads
+            return nn.ZeroPad1d((left, right)) if flat else nn.ZeroPad2d((left, right, top, bottom))
+        case layers.Aggregate():
+            return Function(_aggregate(layer.mode))
+        case layers.LogMel():
+            return Function(_log_mel(layer))
+        case layers.LeakyReLU():
+            return nn.LeakyReLU(layer.negative_slope)
+        case layers.Dropout():
+            return nn.Dropout(layer.p)
+        case layers.ScaledTanh():
+            return Function(lambda x: 1.7159 * torch.tanh(2.0 / 3.0 * x))
+        case layers.Softmax():
+            return nn.Softmax(dim=1)
+    plain: dict[type, type[nn.Module]] = {
+        layers.ReLU: nn.ReLU,
+        layers.Sigmoid: nn.Sigmoid,
+        layers.Tanh: nn.Tanh,
+        layers.Flatten: nn.Flatten,
+    }
+    if type(layer) not in plain:
+        raise NotImplementedError(f"torch_twin has no translation of {layer!r}")
+    return plain[type(layer)]()
+
+
+def to_torch(network: layers.Sequential, input_shape: Shape) -> nn.Module:
+    """The network as a ``torch.nn.Module`` with the same parameter names and layouts.
+
+    Args:
+        network: the layers.
+        input_shape: channels first, without the batch: ``(C, T)``, ``(C, H, W)`` or ``(D,)``.
+
+    Returns:
+        A module that takes ``(N, *input_shape)``.
+
+    Raises:
+        NotImplementedError: a layer that has no translation here.
+    """
+    return _module(network, tuple(input_shape))
+
+
+def copy_parameters(parameters: Mapping[str, NDArray[np.floating]], module: nn.Module) -> None:
+    """Copies parameters by name; every name and shape must match."""
+    tensors = {name: torch.tensor(np.asarray(value)) for name, value in parameters.items()}
+    module.load_state_dict(tensors)
+
+
+def twin_of(model: sw.Model) -> nn.Module:
+    """A PyTorch module with this model's network and a copy of its parameters."""
+    module = to_torch(model.network, model.input_shape)
+    copy_parameters(model.parameters, module)
+    return module
