@@ -10,13 +10,15 @@ Every wrong input raises one of these. Each is also the built-in exception that 
     ├── DataError           (ValueError)    the user's data cannot be used: NaN, empty folder, unreadable file
     ├── FileError           (OSError)       a file is missing, cannot be written, or the disk is full
     ├── ModelFileError      (ValueError)    not a model, truncated, corrupt, or of a newer version
-    └── EngineError         (RuntimeError)  the native engine cannot compile or run a plan
+    ├── EngineError         (RuntimeError)  the native engine cannot compile or run a plan
+    └── DivergedError       (ArithmeticError) training left the finite numbers
 """
 
 __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
     "DataError",
+    "DivergedError",
     "EngineError",
     "FileError",
     "ModelFileError",
@@ -60,3 +62,7 @@ class ModelFileError(ScanwiseError, ValueError):
 
 class EngineError(ScanwiseError, RuntimeError):
     """The native engine cannot compile or run a plan."""
+
+
+class DivergedError(ScanwiseError, ArithmeticError):
+    """Training left the finite numbers: the loss or a parameter became NaN or infinite."""
