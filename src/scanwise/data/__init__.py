@@ -1,0 +1,10 @@
+"""Labelled data from folders, arrays and tables, and single signals to scan."""
+
+from scanwise.data.archive import load_npz as load_npz
+from scanwise.data.dataset import Dataset as Dataset
+from scanwise.data.dataset import Skipped as Skipped
+from scanwise.data.dataset import split as split
+from scanwise.data.folder import load_folder as load_folder
+from scanwise.data.opening import open_dataset as open_dataset
+from scanwise.data.opening import read_signal as read_signal
+from scanwise.data.series import load_csv as load_csv

@@ -1,0 +1,190 @@
+"""A labelled data set in memory or mapped from a file, and how its validation part is split off."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.errors import ArgumentError, DataError
+
+Kind = Literal["audio", "image", "series"]
+ImageMode = Literal["L", "RGB"]
+OnError = Literal["fatal", "skip"]
+
+PLURAL: dict[Kind, str] = {"audio": "audio", "image": "images", "series": "series"}
+
+# Elements looked at for NaN at a time, so that a mapped file is never in memory as a whole.
+CHECKED_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file or row that was left out, and why."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled windows of one kind of signal, ready for `scanwise.fit`.
+
+    Attributes:
+        x: (N, C, T) or (N, C, H, W); uint8 (taken as 0..1 by a model) or float32. May be a `numpy.memmap`.
+        y: (N,) int64, index into `labels`.
+        labels: the label names, in the order of a model's outputs.
+        kind: "audio" | "image" | "series".
+        sample_rate: of audio, in Hz; None otherwise.
+        image_mode: "L" | "RGB" for images; None otherwise.
+        files: the file of each sample, where every sample is a file; else empty.
+        skipped: files and rows left out with `on_error="skip"`.
+
+    Example:
+        >>> import numpy as np
+        >>> data = Dataset(np.zeros((3, 1, 8), np.float32), np.array([0, 1, 1]), ("no", "yes"), "series")
+        >>> len(data), data.input_shape, data.counts()
+        (3, (1, 8), {'no': 1, 'yes': 2})
+    """
+
+    x: NDArray[Any]
+    y: NDArray[np.int64]
+    labels: tuple[str, ...]
+    kind: Kind
+    sample_rate: int | None = None
+    image_mode: ImageMode | None = None
+    files: tuple[str, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one sample: (C, T) or (C, H, W)."""
+        return tuple(self.x.shape[1:])
+
+    def counts(self) -> dict[str, int]:
+        """The number of samples of each label."""
+        number = np.bincount(self.y, minlength=len(self.labels))
+        return {label: int(n) for label, n in zip(self.labels, number, strict=True)}
+
+    def take(self, indices: NDArray[np.int64]) -> Dataset:
+        """The data set of these samples, in this order (copied)."""
+        files = tuple(self.files[i] for i in indices) if self.files else ()
+        return replace(self, x=self.x[indices], y=self.y[indices], files=files)
+
+
+def sort_labels(names: set[str]) -> tuple[str, ...]:
+    """Sort label names: by value if all are numbers, else by letters with runs of digits compared by value.
+
+    Example:
+        >>> sort_labels({"10", "9", "-1"}), sort_labels({"b", "a10", "a9"})
+        (('-1', '9', '10'), ('a9', 'a10', 'b'))
+    """
+    try:
+        return tuple(sorted(names, key=lambda name: (float(name), name)))
+    except ValueError:
+        pass
+    # Splitting at runs of digits leaves text at even places and digits at odd ones, so places compare alike.
+    return tuple(
+        sorted(
+            names,
+            key=lambda name: (
+                [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(re.split(r"(\d+)", name))],
+                name,
+            ),
+        )
+    )
+
+
+def encode_labels(
+    names: list[str], labels: tuple[str, ...] | None, source: str
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Turn label names into indices; without given `labels` they are those that occur, at least two."""
+    if labels is None:
+        labels = sort_labels(set(names))
+        if len(labels) < 2:
+            raise DataError(f"{source} must hold at least 2 labels. Got 1: {labels[0]!r}.")
+    index = {label: i for i, label in enumerate(labels)}
+    unknown = sort_labels(set(names) - set(labels))
+    if unknown:
+        raise DataError(
+            f"{source} must hold only the model's labels ({', '.join(labels)}). Got {', '.join(unknown[:5])}"
+            f"{' and others' if len(unknown) > 5 else ''}."
+        )
+    return np.array([index[name] for name in names], dtype=np.int64), labels
+
+
+def split(dataset: Dataset, fraction: float, *, seed: int = 0) -> tuple[Dataset, Dataset]:
+    """Split a data set into a training and a validation part, label by label.
+
+    Of every label `round(fraction * n)` samples, at least one and at most all but one, go to validation.
+    Which ones depends on `seed`, the label's place and the number of its samples only.
+
+    Args:
+        dataset: the samples; every label needs at least two.
+        fraction: of the samples that go to validation, between 0 and 1, both excluded.
+        seed: of the choice.
+
+    Returns:
+        The training part and the validation part, each in the data set's order.
+
+    Raises:
+        ArgumentError: `fraction` is not between 0 and 1.
+        DataError: a label has fewer than two samples.
+
+    Example:
+        >>> import numpy as np
+        >>> data = Dataset(np.zeros((10, 1, 4), np.float32), np.arange(10) % 2, ("a", "b"), "series")
+        >>> training, validation = split(data, 0.2)
+        >>> training.counts(), validation.counts()
+        ({'a': 4, 'b': 4}, {'a': 1, 'b': 1})
+    """
+    if not 0 < fraction < 1:
+        raise ArgumentError(f"fraction must be greater than 0 and less than 1. Got {fraction!r}.")
+    chosen = np.zeros(len(dataset), dtype=bool)
+    for k, label in enumerate(dataset.labels):
+        members = np.flatnonzero(dataset.y == k)
+        if len(members) < 2:
+            raise DataError(
+                f"label {label!r} must have at least 2 samples so that one can be kept for validation. "
+                f"Got {len(members)}. Add files, or train without validation."
+            )
+        number = min(max(round(fraction * len(members)), 1), len(members) - 1)
+        chosen[np.random.default_rng([seed, k]).permutation(members)[:number]] = True
+    return dataset.take(np.flatnonzero(~chosen)), dataset.take(np.flatnonzero(chosen))
+
+
+def finite_as_float32(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where the values stay finite as float32, which a model computes in."""
+    if values.dtype.itemsize <= 4:
+        finite: NDArray[np.bool_] = np.isfinite(values)
+        return finite
+    limit = np.finfo(np.float32).max
+    inside: NDArray[np.bool_] = np.logical_and(values >= -limit, values <= limit)  # false for NaN
+    return inside
+
+
+def require_kind(kind: Kind, expected: Kind | None, source: str) -> None:
+    """Raise DataError where a model takes another kind of signal than the data are."""
+    if expected is not None and kind != expected:
+        raise DataError(f"{source} must hold {PLURAL[expected]}, as the model takes. Got {PLURAL[kind]}.")
+
+
+def require_finite(values: NDArray[Any], source: str) -> None:
+    """Raise DataError that names the first NaN or infinity in `values` and its place."""
+    if values.dtype.kind != "f":
+        return
+    flat = values.reshape(-1)
+    for start in range(0, len(flat), CHECKED_AT_ONCE):
+        bad = np.flatnonzero(~finite_as_float32(flat[start : start + CHECKED_AT_ONCE]))
+        if len(bad):
+            place = tuple(int(i) for i in np.unravel_index(start + bad[0], values.shape))
+            where = f"position {place[0] if len(place) == 1 else place}"
+            raise DataError(
+                f"{source} must hold values that are finite as float32. Got {values[place]} at {where}."
+            )

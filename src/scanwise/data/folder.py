@@ -1,0 +1,181 @@
+"""A folder with one sub-folder per label."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.data import array, audio, image
+from scanwise.data.dataset import Dataset, ImageMode, Kind, OnError, Skipped, encode_labels, require_kind
+from scanwise.data.window import Window, empty_windows, place
+from scanwise.errors import DataError, FileError
+
+# Written into folders by the systems that show them; hidden files (.DS_Store) are left out by their dot.
+NOT_DATA = ("thumbs.db", "desktop.ini")
+
+
+class Reader(Protocol):
+    """How the files of one kind become windows."""
+
+    @property
+    def kind(self) -> Kind: ...
+
+    @property
+    def sample_rate(self) -> int | None: ...
+
+    @property
+    def image_mode(self) -> ImageMode | None: ...
+
+    def survey(self, path: Path) -> None:
+        """Take note of one file's header, or raise DataError."""
+
+    def settle(self, window: Window | None) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Fix what was left open from the headers seen; the shape and type of a sample."""
+
+    def read(self, path: Path) -> NDArray[Any]:
+        """One whole file (C, ...), or raise DataError."""
+
+
+def load_folder(
+    path: str | Path,
+    *,
+    kind: Kind | None = None,
+    window: Window | None = None,
+    sample_rate: int | None = None,
+    image_mode: ImageMode | None = None,
+    labels: tuple[str, ...] | None = None,
+    on_error: OnError = "fatal",
+) -> Dataset:
+    """Load a folder with one sub-folder per label, each holding files of one kind (at any depth).
+
+    WAV, FLAC and OGG are audio; PNG, JPEG and TIFF images; `.npy` a series (T,) or (C, T), or an image
+    (C, H, W). Hidden files are left out. Files of unequal size follow the
+    window rule (`scanwise.data.window`).
+
+    Args:
+        path: the folder.
+        kind: "audio", "image" or "series" that a model takes; other kinds are refused.
+        window: seconds of audio, elements of a series, (rows, columns) of an image; None chooses it.
+        sample_rate: Hz that audio is resampled to; None takes that of most files.
+        image_mode: "L" or "RGB"; None takes RGB if any file has colour.
+        labels: a model's labels; None takes the sub-folders' names.
+        on_error: "fatal" raises at the first file that cannot be read; "skip" leaves it out and says so in
+            `Dataset.skipped`.
+
+    Returns:
+        The data set, files in the order of label and name.
+
+    Raises:
+        FileError: no such folder.
+        DataError: no labels, a label without files, mixed kinds, a file that cannot be read.
+    """
+    folder = Path(path)
+    members = _members(folder)
+    reader = _reader(folder, [file for _, file in members], sample_rate, image_mode)
+    skipped: list[Skipped] = []
+    usable: list[tuple[str, Path]] = []
+    for name, file in members:
+        try:
+            reader.survey(file)
+        except DataError as error:
+            _leave_out(file, error, on_error, skipped)
+        else:
+            usable.append((name, file))
+    _require_usable(folder, usable, skipped)
+    require_kind(reader.kind, kind, str(folder))
+    x = empty_windows(len(usable), *reader.settle(window))
+    kept: list[tuple[str, Path]] = []
+    for name, file in usable:
+        try:
+            clip = reader.read(file)
+        except DataError as error:
+            _leave_out(file, error, on_error, skipped)
+        else:
+            place(clip, x[len(kept)])
+            kept.append((name, file))
+    _require_usable(folder, kept, skipped)
+    y, labels = encode_labels([name for name, _ in kept], labels, str(folder))
+    return Dataset(
+        x=x[: len(kept)],
+        y=y,
+        labels=labels,
+        kind=reader.kind,
+        sample_rate=reader.sample_rate,
+        image_mode=reader.image_mode if reader.kind == "image" else None,
+        files=tuple(str(file) for _, file in kept),
+        skipped=tuple(skipped),
+    )
+
+
+def _members(folder: Path) -> list[tuple[str, Path]]:
+    """Label and path of every file, sorted."""
+    if not folder.is_dir():
+        raise FileError(f"DATA must be a folder with one sub-folder per label. Got {folder}, which is none.")
+    try:
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        stray = [e for e in entries if e.is_file() and _kind_by_name(e) is not None]
+        if stray:
+            raise DataError(
+                f"{stray[0]} must lie in the sub-folder of its label. Got it directly in {folder}."
+            )
+        members: list[tuple[str, Path]] = []
+        for label in (entry for entry in entries if entry.is_dir()):
+            files = sorted(f for f in label.rglob("*") if f.is_file() and not _is_left_out(f, label))
+            if not files:
+                raise DataError(f"{label} must hold at least one file. Got none.")
+            members += [(label.name, file) for file in files]
+    except PermissionError as error:
+        raise FileError(f"{error.filename} must be readable. Got: permission denied.") from None
+    if not members:
+        raise DataError(f"{folder} must hold one sub-folder per label. Got none.")
+    return members
+
+
+def _is_left_out(file: Path, label: Path) -> bool:
+    return file.name.lower() in NOT_DATA or any(
+        part.startswith(".") for part in file.relative_to(label).parts
+    )
+
+
+def _kind_by_name(file: Path) -> str | None:
+    suffix = file.suffix.lower()
+    for name, module in (("audio", audio), ("image", image), (".npy", array)):
+        if suffix in module.EXTENSIONS:
+            return name
+    return None
+
+
+def _reader(folder: Path, files: list[Path], sample_rate: int | None, image_mode: ImageMode | None) -> Reader:
+    first: dict[str, Path] = {}
+    for file in files:
+        name = _kind_by_name(file)
+        if name is not None:
+            first.setdefault(name, file)
+    if len(first) > 1:
+        (a, file_a), (b, file_b) = list(first.items())[:2]
+        raise DataError(f"{folder} must hold files of one kind. Got {a} ({file_a}) and {b} ({file_b}).")
+    if not first:
+        raise DataError(
+            f"{folder} must hold WAV, FLAC or OGG, PNG, JPEG or TIFF, or .npy files. "
+            f"Got {files[0]} and no such file."
+        )
+    if "audio" in first:
+        return audio.AudioReader(sample_rate)
+    return image.ImageReader(image_mode) if "image" in first else array.ArrayReader(image_mode)
+
+
+def _leave_out(file: Path, error: DataError, on_error: OnError, skipped: list[Skipped]) -> None:
+    if on_error == "fatal":
+        raise error
+    skipped.append(Skipped(str(file), str(error)))
+
+
+def _require_usable(folder: Path, usable: list[tuple[str, Path]], skipped: list[Skipped]) -> None:
+    if not usable:
+        raise DataError(
+            f"{folder} must hold at least one file that can be read. Got {len(skipped)} that cannot; "
+            f"first: {skipped[0].reason}"
+        )
