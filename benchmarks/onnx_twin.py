@@ -34,7 +34,9 @@ class _Graph:
         return name
 
     def windowed(
-        self, layer: layers.Conv1d | layers.Conv2d | layers.MaxPool1d | layers.MaxPool2d, shape: tuple[int, ...]
+        self,
+        layer: layers.Conv1d | layers.Conv2d | layers.MaxPool1d | layers.MaxPool2d,
+        shape: tuple[int, ...],
     ) -> dict[str, object]:
         """ONNX's attributes of a window; 1-D layers drop the first axis."""
         geometry = layer.geometry(shape)

@@ -51,8 +51,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform
 """
 
 
-def _run(code: str, cache: str) -> tuple[float, str]:
-    environment = {**os.environ, "SCANWISE_CACHE": cache}
+def _run(code: str, cache: str, threads: int = 1) -> tuple[float, str]:
+    environment = {**os.environ, "SCANWISE_CACHE": cache, "SCANWISE_THREADS": str(threads)}
     started = time.perf_counter()
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
@@ -69,29 +69,51 @@ def _filled(code: str, threads: int, samples: int, epochs: int) -> str:
 def figures(threads: int, *, repeats: int = 5) -> dict[str, float]:
     """Name with unit to value. Seconds are of whole processes; the Python start is in them unless they say "over"."""
     with tempfile.TemporaryDirectory(prefix="scanwise-benchmark-") as folder:
-        os.environ["SCANWISE_THREADS"] = str(threads)
-        ours, theirs = (_filled(code, threads, 128, 1) for code in (_SCANWISE, _PYTORCH))
-        result: dict[str, float] = {}
-        imports = {"numpy": "import numpy", "scanwise": "import numpy, scanwise", "torch": "import numpy, torch"}
-        taken: dict[str, list[float]] = {name: [] for name in imports}
-        for _ in range(repeats + 1):
-            for name, code in imports.items():
-                taken[name].append(_run(code, folder)[0])
-        median = {name: statistics.median(values[1:]) for name, values in taken.items()}
-        result["import scanwise over NumPy (s)"] = median["scanwise"] - median["numpy"]
-        result["import torch over NumPy (s)"] = median["torch"] - median["numpy"]
-        command = "import sys; sys.argv = ['scanwise', '--help']; from scanwise.cli import main; main()"
-        result["scanwise --help (s)"] = statistics.median(_run(command, folder)[0] for _ in range(repeats))
-        cold = [_run(ours, str(Path(folder, f"cold{turn}")))[0] for turn in range(2)]
-        result["process with one LeNet-5 step, cold cache (s)"] = min(cold)
-        warm = str(Path(folder, "cold0"))
-        result["process with one LeNet-5 step, warm cache (s)"] = statistics.median(
-            _run(ours, warm)[0] for _ in range(repeats)
+        return {
+            **_imports(folder, repeats),
+            **_first_step(folder, threads, repeats),
+            **_memory(folder, threads),
+        }
+
+
+def _imports(cache: str, repeats: int) -> dict[str, float]:
+    command = "import sys; sys.argv = ['scanwise', '--help']; from scanwise.cli import main; main()"
+    codes = {
+        "numpy": "import numpy",
+        "scanwise": "import numpy, scanwise",
+        "torch": "import numpy, torch",
+        "help": command,
+    }
+    taken: dict[str, list[float]] = {name: [] for name in codes}
+    for _ in range(repeats + 1):  # the first round only brings the files into memory
+        for name, code in codes.items():
+            taken[name].append(_run(code, cache)[0])
+    median = {name: statistics.median(values[1:]) for name, values in taken.items()}
+    return {
+        "import scanwise over NumPy (s)": median["scanwise"] - median["numpy"],
+        "import torch over NumPy (s)": median["torch"] - median["numpy"],
+        "scanwise --help (s)": median["help"],
+    }
+
+
+def _first_step(folder: str, threads: int, repeats: int) -> dict[str, float]:
+    ours, theirs = (_filled(code, threads, 128, 1) for code in (_SCANWISE, _PYTORCH))
+    caches = [str(Path(folder, f"cold{turn}")) for turn in range(2)]
+    cold = [_run(ours, cache, threads)[0] for cache in caches]
+    warm = [_run(ours, caches[0], threads)[0] for _ in range(repeats)]
+    pytorch = [_run(theirs, folder, threads)[0] for _ in range(repeats)]
+    return {
+        "process with one LeNet-5 step, cold cache (s)": min(cold),
+        "process with one LeNet-5 step, warm cache (s)": statistics.median(warm),
+        "process with one LeNet-5 step, PyTorch (s)": statistics.median(pytorch),
+    }
+
+
+def _memory(folder: str, threads: int) -> dict[str, float]:
+    codes = {"Scanwise": _SCANWISE, "PyTorch": _PYTORCH}
+    return {
+        f"peak memory of a process that trains LeNet-5, {name} (MiB)": float(
+            _run(_filled(code, threads, 1280, 3) + _PEAK, folder, threads)[1]
         )
-        result["process with one LeNet-5 step, PyTorch (s)"] = statistics.median(
-            _run(theirs, folder)[0] for _ in range(repeats)
-        )
-        longer = {"Scanwise": _filled(_SCANWISE, threads, 1280, 3), "PyTorch": _filled(_PYTORCH, threads, 1280, 3)}
-        for name, code in longer.items():
-            result[f"peak memory of LeNet-5 training, {name} (MiB)"] = float(_run(code + _PEAK, warm)[1])
-    return result
+        for name, code in codes.items()
+    }

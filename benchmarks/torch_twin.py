@@ -100,7 +100,7 @@ def _aggregate(mode: str) -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 def _log_mel(layer: layers.LogMel) -> Callable[[torch.Tensor], torch.Tensor]:
-    fourier, mel = (torch.tensor(a, dtype=torch.float32) for a in layer.constants())
+    fourier, mel = (torch.tensor(a, dtype=torch.float64) for a in layer.constants())
 
     def apply(x: torch.Tensor) -> torch.Tensor:
         frames = x[:, 0].unfold(1, layer.n_fft, layer.hop)  # (N, frames, n_fft)

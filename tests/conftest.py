@@ -11,7 +11,9 @@ import pytest
 
 # Set before anything imports the engine: the tests neither read nor fill the user's own kernel cache. A directory
 # given from outside is kept, so that several test commands can share compiled kernels.
-_OWN_CACHE = None if "SCANWISE_CACHE" in os.environ else tempfile.TemporaryDirectory(prefix="scanwise-test-cache-")
+_OWN_CACHE = (
+    None if "SCANWISE_CACHE" in os.environ else tempfile.TemporaryDirectory(prefix="scanwise-test-cache-")
+)
 if _OWN_CACHE is not None:
     os.environ["SCANWISE_CACHE"] = _OWN_CACHE.name
 
@@ -46,5 +48,7 @@ def data_folder() -> Path:
     """
     folder = Path(os.environ.get("SCANWISE_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
-        pytest.fail(f"test data not found: {folder}; set SCANWISE_TEST_DATA to the folder with mnist.npz and fsdd")
+        pytest.fail(
+            f"test data not found: {folder}; set SCANWISE_TEST_DATA to the folder with mnist.npz and fsdd"
+        )
     return folder

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from scanwise.demo.digits import SIZES, WINDOW, Digits, blended, drawn, ink_colours
+from scanwise.demo.digits import SIZES, WINDOW, Digits, blended, drawn, ink_colours, varied
 
 Grey = NDArray[np.float32]
 Images = NDArray[np.uint8]
@@ -23,18 +23,18 @@ _CHUNK = 1000
 """Examples made at a time, which keeps the arrays in the cache."""
 
 
-def make(n: int, digits: Digits, canvases: Grey, random: np.random.Generator) -> tuple[Images, NDArray[np.int64]]:
+def make(
+    n: int, digits: Digits, canvases: Grey, random: np.random.Generator
+) -> tuple[Images, NDArray[np.int64]]:
     """`n` examples: windows `(n, 1, WINDOW, WINDOW)` and labels `(n,)`."""
-    parts = [
-        _chunk(min(_CHUNK, n - start), digits, canvases, random) for start in range(0, n, _CHUNK)
-    ]
+    parts = [_chunk(min(_CHUNK, n - start), digits, canvases, random) for start in range(0, n, _CHUNK)]
     return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
 
 
 def _chunk(
     n: int, digits: Digits, canvases: Grey, random: np.random.Generator
 ) -> tuple[Images, NDArray[np.int64]]:
-    """40 % digits, 20 % digits far from the middle, 5 % far too large ones, 35 % plain background.
+    """50 % digits, 15 % digits far from the middle, 5 % far too large ones, 30 % plain background.
 
     The last three are "background": a detector must say where a digit is, not that one is near.
     """
@@ -42,25 +42,19 @@ def _chunk(
     canvas, row, column = (random.integers(extent, size=n) for extent in windows.shape[:3])
     x = windows[canvas, row, column].copy()
     kind = random.random(n)
-    digit, beside, huge = kind < 0.4, (kind >= 0.4) & (kind < 0.6), (kind >= 0.6) & (kind < 0.65)
+    digit, beside, huge = kind < 0.5, (kind >= 0.5) & (kind < 0.65), (kind >= 0.65) & (kind < 0.7)
     grey, visible = ink_colours(x, random)
     which = random.integers(len(digits), size=n)
     y = np.where(digit & visible, digits.labels[which], BACKGROUND)
 
     direction, distance = random.uniform(0, 2 * np.pi, n), random.uniform(8, 20, n)
-    middle = (WINDOW - 1) / 2
-    rows = middle + np.where(beside, distance * np.sin(direction), random.uniform(-_OFF_CENTRE, _OFF_CENTRE, n))
-    columns = middle + np.where(beside, distance * np.cos(direction), random.uniform(-_OFF_CENTRE, _OFF_CENTRE, n))
-    size = np.where(huge, random.uniform(45, 80, n), random.uniform(*SIZES, n)).astype(np.float32)
-    angle = (0.1 * random.standard_normal(n)).astype(np.float32)
+    beside_offset = distance * np.stack([np.sin(direction), np.cos(direction)])
+    offset = np.where(beside, beside_offset, random.uniform(-_OFF_CENTRE, _OFF_CENTRE, (2, n)))
+    centres = ((WINDOW - 1) / 2 + offset.T).astype(np.float32)
+    sizes = np.where(huge, random.uniform(45, 80, n), random.uniform(*SIZES, n)).astype(np.float32)
+    shapes = varied(sizes, random)
     chosen = np.flatnonzero((digit | beside | huge) & visible)
-    ink = drawn(
-        digits,
-        which[chosen],
-        centre=(rows[chosen].astype(np.float32), columns[chosen].astype(np.float32)),
-        size=size[chosen],
-        angle=angle[chosen],
-    )
+    ink = drawn(digits, which[chosen], centres[chosen], shapes[chosen])
     x[chosen] = blended(x[chosen], ink, grey[chosen])
     x += random.standard_normal(x.shape, np.float32) * random.uniform(0.0, 0.02, (n, 1, 1)).astype(np.float32)
     return quantised(x)[:, None], y

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.demo.digits import SIZES, WINDOW, Digits, blended, drawn, ink_colours
+from scanwise.demo.digits import SIZES, WINDOW, Digits, blended, drawn, ink_colours, upright
 from scanwise.demo.examples import quantised
 
 PHOTOGRAPHS = ("china.jpg", "flower.jpg")
@@ -101,10 +101,9 @@ def hide(
 
 
 def _centred(digits: Digits, digit: int, random: np.random.Generator) -> NDArray[np.float32]:
-    middle = np.array([(WINDOW - 1) / 2], np.float32)
+    middle = np.full((1, 2), (WINDOW - 1) / 2, np.float32)
     size = np.array([random.uniform(*SIZES)], np.float32)
-    angle = np.zeros(1, np.float32)
-    return drawn(digits, np.array([digit]), centre=(middle, middle), size=size, angle=angle)
+    return drawn(digits, np.array([digit]), middle, upright(size))
 
 
 def overlap(first: tuple[int, int], second: tuple[int, int]) -> float:
@@ -113,9 +112,7 @@ def overlap(first: tuple[int, int], second: tuple[int, int]) -> float:
     return rows * columns / (2 * WINDOW * WINDOW - rows * columns)
 
 
-def compare(
-    detections: Sequence[tuple[int, int, int, str, float]], hidden: Sequence[Hidden]
-) -> list[Found]:
+def compare(detections: Sequence[tuple[int, int, int, str, float]], hidden: Sequence[Hidden]) -> list[Found]:
     """Gives each detection the hidden digit that it is of; each hidden digit is given once, to the best score.
 
     Args:

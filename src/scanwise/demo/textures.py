@@ -1,4 +1,4 @@
-"""Backgrounds for training that look like photographs in the large: made, not taken, so that no photograph is used twice.
+"""Backgrounds for training that resemble photographs: made, not taken, so that nothing of a photograph is trained on.
 
 Surfaces in a photograph hide each other, and small ones are more frequent than large ones. The *dead leaves* model
 draws just that: shapes of random size, place and grey, each hiding what lies below, with the density of sizes falling
@@ -31,7 +31,9 @@ def canvases(n: int, random: np.random.Generator) -> Grey:
     for canvas in drawn:
         leaves = _dead_leaves(int(random.choice(LEAF_COUNTS)), random)
         noise = _falling_noise(random.uniform(0.8, 2.0), random)
-        canvas[:] = leaves * random.uniform(0.3, 1.0) + noise * random.uniform(0.02, 0.2) + random.uniform(0.0, 0.5)
+        canvas[:] = (
+            leaves * random.uniform(0.3, 1.0) + noise * random.uniform(0.02, 0.2) + random.uniform(0.0, 0.5)
+        )
         for _ in range(int(random.choice((0, 0, 1, 2)))):
             canvas[:] = _blurred(canvas)
     return np.clip(drawn, 0.0, 1.0, out=drawn)

@@ -1,0 +1,91 @@
+"""``python -m benchmarks [--only NETWORK] [--quick] [--threads N]``; needs the extra ``[compare]``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import contenders, layer_efficiency, process
+from benchmarks.networks import CASES, Case
+from benchmarks.peak import peak_gflops
+from benchmarks.report import Report, Timing
+from benchmarks.timing import interleaved
+
+RESULTS = Path(__file__).resolve().parent / "results"
+WORKS = ("training", "inference", "latency", "layers", "process")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "--only", action="append", choices=CASES, help="this network; may be given several times"
+    )
+    parser.add_argument(
+        "--work", action="append", choices=WORKS, help="this kind of work; may be given several times"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="short timings: shows that it runs, not how fast"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all processors"
+    )
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder for <date>.md and <date>.json")
+    return parser.parse_args()
+
+
+def _time(case: Case, works: list[str], threads: int, rounds: int, seconds: float) -> list[Timing]:
+    timings = []
+    contenders.set_threads(threads)
+    if "training" in works:
+        taken = interleaved(contenders.training(case), rounds=rounds, seconds=seconds)
+        timings.append(Timing(case.name, "training step", case.batch, taken))
+    for work, batch in (("inference", case.batch), ("latency", 1)):
+        if work in works:
+            taken = interleaved(contenders.inference(case, batch, threads), rounds=rounds, seconds=seconds)
+            timings.append(Timing(case.name, work, batch, taken))
+    return timings
+
+
+def main() -> None:
+    """Runs everything that was asked for and writes the report."""
+    arguments = _arguments()
+    rounds, seconds = (3, 0.05) if arguments.quick else (15, 0.3)
+    works = arguments.work or list(WORKS)
+    # PyTorch warns once about its own channels_last internals; it says nothing about what is measured here.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\..*")
+    report = Report(
+        command=" ".join(["python -m benchmarks", *sys.argv[1:]]),
+        threads=arguments.threads,
+        peak_gflops={
+            "one thread": peak_gflops(1),
+            f"{arguments.threads} threads": peak_gflops(arguments.threads),
+        },
+        versions={
+            "Python": platform.python_version(),
+            "NumPy": np.__version__,
+            **{name: version(name) for name in ("scanwise", "llvmlite", "torch", "onnxruntime")},
+        },
+    )
+    for name in arguments.only or CASES:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        case = CASES[name]
+        report.timings.extend(_time(case, works, arguments.threads, rounds, seconds))
+        if "layers" in works:
+            report.efficiencies[name] = layer_efficiency.of(case, rounds=rounds, seconds=seconds / 2)
+    if "process" in works:
+        print("whole processes ...", file=sys.stderr, flush=True)
+        report.process = process.figures(arguments.threads, repeats=2 if arguments.quick else 5)
+    paths = report.write(arguments.output)
+    print(report.markdown())
+    print("written to " + " and ".join(str(path) for path in paths), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
