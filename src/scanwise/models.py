@@ -32,7 +32,7 @@ def get(name: str, input_shape: Shape, classes: int, *, sample_rate: int | None 
         name: one of `NAMES`, or `"auto"`, which picks by the kind and the size of the input.
         input_shape: `(C, H, W)`, `(C, T)` or `(D,)`.
         classes: number of labels, the length of the output.
-        sample_rate: in Hz, where the input is raw audio `(1, T)`: `tdnn` and `ds-cnn` then begin with `LogMel`.
+        sample_rate: in Hz, where the input is raw audio `(1, T)`: `tdnn` and `ds-cnn` then get a `LogMel`.
 
     Raises:
         UnknownNetworkError: no network is called that; the message lists the names.
@@ -119,7 +119,7 @@ def _cifar_vgg(_: Shape, classes: int) -> list[Layer]:
 
 
 def _tdnn(_: Shape, classes: int) -> list[Layer]:
-    """Waibel et al. 1989: convolution over time (lecture 6.1); the maximum over time says whether it is there."""
+    """Waibel et al. 1989: convolution over time (lecture 6.1); the maximum over time says if it occurs."""
     return [
         Conv1d(64, 5), ReLU(), MaxPool1d(2),
         Conv1d(64, 5), ReLU(), MaxPool1d(2),

@@ -1,0 +1,42 @@
+"""What each layer means: plain loops over NumPy float64, forward directly above backward.
+
+The notation and the section numbers are those of the lecture that Scanwise implements. This is the oracle: the
+native engine is right where it agrees with it. It imports NumPy and layer fields, nothing else.
+"""
+
+from scanwise.reference import (
+    activation,
+    aggregate,
+    container,
+    conv,
+    downsample,
+    flatten,
+    linear,
+    logmel,
+    pad,
+    pool,
+    softmax,
+)
+from scanwise.reference.dropout import sample_keys
+from scanwise.reference.loss import loss
+from scanwise.reference.network import dropout_masks, forward, gradients, loss_and_gradients
+
+__all__ = [
+    "activation",
+    "aggregate",
+    "container",
+    "conv",
+    "downsample",
+    "dropout_masks",
+    "flatten",
+    "forward",
+    "gradients",
+    "linear",
+    "logmel",
+    "loss",
+    "loss_and_gradients",
+    "pad",
+    "pool",
+    "sample_keys",
+    "softmax",
+]

@@ -1,0 +1,69 @@
+"""Activations, forward and backward: dL/dz = dL/dy f'(z), value by value (lecture 9.8)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scanwise.layers import LeakyReLU, ReLU, ScaledTanh, Sigmoid, Tanh
+from scanwise.reference.layer import Array, Gradients, Parameters, backward, forward
+
+
+# y = max(z, 0)
+@forward.register(ReLU)
+def relu(layer: ReLU, z: Array, parameters: Parameters) -> Array:
+    return np.maximum(z, 0)
+
+
+# f'(z) = 1 for z > 0, 0 for z < 0, and 0 by choice at the corner z = 0
+@backward.register(ReLU)
+def drelu(layer: ReLU, z: Array, dy: Array, parameters: Parameters) -> tuple[Array, Gradients]:
+    return np.where(z > 0, dy, 0.0), {}
+
+
+# y = z for z > 0, a z otherwise
+@forward.register(LeakyReLU)
+def leaky_relu(layer: LeakyReLU, z: Array, parameters: Parameters) -> Array:
+    return np.where(z > 0, z, layer.negative_slope * z)
+
+
+# f'(z) = 1 for z > 0, a otherwise; a by choice at the corner
+@backward.register(LeakyReLU)
+def dleaky_relu(layer: LeakyReLU, z: Array, dy: Array, parameters: Parameters) -> tuple[Array, Gradients]:
+    return np.where(z > 0, dy, layer.negative_slope * dy), {}
+
+
+# y = 1 / (1 + exp(-z)) = (1 + tanh(z/2)) / 2, a form that does not overflow
+@forward.register(Sigmoid)
+def sigmoid(layer: Sigmoid, z: Array, parameters: Parameters) -> Array:
+    return 0.5 * (1 + np.tanh(0.5 * z))
+
+
+# f'(z) = exp(-z) / (1 + exp(-z))^2 = y (1 - y)
+@backward.register(Sigmoid)
+def dsigmoid(layer: Sigmoid, z: Array, dy: Array, parameters: Parameters) -> tuple[Array, Gradients]:
+    y = sigmoid(layer, z, parameters)
+    return dy * y * (1 - y), {}
+
+
+# y = tanh(z)
+@forward.register(Tanh)
+def tanh(layer: Tanh, z: Array, parameters: Parameters) -> Array:
+    return np.tanh(z)
+
+
+# f'(z) = 1 - tanh(z)^2
+@backward.register(Tanh)
+def dtanh(layer: Tanh, z: Array, dy: Array, parameters: Parameters) -> tuple[Array, Gradients]:
+    return dy * (1 - np.tanh(z) ** 2), {}
+
+
+# y = A tanh(B z), A = 1.7159, B = 2/3        (LeCun et al. 1998, appendix A)
+@forward.register(ScaledTanh)
+def scaled_tanh(layer: ScaledTanh, z: Array, parameters: Parameters) -> Array:
+    return 1.7159 * np.tanh(2 / 3 * z)
+
+
+# f'(z) = A B (1 - tanh(B z)^2)
+@backward.register(ScaledTanh)
+def dscaled_tanh(layer: ScaledTanh, z: Array, dy: Array, parameters: Parameters) -> tuple[Array, Gradients]:
+    return dy * 1.7159 * 2 / 3 * (1 - np.tanh(2 / 3 * z) ** 2), {}

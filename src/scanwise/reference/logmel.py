@@ -1,0 +1,49 @@
+"""LogMel, forward and backward: two fixed convolutions, a square between them and a logarithm after them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from scanwise.layers import LogMel
+from scanwise.layers.logmel import LOG_OFFSET
+from scanwise.reference.layer import Array, Gradients, Parameters, backward, forward
+
+
+# For the n_fft samples from t hop on, with the fixed filters c_f, s_f (windowed cosine and sine):
+#
+#   re_f = sum_n c_f(n) x(t hop + n),    im_f = sum_n s_f(n) x(t hop + n)        a convolution with stride hop
+#   e_m  = sum_f M_mf (re_f^2 + im_f^2)                                          a 1x1 convolution
+#   y_m  = log(e_m + 1e-6)
+@forward.register(LogMel)
+def log_mel(layer: LogMel, x: Array, parameters: Parameters) -> Array:
+    _, frames = layer.output_shape(x.shape[1:])
+    y = np.zeros((len(x), layer.n_mels, frames))
+    for t in range(frames):
+        _, energy = frame_energy(layer, x, t)
+        y[:, :, t] = np.log(energy + LOG_OFFSET)
+    return y
+
+
+# Backwards through the same steps; frames overlap, so their gradients add up in dx (lecture 6.3):
+#
+#   dL/de_m = dL/dy_m / (e_m + 1e-6),    dL/dre_f = 2 re_f sum_m M_mf dL/de_m, and im_f likewise
+#   dL/dx(t hop + n) += sum_f c_f(n) dL/dre_f + s_f(n) dL/dim_f
+@backward.register(LogMel)
+def dlog_mel(layer: LogMel, x: Array, dy: Array, parameters: Parameters) -> tuple[Array, Gradients]:
+    dft, mel = layer.constants()
+    dx = np.zeros_like(x)
+    for t in range(dy.shape[2]):
+        spectrum, energy = frame_energy(layer, x, t)
+        dpower = (dy[:, :, t] / (energy + LOG_OFFSET)) @ mel
+        dspectrum = 2 * spectrum * np.concatenate([dpower, dpower], axis=1)
+        dx[:, 0, t * layer.hop : t * layer.hop + layer.n_fft] += dspectrum @ dft
+    return dx, {}
+
+
+def frame_energy(layer: LogMel, x: Array, t: int) -> tuple[Array, Array]:
+    """(re and im one after the other `(N, 2 F)`, mel energies `(N, n_mels)`) of frame t."""
+    dft, mel = layer.constants()
+    frame = x[:, 0, t * layer.hop : t * layer.hop + layer.n_fft]
+    spectrum = frame @ dft.T
+    re, im = np.split(spectrum, 2, axis=1)
+    return spectrum, (re**2 + im**2) @ mel.T

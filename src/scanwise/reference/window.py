@@ -1,0 +1,29 @@
+"""1-D is 2-D with H = 1: how the windowed layers see their input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scanwise.layers import Geometry
+from scanwise.reference.layer import Array
+
+
+def as_maps(x: Array) -> Array:
+    """`(N, C, T)` as `(N, C, 1, T)`, `(N, C, H, W)` as it is; weights likewise: `(K, C, S)` as `(K, C, 1, S)`."""
+    return x[:, :, None, :] if x.ndim == 3 else x
+
+
+def positions(geometry: Geometry) -> Iterator[tuple[int, int]]:
+    """Every output position (p, q), row-major."""
+    P, Q = geometry.output
+    for p in range(P):
+        for q in range(Q):
+            yield p, q
+
+
+def offsets(geometry: Geometry) -> Iterator[tuple[int, int]]:
+    """Every kernel offset (r, s), row-major."""
+    R, S = geometry.kernel
+    for r in range(R):
+        for s in range(S):
+            yield r, s
