@@ -1,0 +1,107 @@
+"""Register tiles, chosen by a small model of registers, latency and load ports.
+
+A tile is `vectors` output-channel vectors by `positions` output positions, all accumulators in registers. One step of
+the reduction loads `vectors` weights, broadcasts `positions` inputs and does their product in multiply-adds. On the
+processors that this was measured on, two multiply-adds and two loads start per cycle and a multiply-add takes four
+cycles, so a step takes the largest of half its multiply-adds, half its loads, and four cycles.
+"""
+
+import functools
+from dataclasses import dataclass
+
+from scanwise.codegen.target import Target
+
+__all__ = ["Tile", "choose_tile", "tile_limit", "unroll"]
+
+LATENCY = 4
+# Cycles for what a tile does once: addresses, bias, activation, stores.
+TILE_OVERHEAD = 20
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A register tile: output-channel vectors, samples, rows and columns of positions."""
+
+    vectors: int
+    samples: int
+    rows: int
+    columns: int
+
+    @property
+    def positions(self) -> int:
+        return self.samples * self.rows * self.columns
+
+
+def tile_limit(target: Target, lanes: int, vectors: int) -> int:
+    """The most positions that fit the registers beside the weights and one broadcast."""
+    width = target.registers_for(lanes)
+    return max(1, (target.registers - 1) // (vectors * width) - 1)
+
+
+def _step_cycles(target: Target, lanes: int, vectors: int, positions: int) -> float:
+    width = target.registers_for(lanes)
+    return max(vectors * positions * width / 2, (vectors * width + positions) / 2, LATENCY)
+
+
+def _cover_cycles(extent: int, tile: int, cost: float, rest_cost: float) -> float:
+    full, rest = divmod(extent, tile)
+    return full * cost + (rest_cost if rest else 0.0)
+
+
+@functools.cache
+def choose_tile(
+    target: Target, lanes: int, blocks: int, rows: int, columns: int, steps: int, samples: int = 16
+) -> Tile:
+    """The tile with the least modelled time.
+
+    Args:
+        target: the processor.
+        lanes: floats per vector.
+        blocks: output-channel vectors in all.
+        rows: output rows P.
+        columns: output columns Q.
+        steps: length of the reduction.
+        samples: samples that are there to tile over where a map has few positions.
+    """
+    best: tuple[float, Tile] | None = None
+    for vectors in range(1, min(blocks, 4) + 1):
+        limit = tile_limit(target, lanes, vectors)
+        # A rest of one vector at a time would be a second kernel body with half the speed.
+        block_cost = blocks / vectors if blocks % vectors == 0 else blocks // vectors + 1.0
+        for tile in _candidates(limit, vectors, rows, columns, samples):
+            cycles = block_cost * _grid_cycles(target, lanes, tile, rows, columns, steps, samples)
+            if best is None or cycles < best[0] * 0.995:
+                best = (cycles, tile)
+    assert best is not None
+    return best[1]
+
+
+def _candidates(limit: int, vectors: int, rows: int, columns: int, samples: int) -> list[Tile]:
+    if rows * columns <= 4:
+        return [Tile(vectors, count, 1, 1) for count in range(1, min(limit, samples) + 1) if samples % count == 0]
+    found = [Tile(vectors, 1, 1, count) for count in range(1, min(limit, columns) + 1)]
+    found += [Tile(vectors, 1, height, columns) for height in range(2, min(limit // max(1, columns), rows) + 1)]
+    return found
+
+
+def _grid_cycles(
+    target: Target, lanes: int, tile: Tile, rows: int, columns: int, steps: int, samples: int
+) -> float:
+    def cost(positions: int) -> float:
+        return steps * _step_cycles(target, lanes, tile.vectors, positions) + TILE_OVERHEAD
+
+    if tile.samples > 1 or rows * columns <= 4:
+        return rows * columns * _cover_cycles(samples, tile.samples, cost(tile.positions), cost(1)) / samples
+    if tile.rows > 1:
+        rest = cost((rows % tile.rows) * columns)
+        return _cover_cycles(rows, tile.rows, cost(tile.positions), rest)
+    return rows * _cover_cycles(columns, tile.columns, cost(tile.columns), cost(columns % tile.columns))
+
+
+def unroll(count: int, work: int) -> int:
+    """How many steps of a loop to write out, for `work` multiply-adds in a step: about a hundred in a body."""
+    most = max(1, min(count, 128 // max(1, work), 8))
+    for candidate in range(most, most // 2, -1):
+        if count % candidate == 0:
+            return candidate
+    return most

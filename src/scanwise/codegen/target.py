@@ -1,0 +1,65 @@
+"""What a processor offers: vector width, registers, LLVM feature string.
+
+Kernels are written once, on vectors of 4, 8 or 16 floats. A target only decides how many machine registers such a
+vector takes and therefore how large a register tile may be. Results do not depend on it (DESIGN, contract 2).
+"""
+
+import functools
+from dataclasses import dataclass
+
+import llvmlite.binding as llvm
+
+__all__ = ["AVX2", "AVX512", "GENERIC", "NEON", "TARGETS", "Target", "host_target"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One instruction set that kernels are compiled for.
+
+    Attributes:
+        name: key in the object cache and in error messages.
+        cpu: LLVM processor name.
+        features: LLVM feature string.
+        vector_bits: width of one vector register.
+        registers: number of vector registers.
+        fused: whether the processor has a fused multiply-add instruction (otherwise libm's exact `fmaf` is called).
+    """
+
+    name: str
+    cpu: str
+    features: str
+    vector_bits: int
+    registers: int
+    fused: bool = True
+
+    def registers_for(self, lanes: int) -> int:
+        """Machine registers that one vector of `lanes` floats takes."""
+        return max(1, lanes * 32 // self.vector_bits)
+
+
+# -prefer-256-bit: without it LLVM splits 512-bit vectors in two on many server processors.
+AVX512 = Target(
+    "avx512",
+    "skylake-avx512",
+    "+avx512f,+avx512vl,+avx512bw,+avx512dq,+avx512cd,+fma,+avx2,-prefer-256-bit",
+    512,
+    32,
+)
+AVX2 = Target("avx2", "haswell", "+avx2,+fma", 256, 16)
+GENERIC = Target("generic", "x86-64", "", 128, 16, fused=False)
+NEON = Target("neon", "generic", "+neon", 128, 32)
+
+TARGETS = {target.name: target for target in (AVX512, AVX2, GENERIC, NEON)}
+
+
+@functools.cache
+def host_target() -> Target:
+    """The widest target that the processor this process runs on can execute."""
+    if llvm.get_default_triple().startswith(("aarch64", "arm64")):
+        return NEON
+    features = llvm.get_host_cpu_features()
+    if all(features.get(name, False) for name in ("avx512f", "avx512vl", "avx512bw", "avx512dq", "avx512cd", "fma")):
+        return AVX512
+    if features.get("avx2", False) and features.get("fma", False):
+        return AVX2
+    return GENERIC

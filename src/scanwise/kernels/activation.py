@@ -1,0 +1,161 @@
+"""Pointwise activations: y = f(x) and dx = dy f'(x), alone or in the last step of a convolution.
+
+Where f' is a function of y, a network keeps only y. Each activation is one entry of `ACTIVATIONS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from scanwise.codegen import functions
+from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.kernels.maps import FeatureMap
+
+__all__ = ["ACTIVATIONS", "Activation", "ActivationBackward", "ActivationForward", "apply", "derivative"]
+
+_TANH_SCALE, _TANH_SLOPE = 1.7159, 2.0 / 3.0
+
+
+@dataclass(frozen=True)
+class Activation:
+    """Which function, with its parameter (the slope of a leaky ReLU; unused elsewhere)."""
+
+    name: str
+    parameter: float = 0.0
+
+    @property
+    def keeps_zero(self) -> bool:
+        """Whether f(0) = 0, so that padding lanes stay zero by themselves."""
+        return self.name != "sigmoid"
+
+    @property
+    def fusable(self) -> bool:
+        """Whether f' can be told from y alone."""
+        return self.name != "leaky_relu" or self.parameter >= 0
+
+
+@dataclass(frozen=True)
+class _Rules:
+    forward: Callable[[Emitter, Value, int, float], Value]
+    slope: Callable[[Emitter, Value, int, float], Value]  # f' as a function of y
+
+
+def _leaky(e: Emitter, x: Value, lanes: int, slope: float) -> Value:
+    positive = e.builder.fcmp_ordered(">", x, e.constant(0.0, lanes))
+    return e.builder.select(positive, x, e.builder.fmul(x, e.constant(slope, lanes)))
+
+
+def _leaky_slope(e: Emitter, y: Value, lanes: int, slope: float) -> Value:
+    positive = e.builder.fcmp_ordered(">", y, e.constant(0.0, lanes))
+    return e.builder.select(positive, e.constant(1.0, lanes), e.constant(slope, lanes))
+
+
+def _scaled_tanh(e: Emitter, x: Value, lanes: int, _: float) -> Value:
+    inner = functions.tanh(e, e.builder.fmul(x, e.constant(_TANH_SLOPE, lanes)), lanes)
+    return e.builder.fmul(inner, e.constant(_TANH_SCALE, lanes))
+
+
+def _scaled_tanh_slope(e: Emitter, y: Value, lanes: int, _: float) -> Value:
+    # d/dx A tanh(sx) = s (A - y^2 / A)
+    factor = e.builder.fmul(y, e.constant(-_TANH_SLOPE / _TANH_SCALE, lanes))
+    return e.fma(factor, y, e.constant(_TANH_SLOPE * _TANH_SCALE, lanes))
+
+
+ACTIVATIONS: dict[str, _Rules] = {
+    "relu": _Rules(
+        lambda e, x, lanes, _: e.builder.select(
+            e.builder.fcmp_ordered(">", x, e.constant(0.0, lanes)), x, e.constant(0.0, lanes)
+        ),
+        lambda e, y, lanes, _: _leaky_slope(e, y, lanes, 0.0),
+    ),
+    "leaky_relu": _Rules(_leaky, _leaky_slope),
+    "sigmoid": _Rules(
+        lambda e, x, lanes, _: functions.logistic(e, x, lanes),
+        lambda e, y, lanes, _: e.builder.fmul(y, e.builder.fsub(e.constant(1.0, lanes), y)),
+    ),
+    "tanh": _Rules(
+        lambda e, x, lanes, _: functions.tanh(e, x, lanes),
+        lambda e, y, lanes, _: e.fma(e.builder.fneg(y), y, e.constant(1.0, lanes)),
+    ),
+    "scaled_tanh": _Rules(_scaled_tanh, _scaled_tanh_slope),
+}
+
+
+def apply(e: Emitter, activation: Activation, x: Value, lanes: int) -> Value:
+    return ACTIVATIONS[activation.name].forward(e, x, lanes, activation.parameter)
+
+
+def derivative(e: Emitter, activation: Activation, y: Value, dy: Value, lanes: int) -> Value:
+    """dy f'(x), from the saved y (or from x for the piecewise linear functions, whose f' looks at a sign)."""
+    if activation.name == "relu":
+        positive = e.builder.fcmp_ordered(">", y, e.constant(0.0, lanes))
+        return e.builder.select(positive, dy, e.constant(0.0, lanes))
+    return e.builder.fmul(dy, ACTIVATIONS[activation.name].slope(e, y, lanes, activation.parameter))
+
+
+def each_vector(
+    e: Emitter, extent: FeatureMap, body: Callable[[Index, Index, Index, Index, int, int], None]
+) -> None:
+    """Run `body(n, p, q, channel, lanes, valid)` for every vector of a map, in order.
+
+    `valid` is the number of lanes that are channels. It is only told for maps whose channels fit one vector or where it
+    is full, so a body that must know it treats the last block by itself: blocks are emitted as full ones and a rest.
+    """
+    lanes = extent.lanes
+    full, rest = divmod(extent.channels, lanes)
+
+    def position(n: Index, p: Index, q: Index) -> None:
+        e.loop(full, lambda block: body(n, p, q, e.mul(block, lanes), lanes, lanes))
+        if rest:
+            body(n, p, q, full * lanes, lanes, rest)
+
+    e.loop(
+        e.n,
+        lambda n: e.loop(extent.height, lambda p: e.loop(extent.width, lambda q: position(n, p, q))),
+    )
+
+
+def address(e: Emitter, extent: FeatureMap, n: Index, p: Index, q: Index, channel: Index) -> Index:
+    """Index of a float in a map."""
+    return e.affine((n, extent.size), (p, extent.row), (q, extent.pitch), (1, extent.origin), (channel, 1))
+
+
+@dataclass(frozen=True)
+class ActivationForward:
+    """y = f(x). Arguments: x, y."""
+
+    activation: Activation
+    x: FeatureMap
+    y: FeatureMap
+    pointers: int = 2
+
+    def emit(self, e: Emitter) -> None:
+        x, y = e.arguments
+
+        def vector(n: Index, p: Index, q: Index, c: Index, lanes: int, valid: int) -> None:
+            value = apply(e, self.activation, e.load(x, address(e, self.x, n, p, q, c), lanes), lanes)
+            if not self.activation.keeps_zero:
+                value = e.keep(value, lanes, valid)
+            e.store(value, y, address(e, self.y, n, p, q, c))
+
+        each_vector(e, self.y, vector)
+
+
+@dataclass(frozen=True)
+class ActivationBackward:
+    """dx = dy f'(x). Arguments: saved (y, or x where f' cannot be told from y), dy, dx."""
+
+    activation: Activation
+    saved: FeatureMap
+    dy: FeatureMap
+    dx: FeatureMap
+    pointers: int = 3
+
+    def emit(self, e: Emitter) -> None:
+        saved, dy, dx = e.arguments
+
+        def vector(n: Index, p: Index, q: Index, c: Index, lanes: int, valid: int) -> None:
+            gradient = e.load(dy, address(e, self.dy, n, p, q, c), lanes)
+            kept = e.load(saved, address(e, self.saved, n, p, q, c), lanes)
+            e.store(derivative(e, self.activation, kept, gradient, lanes), dx, address(e, self.dx, n, p, q, c))
+
+        each_vector(e, self.dx, vector)

@@ -1,0 +1,263 @@
+"""The convolution loop nest: for every position and output channel, one chain of multiply-adds.
+
+    z[n, p, q, k] = b[k];  for r, s, c:  z[n, p, q, k] += w[k, r, s, c] * x[n, p sh + r dh, q sw + s dw, c]
+
+in exactly this order of r, s, c for every schedule and every processor (lecture 3.1 and 5.4, with the channel loop
+innermost because channels lie innermost in memory). The vector lane is k. `Linear` is the same nest with the kernel
+covering the map, the input gradient is the same nest over other strides, a depthwise convolution is the same nest with a
+vector of inputs in place of a broadcast.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.codegen.schedule import Tile, choose_tile, unroll
+from scanwise.kernels import activation as activations
+from scanwise.kernels.activation import Activation
+
+__all__ = ["Axis", "Correlation", "Sweep", "View", "fuse_axes"]
+
+
+@dataclass(frozen=True)
+class View:
+    """Strides, in floats, by which a nest walks a map: samples, rows and columns of output positions."""
+
+    sample: int
+    row: int
+    column: int
+    origin: int
+
+    def offset(self, n: Index, p: Index, q: Index, e: Emitter) -> Index:
+        return e.affine((n, self.sample), (p, self.row), (q, self.column), (1, self.origin))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One loop of the reduction: number of turns, and what a turn adds to the input and to the weight index."""
+
+    count: int
+    x: int
+    w: int
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A grid of output positions that share one reduction.
+
+    The forward pass is one sweep. The input gradient of a strided convolution is one sweep for each phase of the stride.
+    """
+
+    rows: int
+    columns: int
+    x: View
+    y: View
+    axes: tuple[Axis, ...]
+    weight_origin: int = 0
+    other: View | None = None  # saved activation (backward) or addend
+
+
+def fuse_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
+    """Join neighbouring loops that walk input and weights in one stride: fewer, longer loops, the same order."""
+    fused: list[Axis] = []
+    for axis in axes:
+        if axis.count == 1:
+            continue
+        if fused and fused[-1].x == axis.x * axis.count and fused[-1].w == axis.w * axis.count:
+            fused[-1] = Axis(fused[-1].count * axis.count, axis.x, axis.w)
+        else:
+            fused.append(axis)
+    return tuple(fused) or (Axis(1, 0, 0),)
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Arguments: x, w, b, y and, where a sweep has `other`, the map it names. b is not read unless `bias`.
+
+    Attributes:
+        sweeps: grids of output positions.
+        lanes: floats per vector.
+        channels: output channels of one group.
+        block: floats of weights for one vector of output channels.
+        groups: number of groups; the strides `x_group`, `y_group` and `w_group` lead from one to the next.
+        depthwise: inputs are vectors too: lane k reads input channel k.
+        bias: whether the chain starts from b (otherwise from zero).
+        activation: applied to the sum (forward), or whose derivative multiplies it (backward).
+        backward: whether `activation` is used by its derivative, from the saved map.
+    """
+
+    sweeps: tuple[Sweep, ...]
+    lanes: int
+    channels: int
+    block: int
+    y_pitch: int
+    groups: int = 1
+    x_group: int = 0
+    y_group: int = 0
+    w_group: int = 0
+    b_group: int = 0
+    depthwise: bool = False
+    bias: bool = False
+    activation: Activation | None = None
+    backward: bool = False
+    pointers: int = 5
+
+    @property
+    def blocks(self) -> int:
+        return -(-self.channels // self.lanes)
+
+    def emit(self, e: Emitter) -> None:
+        for sweep in self.sweeps:
+            if sweep.rows and sweep.columns:
+                e.loop(self.groups, lambda g, s=sweep: _Nest(e, self, s, g).emit())
+
+
+class _Nest:
+    """Emission of one sweep for one group."""
+
+    def __init__(self, e: Emitter, kernel: Correlation, sweep: Sweep, group: Index) -> None:
+        self.e, self.kernel, self.sweep = e, kernel, sweep
+        x, w, b, y, other = e.arguments
+        self.x = e.at(x, e.mul(group, kernel.x_group))
+        self.w = e.at(w, e.add(e.mul(group, kernel.w_group), sweep.weight_origin))
+        self.b = e.at(b, e.mul(group, kernel.b_group))
+        self.y = e.at(y, e.mul(group, kernel.y_group))
+        self.other = e.at(other, e.mul(group, kernel.y_group))
+        self.axes = fuse_axes(sweep.axes)
+        self.steps = 1
+        for axis in self.axes:
+            self.steps *= axis.count
+
+    def emit(self) -> None:
+        kernel, sweep, e = self.kernel, self.sweep, self.e
+        tile = choose_tile(e.target, kernel.lanes, kernel.blocks, sweep.rows, sweep.columns, self.steps)
+
+        def samples(n: Index, count: int) -> None:
+            # A lone sample has one position per chain: more vectors side by side hide the latency instead.
+            vectors = tile.vectors if count == tile.samples else min(kernel.blocks, 8)
+            # The last vector may hold padding lanes, so its tile is written out by itself.
+            alone = kernel.channels % kernel.lanes != 0
+            looped = (kernel.blocks - 1) // vectors * vectors if alone else kernel.blocks
+            e.tiles(looped, vectors, lambda k, ks: blocks(n, count, k, ks))
+            if looped < kernel.blocks:
+                blocks(n, count, looped, kernel.blocks - looped)
+
+        def blocks(n: Index, count: int, k: Index, ks: int) -> None:
+            e.tiles(sweep.rows, tile.rows, lambda p, ps: row(n, count, k, ks, p, ps))
+
+        def row(n: Index, count: int, k: Index, ks: int, p: Index, ps: int) -> None:
+            e.tiles(
+                sweep.columns, tile.columns, lambda q, qs: self._tile(Tile(ks, count, ps, qs), n, k, p, q)
+            )
+
+        e.tiles(e.n, tile.samples, samples)
+
+    def _tile(self, tile: Tile, n: Index, k: Index, p: Index, q: Index) -> None:
+        e, kernel, sweep = self.e, self.kernel, self.sweep
+        lanes = kernel.lanes
+        x = e.at(self.x, sweep.x.offset(n, p, q, e))
+        if kernel.depthwise:
+            x = e.at(x, e.mul(k, lanes))
+        w = e.at(self.w, e.mul(k, kernel.block))
+        start = []
+        for v in range(tile.vectors):
+            start.append(
+                e.load(self.b, e.mul(e.add(k, v), lanes), lanes) if kernel.bias else e.constant(0.0, lanes)
+            )
+        places = [
+            (dn, dp, dq) for dn in range(tile.samples) for dp in range(tile.rows) for dq in range(tile.columns)
+        ]
+        offsets = [dn * sweep.x.sample + dp * sweep.x.row + dq * sweep.x.column for dn, dp, dq in places]
+        sums = [start[v] for v in range(tile.vectors) for _ in places]
+        sums = self._reduce(0, x, w, 0, 0, tile.vectors, offsets, sums)
+        for i, (dn, dp, dq) in enumerate(places):
+            y = e.at(self.y, sweep.y.offset(e.add(n, dn), e.add(p, dp), e.add(q, dq), e))
+            other = self.other
+            if sweep.other is not None:
+                other = e.at(other, sweep.other.offset(e.add(n, dn), e.add(p, dp), e.add(q, dq), e))
+            for v in range(tile.vectors):
+                self._finish(sums[v * len(places) + i], y, other, e.add(k, v), last=self._is_last(k, v))
+
+    def _reduce(
+        self,
+        level: int,
+        x: Value,
+        w: Value,
+        xo: Index,
+        wo: Index,
+        vectors: int,
+        offsets: list[int],
+        sums: list[Value],
+    ) -> list[Value]:
+        e, axis = self.e, self.axes[level]
+        if level < len(self.axes) - 1:
+            return e.loop(
+                axis.count,
+                lambda i, *inner: self._reduce(
+                    level + 1,
+                    x,
+                    w,
+                    e.add(xo, e.mul(i, axis.x)),
+                    e.add(wo, e.mul(i, axis.w)),
+                    vectors,
+                    offsets,
+                    list(inner),
+                ),
+                sums,
+            )
+        xp, wp = e.at(x, xo), e.at(w, wo)
+        times = unroll(axis.count, len(sums))
+        full, rest = divmod(axis.count, times)
+
+        def body(i: Index, *inner: Value) -> list[Value]:
+            values = list(inner)
+            xi, wi = e.at(xp, e.mul(i, times * axis.x)), e.at(wp, e.mul(i, times * axis.w))
+            for u in range(times):
+                values = self._step(xi, u * axis.x, wi, u * axis.w, vectors, offsets, values)
+            return values
+
+        sums = e.loop(full, body, sums)
+        for u in range(full * times, full * times + rest):
+            sums = self._step(xp, u * axis.x, wp, u * axis.w, vectors, offsets, sums)
+        return sums
+
+    def _step(
+        self, x: Value, xo: int, w: Value, wo: int, vectors: int, offsets: list[int], sums: list[Value]
+    ) -> list[Value]:
+        e, lanes, block = self.e, self.kernel.lanes, self.kernel.block
+        weights = [e.load(w, wo + v * block, lanes) for v in range(vectors)]
+        result = list(sums)
+        for i, offset in enumerate(offsets):
+            if not self.kernel.depthwise:
+                value = e.load_broadcast(x, xo + offset, lanes)
+            for v in range(vectors):
+                if self.kernel.depthwise:
+                    value = e.load(x, xo + offset + v * lanes, lanes)
+                at = v * len(offsets) + i
+                result[at] = e.fma(weights[v], value, sums[at])
+        return result
+
+    def _is_last(self, k: Index, v: int) -> bool:
+        """Whether this vector may hold padding lanes."""
+        blocks = self.kernel.blocks
+        if isinstance(k, int):
+            return k + v == blocks - 1
+        return False
+
+    def _finish(self, value: Value, y: Value, other: Value, block: Index, *, last: bool) -> None:
+        e, kernel = self.e, self.kernel
+        lanes = kernel.lanes
+        valid = kernel.channels - (kernel.blocks - 1) * lanes if last else lanes
+        at = e.mul(block, lanes)
+        # Where the next channels in memory belong to the next group, padding lanes must not be written.
+        partial = kernel.groups > 1 or kernel.y_pitch < kernel.blocks * lanes
+        width = valid if partial else lanes
+        if kernel.activation is not None:
+            if kernel.backward:
+                saved = e.load_part(other, at, lanes, width)
+                value = activations.derivative(e, kernel.activation, saved, value, lanes)
+            else:
+                value = activations.apply(e, kernel.activation, value, lanes)
+                if not kernel.activation.keeps_zero:
+                    value = e.keep(value, lanes, valid)
+        e.store_part(value, y, at, lanes, width)
