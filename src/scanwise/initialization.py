@@ -1,0 +1,125 @@
+"""First values of a network's parameters.
+
+Weights are uniform in [-b, b], so that the variance of the signal neither dies out nor explodes with depth:
+
+    He:      b = sqrt(6 / fan_in), times sqrt(1 / (1 + slope^2))    before ReLU and LeakyReLU(slope)
+    Xavier:  b = sqrt(6 / (fan_in + fan_out))                       before anything else
+
+Biases are zero. Sources: He et al., "Delving deep into rectifiers", ICCV 2015, equations 10 and 15; Glorot and Bengio,
+"Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010, equation 16.
+
+The same seed gives the same bits on every platform and with every NumPy: only the Philox counter's raw 64-bit words are
+used (NumPy promises those, not its distributions), and the arithmetic after it is exactly rounded.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.errors import ArgumentError, ArgumentTypeError
+from scanwise.layers import (
+    Layer,
+    LeakyReLU,
+    ReLU,
+    Residual,
+    ScaledTanh,
+    Sequential,
+    Shape,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+
+_ACTIVATIONS = (ReLU, LeakyReLU, Sigmoid, Tanh, ScaledTanh, Softmax)
+
+
+def initial_parameters(network: Sequential, input_shape: Shape, seed: int) -> dict[str, NDArray[np.float32]]:
+    """First values of every parameter, by name.
+
+    Args:
+        network: the layers.
+        input_shape: shape of one sample.
+        seed: 0 to 2**64 - 1.
+
+    >>> from scanwise.layers import Linear
+    >>> values = initial_parameters(Sequential(Linear(2)), (3,), seed=0)
+    >>> values["0.weight"].shape, values["0.bias"].tolist()
+    ((2, 3), [0.0, 0.0])
+    """
+    seed = check_seed(seed)
+    parameters: dict[str, NDArray[np.float32]] = {}
+    for place, layer, reached, follower in _followers(network, input_shape, "", None):
+        for name, shape in layer.parameter_shapes(reached).items():
+            if name == "bias":
+                values = np.zeros(shape, np.float32)
+            else:
+                values = _uniform(shape, _bound(shape, follower), seed, len(parameters))
+            parameters[place + name] = values
+    return parameters
+
+
+def check_seed(seed: object) -> int:
+    """`seed` as an integer in 0..2**64 - 1, or an error."""
+    try:
+        number = operator.index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        raise ArgumentTypeError(f"seed must be a whole number. Got {seed!r}.") from None
+    if not 0 <= number < 2**64:
+        raise ArgumentError(f"seed must be from 0 to 2**64 - 1. Got {number}.")
+    return number
+
+
+def raw_words(seed: int, stream: int, count: int) -> NDArray[np.uint64]:
+    """`count` words of the Philox counter under the key `(seed, stream)`: the only randomness there is."""
+    return np.random.Philox(key=np.array([seed, stream], np.uint64)).random_raw(count)
+
+
+def _uniform(shape: Shape, bound: float, seed: int, stream: int) -> NDArray[np.float32]:
+    words = raw_words(seed, stream, math.prod(shape))
+    unit = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53  # the upper 53 bits: exact in [0, 1)
+    return ((2.0 * unit - 1.0) * bound).astype(np.float32).reshape(shape)
+
+
+def _bound(shape: Shape, follower: Layer | None) -> float:
+    window = math.prod(shape[2:])
+    fan_in = math.prod(shape[1:])
+    if isinstance(follower, ReLU):
+        return math.sqrt(6.0 / fan_in)
+    if isinstance(follower, LeakyReLU):
+        return math.sqrt(6.0 / (fan_in * (1.0 + follower.negative_slope**2)))
+    return math.sqrt(6.0 / (fan_in + shape[0] * window))
+
+
+def _followers(
+    container: Sequential | Residual, shape: Shape, prefix: str, after: Layer | None
+) -> Iterator[tuple[str, Layer, Shape, Layer | None]]:
+    """(name prefix, layer, shape that reaches it, the activation that follows it) of every layer.
+
+    Layers without parameters of their own (pooling, flattening, dropout) pass the question on to the next one.
+    `after` is the activation that follows the container.
+    """
+    chain = list(container.chain(shape))
+    for index, (place, layer, reached) in enumerate(chain):
+        following = (_first(other, at) for _, other, at in chain[index + 1 :])
+        follower = next((found for found in following if found is not None), after)
+        if isinstance(layer, Sequential | Residual):
+            # What follows a Residual follows its sum, not its last layer.
+            inner = None if isinstance(layer, Residual) else follower
+            yield from _followers(layer, reached, f"{prefix}{place}.", inner)
+        else:
+            yield f"{prefix}{place}.", layer, reached, follower
+
+
+def _first(layer: Layer, shape: Shape) -> Layer | None:
+    """The first activation or layer with parameters inside `layer`, or None if it has neither."""
+    if isinstance(layer, Sequential | Residual):
+        inner = (_first(each, at) for _, each, at in layer.chain(shape))
+        return next((found for found in inner if found is not None), None)
+    if isinstance(layer, _ACTIVATIONS) or layer.parameter_shapes(shape):
+        return layer
+    return None

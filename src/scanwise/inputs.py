@@ -1,0 +1,165 @@
+"""Checks at the door: samples and targets, converted once and found fit, so that nothing below has to ask again."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scanwise.errors import ArgumentError, ArgumentTypeError, ScanwiseError, ShapeError
+from scanwise.executor import Samples, Target
+
+LOSSES = ("cross_entropy", "binary_cross_entropy", "mse")
+
+_FLOAT32 = np.dtype(np.float32)
+_UINT8 = np.dtype(np.uint8)
+
+
+def as_samples(x: ArrayLike, input_shape: tuple[int, ...], name: str = "x") -> Samples:
+    """`x` as a C-contiguous float32 (or uint8) array of shape `(N, *input_shape)`, all finite.
+
+    Any real dtype is converted to float32. The order of the tests keeps the common case, a float32 array that needs no
+    conversion, at about a microsecond: it is part of the latency of a single prediction.
+    """
+    if type(x) is np.ndarray and x.dtype is _FLOAT32 and x.flags.c_contiguous:
+        samples = x
+    else:
+        samples = real_array(x, name)
+    if samples.shape[1:] != input_shape or samples.ndim == 0:
+        raise ShapeError(_wrong_shape(name, samples.shape, input_shape))
+    if samples.dtype == _UINT8:
+        return samples
+    check_finite(samples, name)
+    return samples
+
+
+def real_array(x: ArrayLike, name: str) -> NDArray[Any]:
+    """`x` as a C-contiguous float32 or uint8 array of any shape."""
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        raise ArgumentTypeError(
+            f"{name} must be an array of real numbers. Got {type(x).__name__}: {error}"
+        ) from None
+    if array.dtype.kind not in "fiub":
+        raise ArgumentTypeError(f"{name} must be an array of real numbers. Got dtype {array.dtype}")
+    dtype = _UINT8 if array.dtype == _UINT8 else _FLOAT32
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the caller's check names
+        return np.require(array, dtype, "C")
+
+
+def check_finite(
+    x: NDArray[np.floating[Any]],
+    name: str,
+    origin: tuple[int, ...] = (),
+    error: type[ScanwiseError] = ArgumentError,
+) -> None:
+    """Raise `error` naming the first value that is not finite.
+
+    The sum of squares is one pass without a temporary array, and is finite only if every value is. It can overflow
+    for finite values too, so that a sum that is not finite asks for the slow look.
+
+    Args:
+        origin: added to the index in the message: the place of `x` within a larger array.
+    """
+    if math.isfinite(np.vdot(x, x)):
+        return
+    finite = np.isfinite(x)
+    if finite.all():
+        return
+    index = tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), x.shape))
+    shown = tuple(i + o for i, o in itertools.zip_longest(index, origin, fillvalue=0))
+    raise error(f"{name} must be finite (as float32). Got {x[index]} at index {shown}")
+
+
+def as_gradient(dy: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """`dy` as a C-contiguous float32 array of exactly `shape`, all finite."""
+    array = real_array(dy, "dy").astype(np.float32, copy=False)
+    if array.shape != shape:
+        raise ShapeError(f"dy must have the shape of the output, {shape}. Got {array.shape}")
+    check_finite(array, "dy")
+    return array
+
+
+def check_loss(loss: object) -> str:
+    """The name of a loss, or `ArgumentError`."""
+    if not isinstance(loss, str) or loss not in LOSSES:
+        raise ArgumentError(f"loss must be one of {', '.join(map(repr, LOSSES))}. Got {loss!r}")
+    return loss
+
+
+def as_target(
+    y: ArrayLike, samples: int, output_shape: tuple[int, ...], loss: str, name: str = "y"
+) -> Target:
+    """`y` as the target that `loss` needs, for `samples` samples.
+
+    cross_entropy: int64 `(N,)`, each a label number in 0..K-1, for an output of shape `(K,)` with K at least 2.
+    binary_cross_entropy: float32 `(N, *output_shape)`, each in 0..1; `(N,)` is accepted for an output of one value.
+    mse: float32 `(N, *output_shape)`; `(N,)` is accepted for an output of one value.
+    """
+    array = np.asarray(y)
+    if array.dtype.kind not in "fiub":
+        raise ArgumentTypeError(f"{name} must be an array of numbers. Got dtype {array.dtype}")
+    if array.ndim == 0 or len(array) != samples:
+        found = "a single number" if array.ndim == 0 else f"{len(array)}"
+        raise ShapeError(f"{name} must have one entry for each of the {samples} samples of x. Got {found}")
+    if loss == "cross_entropy":
+        return _label_numbers(array, output_shape, name)
+    return _values(array, samples, output_shape, loss, name)
+
+
+def _label_numbers(y: NDArray[Any], output_shape: tuple[int, ...], name: str) -> NDArray[np.int64]:
+    if len(output_shape) != 1 or output_shape[0] < 2:
+        raise ShapeError(
+            "the network's output must be one score for each of at least two labels with loss='cross_entropy'. "
+            f"Got output shape {output_shape}"
+        )
+    labels = output_shape[0]
+    if y.ndim != 1:
+        raise ShapeError(
+            f"{name} must be label numbers of shape (N,) with loss='cross_entropy'. Got shape {y.shape}"
+        )
+    if y.dtype.kind == "f":
+        raise ArgumentTypeError(
+            f"{name} must be whole label numbers with loss='cross_entropy'. Got dtype {y.dtype}"
+        )
+    wrong = (y < 0) | (y >= labels)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ArgumentError(f"{name} must be label numbers from 0 to {labels - 1}. Got {y[i]} at index {i}")
+    return np.ascontiguousarray(y, np.int64)
+
+
+def _values(
+    y: NDArray[Any], samples: int, output_shape: tuple[int, ...], loss: str, name: str
+) -> NDArray[np.float32]:
+    if y.ndim == 1 and math.prod(output_shape) == 1:
+        y = y.reshape(samples, *output_shape)
+    if y.shape[1:] != output_shape:
+        raise ShapeError(
+            f"{name} must have the shape of the output, {(samples, *output_shape)}, with loss={loss!r}. Got {y.shape}"
+        )
+    with np.errstate(over="ignore"):
+        values = np.require(y, np.float32, "C")
+    check_finite(values, name)
+    if loss == "binary_cross_entropy" and values.size and not (values.min() >= 0.0 and values.max() <= 1.0):
+        raise ArgumentError(
+            f"{name} must lie between 0 and 1 with loss={loss!r}. Got {values.min():g} to {values.max():g}"
+        )
+    return values
+
+
+def _wrong_shape(name: str, shape: tuple[int, ...], input_shape: tuple[int, ...]) -> str:
+    wanted = f"(N, {', '.join(map(str, input_shape))})"
+    text = f"{name} must have shape {wanted}. Got {shape}"
+    if shape == input_shape:
+        text += f"; a single sample is {name}[None]"
+    elif len(shape) == len(input_shape) + 1 and shape[1] != input_shape[0]:
+        if shape[2:] + shape[1:2] == input_shape[1:] + input_shape[:1] or shape[-1] == input_shape[0]:
+            text += "; channels come first"
+        else:
+            text += f": {shape[1]} channels where the network takes {input_shape[0]}"
+    return text

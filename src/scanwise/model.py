@@ -1,0 +1,325 @@
+"""`Model`: a network with parameters."""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scanwise import shapes
+from scanwise.errors import ArgumentError, ArgumentTypeError
+from scanwise.initialization import initial_parameters
+from scanwise.inputs import as_gradient, as_samples, as_target, check_loss
+from scanwise.layers import Sequential, Shape
+from scanwise.parameters import Parameters
+
+if TYPE_CHECKING:
+    from scanwise.executor import Executor
+
+BACKENDS = ("native", "reference")
+PRECISIONS = ("exact", "fast")
+BACKGROUND_NAMES = ("background", "none")
+
+
+class Model:
+    """A network with parameters: it predicts, gives gradients, is trained by `fit`, and is saved to a file.
+
+    Args:
+        network: the layers. Its first shape is `input_shape`; the sizes of all others follow.
+        input_shape: shape of one sample, channels first: `(C, H, W)`, `(C, T)` or `(D,)`.
+        seed: of the first values of the parameters; the same seed gives the same bits on every platform.
+        backend: `"native"` (compiled code) or `"reference"` (the plain loops that define every layer; slow).
+        labels: names of the K outputs, if they have names.
+        sample_rate: samples per second of the signals the model is for, if it is for recordings.
+        image_mode: `"L"` (grey) or `"RGB"`, if it is for images.
+        background: the label that means "nothing here", which a scan never reports. None: the label called
+            `"background"` or `"none"`, if there is one.
+
+    Raises:
+        ShapeError: the network does not fit `input_shape`; the message shows the layers up to the misfit.
+        ArgumentError, ArgumentTypeError: another argument is not as stated, or the network does not fit into memory.
+
+    >>> import numpy as np, scanwise as sw
+    >>> model = sw.Model(sw.Sequential(sw.Flatten(), sw.Linear(10)), input_shape=(1, 8, 8), backend="reference")
+    >>> model(np.zeros((5, 1, 8, 8))).shape
+    (5, 10)
+    """
+
+    def __init__(
+        self,
+        network: Sequential,
+        input_shape: Sequence[int],
+        *,
+        seed: int = 0,
+        backend: str = "native",
+        labels: Sequence[str] | None = None,
+        sample_rate: float | None = None,
+        image_mode: str | None = None,
+        background: str | None = None,
+    ) -> None:
+        if not isinstance(network, Sequential):
+            raise ArgumentTypeError(f"network must be a Sequential. Got {network!r}.")
+        if backend not in BACKENDS:
+            raise ArgumentError(f"backend must be one of {', '.join(map(repr, BACKENDS))}. Got {backend!r}.")
+        rows = shapes.walk(network, tuple(input_shape))
+        self.network = network
+        self.input_shape: Shape = rows[0].input_shape
+        self.output_shape: Shape = rows[-1].output_shape
+        self.backend = backend
+        self.labels = labels
+        self.sample_rate = sample_rate
+        self.image_mode = image_mode
+        self.background = background
+        self.loss: str | None = None
+        _check_memory(rows)
+        self._parameters = Parameters(initial_parameters(network, self.input_shape, seed))
+        self._executor: Executor | None = None
+        self._loaded_version = -1  # of the parameters that the executor holds
+
+    # -- predictions and gradients ---------------------------------------------------------------------------------
+
+    def __call__(self, x: ArrayLike, *, precision: str = "exact") -> NDArray[np.float32]:
+        """Outputs for `N` samples.
+
+        Args:
+            x: `(N, *input_shape)` of any real dtype. It is converted to float32; uint8 is taken as 0..1, that is
+                divided by 255. N may be 0.
+            precision: `"exact"`: each sample's output has the same bits whatever the batch, the number of threads
+                and the machine. `"fast"`: algorithms that round otherwise are allowed.
+
+        Returns:
+            `(N, *output_shape)` float32.
+
+        Raises:
+            ShapeError: `x` has another shape.
+            ArgumentTypeError: `x` is not an array of real numbers.
+            ArgumentError: `x` holds NaN or infinity (the message has the first index), or `precision` is unknown.
+        """
+        samples = as_samples(x, self.input_shape)
+        if precision not in PRECISIONS:
+            raise ArgumentError(
+                f"precision must be one of {', '.join(map(repr, PRECISIONS))}. Got {precision!r}."
+            )
+        if len(samples) == 0:
+            return np.empty((0, *self.output_shape), np.float32)
+        executor = self._executor
+        if executor is None or self._loaded_version != self._parameters.version:
+            executor = self.executor
+        return executor.forward(samples)
+
+    def gradients(
+        self, x: ArrayLike, dy: ArrayLike
+    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+        """Gradients of `sum(model(x) * dy)`: the vector-Jacobian product.
+
+        Args:
+            x: `(N, *input_shape)`, as for a call.
+            dy: `(N, *output_shape)`.
+
+        Returns:
+            `(dx, {name: array})`: by the input (as float32 values; for uint8 by the values in 0..1), and by every
+            parameter, added up over the N samples.
+        """
+        samples = as_samples(x, self.input_shape)
+        upstream = as_gradient(dy, (len(samples), *self.output_shape))
+        if len(samples) == 0:
+            return np.empty((0, *self.input_shape), np.float32), self._zeros()
+        return self.executor.gradients(samples, upstream)
+
+    def loss_and_gradients(
+        self, x: ArrayLike, y: ArrayLike, loss: str = "cross_entropy"
+    ) -> tuple[float, dict[str, NDArray[np.float32]]]:
+        """The mean loss over N samples, and its gradient by every parameter. Dropout is the identity.
+
+        Args:
+            x: `(N, *input_shape)`, N at least 1.
+            y: label numbers `(N,)` for `"cross_entropy"`; values `(N, *output_shape)` for the others.
+            loss: `"cross_entropy"` (of the softmax of the outputs; a network that ends in `Softmax` is not
+                given a second one), `"binary_cross_entropy"` (of the sigmoid, likewise; mean over all values)
+                or `"mse"`.
+
+        Raises:
+            ShapeError, ArgumentError, ArgumentTypeError: an argument is not as stated.
+        """
+        check_loss(loss)
+        samples = as_samples(x, self.input_shape)
+        target = as_target(y, len(samples), self.output_shape, loss)
+        if len(samples) == 0:
+            raise ArgumentError("x must hold at least one sample. Got 0.")
+        return self.executor.loss_and_gradients(samples, target, loss)
+
+    @property
+    def executor(self) -> Executor:
+        """What runs the network, made at first use and holding the present parameters."""
+        if self._executor is None:
+            self._executor = self._make_executor()
+            self._loaded_version = -1
+        if self._loaded_version != self._parameters.version:
+            self._executor.load_parameters(self._parameters)
+            self._loaded_version = self._parameters.version
+        return self._executor
+
+    def _make_executor(self) -> Executor:
+        if self.backend == "reference":
+            from scanwise.executor import ReferenceExecutor
+
+            return ReferenceExecutor(self.network, self.input_shape)
+        from scanwise.plan.executor import NativeExecutor
+
+        return NativeExecutor(self.network, self.input_shape)
+
+    def _zeros(self) -> dict[str, NDArray[np.float32]]:
+        return {name: np.zeros(shape, np.float32) for name, shape in self._parameters.shapes.items()}
+
+    # -- parameters and facts --------------------------------------------------------------------------------------
+
+    @property
+    def parameters(self) -> Parameters:
+        """Name -> read-only float32 array (`"0.weight"`, `"0.bias"`, ...), in PyTorch's names and layout.
+
+        Assign to change: `model.parameters["0.weight"] = w` copies `w` in and checks its shape.
+        """
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, values: Mapping[str, Any]) -> None:
+        self._parameters.update(values)
+
+    @property
+    def labels(self) -> tuple[str, ...] | None:
+        """Names of the K outputs, or None."""
+        return self._labels
+
+    @labels.setter
+    def labels(self, labels: Sequence[str] | None) -> None:
+        if labels is None:
+            self._labels: tuple[str, ...] | None = None
+            return
+        if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+            raise ArgumentTypeError(f"labels must be a sequence of strings. Got {labels!r}.")
+        if len(labels) != self.output_shape[0]:
+            raise ArgumentError(
+                f"labels must be one name for each of the {self.output_shape[0]} outputs. "
+                f"Got {len(labels)}: {labels!r}."
+            )
+        if len(set(labels)) != len(labels):
+            raise ArgumentError(f"labels must differ from each other. Got {tuple(labels)!r}.")
+        self._labels = tuple(labels)
+
+    @property
+    def sample_rate(self) -> float | None:
+        """Samples per second of the signals the model is for, or None."""
+        return self._sample_rate
+
+    @sample_rate.setter
+    def sample_rate(self, rate: float | None) -> None:
+        if rate is not None and not 0 < rate < math.inf:
+            raise ArgumentError(f"sample_rate must be a positive number of samples per second. Got {rate!r}.")
+        self._sample_rate = rate
+
+    @property
+    def background(self) -> str | None:
+        """The label that means "nothing here", or None."""
+        if self._background is not None or self._labels is None:
+            return self._background
+        return next((label for label in self._labels if label.lower() in BACKGROUND_NAMES), None)
+
+    @background.setter
+    def background(self, label: str | None) -> None:
+        if label is not None and label not in (self._labels or ()):
+            raise ArgumentError(f"background must be one of the labels {self._labels!r}. Got {label!r}.")
+        self._background = label
+
+    def summary(self) -> str:
+        """A table of the layers: output shape, parameters, operations, receptive field; totals last.
+
+        >>> import scanwise as sw
+        >>> net = sw.Sequential(sw.Conv2d(6, 5), sw.ReLU(), sw.Flatten(), sw.Linear(10))
+        >>> print(sw.Model(net, input_shape=(1, 8, 8)).summary())
+        place  layer         output shape  parameters  operations  receptive field
+               input         1x8x8                                 1x1
+        0      Conv2d(6, 5)  6x4x4         156         4,896       5x5
+        1      ReLU()        6x4x4         0           96          5x5
+        2      Flatten()     96            0           0           8x8
+        3      Linear(10)    10            970         1,930       8x8
+               total                       1,126       6,922
+        """
+        return shapes.summary_table(self.network, self.input_shape)
+
+    def __repr__(self) -> str:
+        words = [repr(self.network), f"input_shape={self.input_shape}"]
+        if self.backend != "native":
+            words.append(f"backend={self.backend!r}")
+        words += [
+            f"{name}={getattr(self, name)!r}"
+            for name in ("labels", "sample_rate", "image_mode")
+            if getattr(self, name) is not None
+        ]
+        return f"Model({', '.join(words)})"
+
+    # -- copies and files ------------------------------------------------------------------------------------------
+
+    def copy(self) -> Model:
+        """An independent model with the same network, parameters and labels."""
+        return copy.deepcopy(self)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the model to one safetensors file: parameters, and as JSON the network, input shape, labels,
+        sample rate, image mode and version.
+
+        The file is written beside its place, flushed to the disk and renamed, so that there is never half a file.
+
+        Raises:
+            FileError: the folder is missing or not writable, or the disk is full.
+        """
+        from scanwise.model_file import save
+
+        save(self, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # An executor holds machine code and is made again at first use.
+        return {**self.__dict__, "_executor": None}
+
+
+def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
+    """Read a model that `Model.save` wrote.
+
+    Args:
+        path: the file.
+        backend: `"native"` or `"reference"`, as for `Model`.
+
+    Raises:
+        FileError: the file is missing or cannot be read.
+        ModelFileError: it is not a model, truncated, damaged, or of a newer version.
+
+    >>> import scanwise as sw, tempfile, pathlib
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> path = pathlib.Path(folder.name) / "model.safetensors"
+    >>> sw.Model(sw.Sequential(sw.Linear(2)), input_shape=(3,), labels=("no", "yes")).save(path)
+    >>> sw.load(path).labels
+    ('no', 'yes')
+    >>> folder.cleanup()
+    """
+    from scanwise.model_file import load as read
+
+    return read(path, backend=backend)
+
+
+def _check_memory(rows: list[shapes.Row]) -> None:
+    """Refuse a network whose parameters and largest two maps cannot fit into this machine's memory."""
+    if not hasattr(os, "sysconf"):
+        return
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    maps = max(math.prod(row.input_shape) + math.prod(row.output_shape) for row in rows)
+    needed = 4 * (sum(row.parameters for row in rows) + maps)
+    if needed > memory:
+        raise ArgumentError(
+            f"input_shape must leave the network small enough for memory ({memory / 2**30:.1f} GiB). "
+            f"Got {rows[0].input_shape}, which needs {needed / 2**30:.1f} GiB."
+        )

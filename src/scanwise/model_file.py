@@ -1,0 +1,191 @@
+"""Models on disk: one safetensors file holding the parameters and, as JSON, everything else.
+
+The safetensors header carries three strings beside the tensors:
+
+    format   "scanwise"
+    version  the version of this layout, a whole number
+    model    JSON: network, input_shape, labels, sample_rate, image_mode, background, loss
+    sha256   of `model` and of every tensor's name, shape and bytes, in order of names
+
+Nothing in it is code, and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.errors import FileError, ModelFileError, ScanwiseError
+from scanwise.layers import Sequential
+
+if TYPE_CHECKING:
+    from scanwise.model import Model
+
+FORMAT = "scanwise"
+VERSION = 1
+_HEADER_LIMIT = 100_000_000  # safetensors' own limit
+
+
+def save(model: Model, path: str | PathLike[str]) -> None:
+    """Write `model` to `path`; see `Model.save`."""
+    from safetensors.numpy import save as serialize
+
+    description = json.dumps(
+        {
+            "network": model.network.to_json(),
+            "input_shape": model.input_shape,
+            "labels": model.labels,
+            "sample_rate": model.sample_rate,
+            "image_mode": model.image_mode,
+            "background": model.background,
+            "loss": model.loss,
+        }
+    )
+    tensors = dict(model.parameters)
+    header = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "model": description,
+        "sha256": _digest(description, tensors),
+    }
+    write_beside(Path(path), serialize(tensors, header))
+
+
+def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
+    """Read the model at `path`; see `scanwise.load`."""
+    from scanwise.model import Model
+
+    path = Path(path)
+    content = _read(path)
+    header, tensors = _parse(path, content)
+    if header.get("sha256") != _digest(header["model"], tensors):
+        raise ModelFileError(f"{path}: the content must match its checksum. The file is damaged.")
+    try:
+        description = json.loads(header["model"])
+        model = Model(
+            Sequential.from_json(description["network"]),
+            tuple(description["input_shape"]),
+            backend=backend,
+            labels=description["labels"],
+            sample_rate=description["sample_rate"],
+            image_mode=description["image_mode"],
+            background=description["background"],
+        )
+    except (ScanwiseError, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(
+            f"{path}: the model in the file must be one that can be built. {error}"
+        ) from error
+    _take(path, model, tensors)
+    model.loss = description.get("loss")
+    return model
+
+
+def write_beside(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: beside its place, flushed to the disk, then renamed.
+
+    Raises:
+        FileError: the folder is missing or not writable, `path` is a folder, or the disk is full.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise FileError(f"{path}: the file must be writable. {error.strerror or error}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()  # still there only if something went wrong
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FileError(f"{path}: the model file must be readable. {error.strerror or error}.") from error
+
+
+def _parse(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+    """The header's strings and the tensors of a file of our format and version."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load as deserialize
+
+    header, end = _header(path, content)
+    _check_version(path, header)
+    if len(content) < end:
+        raise ModelFileError(
+            f"{path}: the file must be {end:,} bytes long. Got {len(content):,}: it is truncated."
+        )
+    try:
+        return header, deserialize(content)
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ModelFileError(f"{path}: the file must be intact. It is damaged: {error}.") from error
+
+
+def _header(path: Path, content: bytes) -> tuple[dict[str, str], int]:
+    """The strings in a safetensors header, and how long the whole file must be."""
+    no_model = ModelFileError(f"{path}: the file must be a model that Scanwise saved. It is not one.")
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 8 or not 2 <= length <= _HEADER_LIMIT or content[8:9] not in (b"{", b""):
+        raise no_model
+    if len(content) < 8 + length:
+        raise ModelFileError(f"{path}: the file must be complete. It is truncated within its header.")
+    try:
+        entries = json.loads(content[8 : 8 + length])
+        header = entries.pop("__metadata__")
+        end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
+        if header["format"] != FORMAT or not isinstance(header["model"], str):
+            raise no_model
+        return header, 8 + length + int(end)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        raise no_model from None
+
+
+def _check_version(path: Path, header: Mapping[str, str]) -> None:
+    version = str(header.get("version"))
+    if not version.isdecimal() or int(version) < 1:
+        raise ModelFileError(
+            f"{path}: the version must be a whole number. Got {version!r}: the file is damaged."
+        )
+    if int(version) > VERSION:
+        raise ModelFileError(
+            f"{path}: the version must be at most {VERSION} for this Scanwise. Got {version}: "
+            "the model was saved by a newer one."
+        )
+
+
+def _take(path: Path, model: Model, tensors: Mapping[str, NDArray[Any]]) -> None:
+    if set(tensors) != set(model.parameters):
+        raise ModelFileError(
+            f"{path}: the parameters must be {', '.join(model.parameters)}. Got {', '.join(tensors)}."
+        )
+    if any(tensor.dtype != np.float32 for tensor in tensors.values()):
+        raise ModelFileError(f"{path}: the parameters must be float32. Got another dtype.")
+    try:
+        model.parameters.update(tensors)
+    except ScanwiseError as error:
+        raise ModelFileError(f"{path}: {error}") from error
+
+
+def _digest(description: str, tensors: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(description.encode())
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        digest.update(f"\n{name} {tensor.dtype.str} {tensor.shape}\n".encode())
+        digest.update(tensor.data)
+    return digest.hexdigest()

@@ -1,0 +1,116 @@
+"""From probabilities at all windows to a list of things found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Something found.
+
+    Attributes:
+        label: its name, or its number as text if the model has no names.
+        index: its number, 0 to K-1.
+        score: its probability, 0 to 1.
+        start: where the window begins: a sample, or (row, column).
+        stop: where the window ends, exclusive: a sample, or (row, column).
+        sample_rate: samples per second, if the model knows.
+    """
+
+    label: str
+    index: int
+    score: float
+    start: int | tuple[int, int]
+    stop: int | tuple[int, int]
+    sample_rate: float | None = None
+
+    @property
+    def box(self) -> tuple[int, ...]:
+        """(top, left, bottom, right) in pixels, or (start, stop) in samples."""
+        if isinstance(self.start, tuple) and isinstance(self.stop, tuple):
+            return (*self.start, *self.stop)
+        assert isinstance(self.start, int)
+        assert isinstance(self.stop, int)
+        return self.start, self.stop
+
+    @property
+    def seconds(self) -> tuple[float, float] | None:
+        """(start, stop) in seconds, for a signal whose sample rate is known."""
+        if self.sample_rate is None or isinstance(self.start, tuple) or isinstance(self.stop, tuple):
+            return None
+        return self.start / self.sample_rate, self.stop / self.sample_rate
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Windows above the threshold: label number, window number along each axis, probability and rank of each."""
+
+    label: NDArray[np.intp]
+    place: NDArray[np.intp]  # (n, axes)
+    score: NDArray[np.float64]
+    rank: NDArray[np.float64]
+
+
+def best_of_overlapping(
+    candidates: Candidates, counts: Sequence[int], reach: NDArray[np.bool_], *, exclusive: bool
+) -> list[int]:
+    """Greedy non-maximum suppression: numbers of the candidates that stay, best first.
+
+    All windows have one size and lie on a grid, so that whether two overlap too much depends on their distance alone:
+    a candidate that stays strikes out a fixed pattern of places around it, and the cost does not grow with the number
+    of those that stay.
+
+    Args:
+        candidates: to choose from.
+        counts: windows along each axis.
+        reach: `(2a+1,)` or `(2a+1, 2b+1)`, the pattern, its middle being the candidate itself.
+        exclusive: whether candidates of different labels strike each other out.
+    """
+    order = np.lexsort((*candidates.place.T[::-1], candidates.label, -candidates.rank))
+    struck: dict[int, NDArray[np.bool_]] = {}
+    kept = []
+    for i in order:
+        layer = 0 if exclusive else int(candidates.label[i])
+        if layer not in struck:
+            struck[layer] = np.zeros(counts, bool)
+        place = tuple(candidates.place[i])
+        if struck[layer][place]:
+            continue
+        kept.append(int(i))
+        _strike(struck[layer], place, reach)
+    return kept
+
+
+def overlap_pattern(
+    window: Sequence[int], step: Sequence[int], counts: Sequence[int], overlap: float
+) -> NDArray[np.bool_]:
+    """Distances, in windows along each axis, at which two windows overlap by more than `overlap`.
+
+    Overlap is intersection over union: with shared extents s_a along the axes and windows w_a,
+    prod s / (2 prod w - prod s).
+    """
+    shared = np.ones((1,) * len(window))
+    area = 1.0
+    for axis, (w, s, n) in enumerate(zip(window, step, counts, strict=True)):
+        reach = min((w - 1) // s, n - 1)
+        distance = np.abs(np.arange(-reach, reach + 1)) * s
+        form = [1] * len(window)
+        form[axis] = -1
+        shared = shared * (w - distance).reshape(form)
+        area *= w
+    return np.asarray(shared / (2.0 * area - shared) > overlap)
+
+
+def _strike(struck: NDArray[np.bool_], place: tuple[int, ...], reach: NDArray[np.bool_]) -> None:
+    at, of = [], []
+    for p, n, size in zip(place, struck.shape, reach.shape, strict=True):
+        half = size // 2
+        low, high = max(0, p - half), min(n, p + half + 1)
+        at.append(slice(low, high))
+        of.append(slice(low - p + half, high - p + half))
+    struck[tuple(at)] |= reach[tuple(of)]

@@ -1,0 +1,149 @@
+"""Where the windows of a scan lie, and what they cover."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Axis:
+    """The windows along one axis: they start at 0, step, 2 step, ... as long as they fit.
+
+    Attributes:
+        extent: of the signal, in samples or pixels; at least `window`.
+        window: extent of a window.
+        step: between the starts of neighbouring windows.
+        stride: the network's own, at which it evaluates windows together.
+    """
+
+    extent: int
+    window: int
+    step: int
+    stride: int
+
+    @property
+    def count(self) -> int:
+        """Number of windows."""
+        return (self.extent - self.window) // self.step + 1
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Starts of the windows, `(count,)`."""
+        return np.arange(self.count, dtype=np.int64) * self.step
+
+    def phases(self) -> Iterator[Phase]:
+        """The windows in groups whose starts differ by multiples of the network's stride.
+
+        With g = gcd(step, stride) there are stride / g groups, and within one every step/g-th position of the network
+        is wanted: a step that is a multiple of the stride is one group, a finer one several.
+        """
+        g = math.gcd(self.step, self.stride)
+        groups, every = self.stride // g, self.step // g
+        for first in range(min(groups, self.count)):
+            wanted = (self.count - 1 - first) // groups + 1
+            yield Phase(first, groups, first * self.step, every, (wanted - 1) * every + 1)
+
+    @property
+    def computed_share(self) -> float:
+        """Network positions evaluated for each one wanted, when they are evaluated together."""
+        return self.step / math.gcd(self.step, self.stride)
+
+    def uncovered(self) -> list[tuple[int, int]]:
+        """Ranges (start, stop) along this axis that no window reaches."""
+        ends = self.starts + self.window
+        nexts = np.append(self.starts[1:], self.extent)
+        return [(int(end), int(start)) for end, start in zip(ends, nexts, strict=True) if end < start]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Some windows of an axis: every `groups`-th from number `first`; in the signal from `offset` on, every
+    `every`-th of `positions` network positions.
+    """
+
+    first: int
+    groups: int
+    offset: int
+    every: int
+    positions: int
+
+    def tiles(self, cap: int) -> tuple[int, list[int]]:
+        """A tile's extent and the tiles' starts, both in network positions.
+
+        Every new tile shape is compiled, so that extents come from a short ladder: the largest power of two up to `cap`
+        that fits. The last tile is moved back to end with the signal; the positions that it computes again have the
+        same bits.
+        """
+        extent = 1 << (min(cap, self.positions).bit_length() - 1)
+        starts = list(range(0, self.positions - extent + 1, extent))
+        if starts[-1] + extent < self.positions:
+            starts.append(self.positions - extent)
+        return extent, starts
+
+    def wanted(self, start: int, extent: int) -> tuple[slice, slice]:
+        """For the tile at `start`: which of its positions are wanted, and which windows of the axis these are."""
+        skip = -start % self.every
+        number = len(range(skip, extent, self.every))
+        window = self.first + (start + skip) // self.every * self.groups
+        return slice(skip, extent, self.every), slice(window, window + number * self.groups, self.groups)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Which part of a signal a scan looked at.
+
+    Attributes:
+        extent: of the signal, one entry an axis, in samples or pixels.
+        covered: samples or pixels that lie in at least one window.
+        uncovered: for each axis the ranges (start, stop) that no window reaches. A pixel is covered if neither its row
+            nor its column is in such a range.
+
+    >>> coverage = Coverage.of((Axis(extent=10, window=4, step=3, stride=1),))
+    >>> coverage.complete, coverage.fraction
+    (True, 1.0)
+    >>> print(Coverage.of((Axis(extent=12, window=4, step=3, stride=1),)))
+    10 of 12 samples (83.3 %); not covered: 10..12
+    """
+
+    extent: tuple[int, ...]
+    covered: int
+    uncovered: tuple[tuple[tuple[int, int], ...], ...]
+
+    @staticmethod
+    def of(axes: tuple[Axis, ...]) -> Coverage:
+        """The coverage of windows along every axis."""
+        uncovered = tuple(tuple(axis.uncovered()) for axis in axes)
+        reached = [
+            axis.extent - sum(stop - start for start, stop in gaps)
+            for axis, gaps in zip(axes, uncovered, strict=True)
+        ]
+        return Coverage(tuple(axis.extent for axis in axes), math.prod(reached), uncovered)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every sample or pixel lies in a window."""
+        return not any(self.uncovered)
+
+    @property
+    def fraction(self) -> float:
+        """Covered share, 0 to 1."""
+        return self.covered / math.prod(self.extent)
+
+    def __str__(self) -> str:
+        unit = "samples" if len(self.extent) == 1 else "pixels"
+        text = f"{self.covered:,} of {math.prod(self.extent):,} {unit} ({100 * self.fraction:.1f} %)"
+        names = ("",) if len(self.extent) == 1 else ("rows ", "columns ")
+        gaps = [
+            f"{name}{start}..{stop}"
+            for name, ranges in zip(names, self.uncovered, strict=True)
+            for start, stop in ranges
+        ]
+        if not gaps:
+            return text
+        shown = ", ".join(gaps[:4]) + (f" and {len(gaps) - 4} more" if len(gaps) > 4 else "")
+        return f"{text}; not covered: {shown}"

@@ -1,0 +1,88 @@
+"""From the network's outputs to probabilities.
+
+Scores of a scan are the network's outputs, untouched. To say whether something is there they are read as probabilities:
+
+    "none"     the network's outputs are taken as they are: they are probabilities already (it ends in `Softmax`, in
+               `Sigmoid`, in `Aggregate("softmax")`, or in a maximum or mean of these), or the model was trained with
+               mean squared error
+    "sigmoid"  one probability per label: trained with binary cross-entropy, or a single output
+    "softmax"  probabilities that add up to 1 over the labels: everything else
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.layers import Aggregate, Dropout, Flatten, Layer, Sequential, Sigmoid, Softmax
+from scanwise.model import Model
+
+
+def activation_of(model: Model) -> str:
+    """`"none"`, `"sigmoid"` or `"softmax"`; see above."""
+    if model.loss == "mse" or _ends_in_probabilities(model.network):
+        return "none"
+    if model.loss == "binary_cross_entropy" or model.output_shape[0] == 1:
+        return "sigmoid"
+    return "softmax"
+
+
+def exclusive(model: Model) -> bool:
+    """Whether a window shows one label at most, so that detections of different labels compete."""
+    if activation_of(model) != "none":
+        return activation_of(model) == "softmax"
+    return model.loss != "mse" and not _ends_in(model.network, (Sigmoid,))
+
+
+def probabilities(scores: NDArray[np.float32], activation: str) -> NDArray[np.float64]:
+    """Probabilities of scores `(K, ...)`."""
+    z = scores.astype(np.float64)
+    if activation == "softmax":
+        e = np.exp(z - z.max(axis=0))
+        return np.asarray(e / e.sum(axis=0))
+    return _sigmoid(z) if activation == "sigmoid" else z
+
+
+def margins(scores: NDArray[np.float32], activation: str) -> NDArray[np.float64]:
+    """How strongly each score speaks for its label: a rising function of its probability that never saturates.
+
+    For softmax the logarithm of the odds, log p / (1 - p) = z_k - log sum over the other labels of e^z: two windows
+    whose probabilities both round to 1 still compare.
+    """
+    z = scores.astype(np.float64)
+    if activation != "softmax":
+        return z
+    others = np.empty_like(z)
+    for k in range(len(z)):
+        rest = np.delete(z, k, axis=0)
+        top = rest.max(axis=0)
+        others[k] = top + np.log(np.exp(rest - top).sum(axis=0))
+    return z - others
+
+
+def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    e = np.exp(-np.abs(z))  # never overflows
+    return np.where(z >= 0.0, 1.0, e) / (1.0 + e)
+
+
+def _ends_in_probabilities(network: Sequential) -> bool:
+    return _ends_in(network, (Softmax, Sigmoid))
+
+
+def _ends_in(network: Sequential, kinds: tuple[type[Layer], ...]) -> bool:
+    for layer in reversed(_leaves(network)):
+        if isinstance(layer, Aggregate) and layer.mode == "softmax":
+            return Softmax in kinds
+        keeps = isinstance(layer, Flatten | Dropout) or (
+            isinstance(layer, Aggregate) and layer.mode in ("max", "mean")
+        )
+        if not keeps:
+            return isinstance(layer, kinds)
+    return False
+
+
+def _leaves(network: Sequential) -> list[Layer]:
+    found: list[Layer] = []
+    for layer in network.layers:
+        found.extend(_leaves(layer) if isinstance(layer, Sequential) else [layer])
+    return found

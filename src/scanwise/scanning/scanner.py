@@ -1,0 +1,181 @@
+"""`scan`: a trained window network over a signal of any size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scanwise import shapes
+from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
+from scanwise.inputs import check_finite
+from scanwise.model import Model
+from scanwise.scanning.evaluation import by_window, shared
+from scanwise.scanning.grid import Axis, Coverage
+from scanwise.scanning.probability import activation_of, exclusive
+from scanwise.scanning.result import ScanResult
+from scanwise.scanning.sharing import obstacle
+
+Progress = Callable[[int, int], None]
+
+_PIECE = 1 << 22  # samples checked for NaN in one go
+
+
+def scan(
+    model: Model,
+    signal: ArrayLike,
+    *,
+    step: int | tuple[int, int] | None = None,
+    progress: Progress | None = None,
+) -> ScanResult:
+    """Run the model at every window of a signal.
+
+    `scores[:, p]` equals `model(window at p)` bit for bit. Windows start at 0, `step`, 2 `step`, ... as long as
+    they fit; what the last one does not reach is named in `.coverage`. Where the network does not pad inside its
+    window, work that overlapping windows have in common is done once (lecture 6.3). Memory beyond the scores does
+    not grow with the signal, which may be a memory map.
+
+    Args:
+        model: a model for windows `(C, T)` or `(C, H, W)` that gives one vector of scores per window.
+        signal: `(C, T)` or `(C, H, W)`, any real dtype (uint8 is taken as 0..1), at least as large as the window.
+        step: between neighbouring windows, in samples or pixels; a pair is (rows, columns). None: the network's own
+            stride. Any other step gives the same scores as far as windows coincide.
+        progress: is called with (windows finished, windows in all) now and then.
+
+    Raises:
+        ShapeError: the signal has other axes or channels than the window, or is smaller.
+        ArgumentError, ArgumentTypeError: the signal holds NaN or infinity or is not real, or `step` is not positive.
+
+    Source: lecture parts 1, 2 and 6.
+
+    >>> import numpy as np, scanwise as sw
+    >>> net = sw.Sequential(sw.Conv1d(2, 3), sw.ReLU(), sw.Flatten(), sw.Linear(2))
+    >>> model = sw.Model(net, input_shape=(1, 8), backend="reference")
+    >>> signal = np.sin(np.arange(20.0))[None]
+    >>> result = sw.scan(model, signal)
+    >>> result.scores.shape, result.method
+    ((2, 13), 'shared')
+    >>> np.array_equal(result.scores[:, 5], model(signal[None, :, 5:13])[0])
+    True
+    """
+    if not isinstance(model, Model):
+        raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
+    labels = _score_count(model)
+    array = _checked_signal(model, signal)
+    stride = shapes.receptive_field(model.network, model.input_shape)[1]
+    steps = _checked_step(step, stride)
+    axes = tuple(
+        Axis(extent, window, each, own)
+        for extent, window, each, own in zip(
+            array.shape[1:], model.input_shape[1:], steps, stride, strict=True
+        )
+    )
+    method, reason = _method(model, axes)
+    scores = np.empty((labels, *(axis.count for axis in axes)), np.float32)
+    report = _Report(progress, math.prod(scores.shape[1:]))
+    evaluate = shared if method == "shared" else by_window
+    evaluate(model.executor, array, axes, scores, report)
+    return ScanResult(
+        scores=scores,
+        axes=axes,
+        coverage=Coverage.of(axes),
+        method=method,
+        reason=reason,
+        labels=model.labels,
+        background=model.background,
+        sample_rate=model.sample_rate,
+        activation=activation_of(model),
+        exclusive=exclusive(model),
+    )
+
+
+def _method(model: Model, axes: tuple[Axis, ...]) -> tuple[str, str]:
+    """How to evaluate, and why.
+
+    Sharing costs about stride / window of a whole window per network position, and evaluates `computed_share` positions
+    for each one that is wanted: with steps as wide as the window there is nothing left to share.
+    """
+    reason = obstacle(model.network, model.input_shape)
+    if reason is not None:
+        return "windows", reason
+    computed = math.prod(axis.computed_share for axis in axes)
+    if computed > math.prod(axis.window / axis.stride for axis in axes):
+        return "windows", "the windows overlap too little to share work"
+    return "shared", "no layer pads inside the window"
+
+
+class _Report:
+    """Adds up finished windows and passes them on."""
+
+    def __init__(self, progress: Progress | None, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def __call__(self, windows: int) -> None:
+        # The last tile of an axis repeats some windows.
+        self._done = min(self._done + windows, self._total)
+        if self._progress is not None:
+            self._progress(self._done, self._total)
+
+
+def _score_count(model: Model) -> int:
+    if len(model.input_shape) not in (2, 3):
+        raise ShapeError(f"model's input_shape must be (C, T) or (C, H, W) to scan. Got {model.input_shape}.")
+    if math.prod(model.output_shape[1:]) != 1:
+        raise ShapeError(
+            f"model must give one vector of scores per window to scan. Got output shape {model.output_shape}; "
+            "end the network in Aggregate(...), or in Flatten() and Linear(...)."
+        )
+    return model.output_shape[0]
+
+
+def _checked_signal(model: Model, signal: ArrayLike) -> NDArray[Any]:
+    array: NDArray[Any] = np.asarray(signal)
+    if array.dtype.kind not in "fiub":
+        raise ArgumentTypeError(f"signal must be an array of real numbers. Got dtype {array.dtype}.")
+    wanted = model.input_shape
+    names = "(C, T)" if len(wanted) == 2 else "(C, H, W)"
+    if array.ndim != len(wanted):
+        hint = "; add the channel axis: signal[None]" if array.ndim == len(wanted) - 1 else ""
+        raise ShapeError(f"signal must have shape {names} for this model. Got {array.shape}{hint}.")
+    if array.shape[0] != wanted[0]:
+        raise ShapeError(
+            f"signal must have {wanted[0]} channels, first. Got {array.shape[0]}, shape {array.shape}."
+        )
+    if any(have < need for have, need in zip(array.shape[1:], wanted[1:], strict=True)):
+        raise ShapeError(
+            f"signal must be at least as large as the window {wanted[1:]}. Got {array.shape[1:]}."
+        )
+    if array.dtype.kind == "f":
+        _check_signal_finite(array)
+    return array
+
+
+def _check_signal_finite(signal: NDArray[Any]) -> None:
+    """Look for NaN and infinity in bounded pieces along the longest axis, so that a memory map stays on disk."""
+    axis = 1 + int(np.argmax(signal.shape[1:]))
+    size = max(1, _PIECE // max(1, math.prod(signal.shape) // signal.shape[axis]))
+    for start in range(0, signal.shape[axis], size):
+        piece = signal[(slice(None),) * axis + (slice(start, start + size),)]
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(piece, np.float32)
+        if not math.isfinite(np.vdot(values, values)):
+            origin = [0] * signal.ndim
+            origin[axis] = start
+            check_finite(values, "signal", tuple(origin))
+
+
+def _checked_step(step: Any, stride: tuple[int, ...]) -> tuple[int, ...]:
+    if step is None:
+        return stride
+    values = tuple(step) if isinstance(step, tuple | list) else (step,) * len(stride)
+    what = "a whole number" if len(stride) == 1 else "a whole number or a pair of them"
+    if len(values) != len(stride) or any(
+        isinstance(value, bool) or not isinstance(value, int | np.integer) for value in values
+    ):
+        raise ArgumentTypeError(f"step must be {what}. Got {step!r}.")
+    if any(value < 1 for value in values):
+        raise ArgumentError(f"step must be at least 1. Got {step!r}.")
+    return tuple(int(value) for value in values)

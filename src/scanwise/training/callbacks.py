@@ -1,0 +1,102 @@
+"""What `fit` calls between epochs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.errors import ArgumentError
+from scanwise.training.history import History
+
+if TYPE_CHECKING:
+    from scanwise.model import Model
+
+
+class Callback:
+    """Base of callbacks: override what you need. A plain function `(model, history) -> bool | None` will do, too.
+
+    The model holds the epoch's parameters when a callback sees it; if the callback assigns parameters, training goes on
+    from those.
+
+    >>> import scanwise as sw
+    >>> class Print(sw.Callback):
+    ...     def epoch(self, model, history):
+    ...         print(history[-1]["loss"])
+    """
+
+    def begin(self, model: Model, history: History) -> None:
+        """Called once, before the first epoch."""
+
+    def epoch(self, model: Model, history: History) -> bool | None:
+        """Called after every epoch; `history[-1]` is that epoch. True ends the training."""
+        return None
+
+    def end(self, model: Model, history: History) -> None:
+        """Called once, after the last epoch, also after Ctrl-C."""
+
+
+@dataclass(eq=False)
+class EarlyStopping(Callback):
+    """End the training when a value has not become better for `patience` epochs, and restore the best parameters.
+
+    Source: Prechelt, "Early stopping, but when?", 1998.
+
+    Args:
+        patience: epochs without a better value, at least 1.
+        monitor: key of the history's epochs. Values whose name ends in `accuracy` are better when larger, all others
+            when smaller.
+        minimum_change: a value is better only if it is so by more than this, at least 0.
+        restore_best: whether the model gets the parameters of its best epoch back at the end; also after Ctrl-C and
+            when the epochs run out.
+
+    Raises:
+        ArgumentError: `patience` or `minimum_change` is out of range; or, from `fit`, `monitor` is not in the history
+            (for instance `validation_loss` without validation data).
+
+    >>> import scanwise as sw
+    >>> stop = sw.EarlyStopping(patience=3, monitor="validation_accuracy")
+    """
+
+    patience: int = 5
+    monitor: str = "validation_loss"
+    minimum_change: float = 0.0
+    restore_best: bool = True
+    _best: float = field(default=math.inf, init=False, repr=False)
+    _best_parameters: dict[str, NDArray[np.float32]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.patience < 1:
+            raise ArgumentError(f"patience must be a whole number of at least 1. Got {self.patience!r}.")
+        if not 0.0 <= self.minimum_change < math.inf:
+            raise ArgumentError(f"minimum_change must be at least 0. Got {self.minimum_change!r}.")
+
+    def begin(self, model: Model, history: History) -> None:
+        """Forget an earlier training."""
+        self._best, self._best_parameters = math.inf, {}
+        history.best_epoch = None
+
+    def epoch(self, model: Model, history: History) -> bool:
+        """Keep the parameters if this epoch is the best one; stop if the best one is too long ago."""
+        if self.monitor not in history[-1]:
+            raise ArgumentError(f"monitor must be one of {', '.join(history[-1])}. Got {self.monitor!r}.")
+        value = history[-1][self.monitor]
+        cost = -value if self.monitor.endswith("accuracy") else value
+        if cost < self._best - self.minimum_change:
+            self._best = cost
+            self._best_parameters = dict(model.parameters)  # what is handed out never changes
+            history.best_epoch = len(history) - 1
+        waited = len(history) - 1 - (history.best_epoch if history.best_epoch is not None else -1)
+        if waited < self.patience:
+            return False
+        history.stopped = f"{self.monitor} has not become better for {self.patience} epochs"
+        return True
+
+    def end(self, model: Model, history: History) -> None:
+        """Restore the best parameters."""
+        if self.restore_best and self._best_parameters:
+            model.parameters.update(self._best_parameters)
+        self._best_parameters = {}

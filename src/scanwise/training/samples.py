@@ -1,0 +1,186 @@
+"""Training and validation samples: checked once, in bounded pieces, and never copied where they need not be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scanwise.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError
+from scanwise.executor import Target
+from scanwise.initialization import raw_words
+from scanwise.inputs import as_samples, as_target, check_finite, real_array
+from scanwise.model import Model
+from scanwise.training.losses import Score, correct, gives_probabilities, losses
+from scanwise.training.program import SAMPLE_DTYPES
+
+_PIECE_BYTES = 1 << 24  # of samples looked at in one go: small beside the memory of any machine
+
+# Which words of the seed's Philox counter serve what; the streams below 2**32 are the parameters' first values.
+_SHUFFLE_STREAM = 1 << 32
+_SPLIT_STREAM = 1 << 33
+
+
+@runtime_checkable
+class LabelledSamples(Protocol):
+    """A data set: `scanwise.data` makes them."""
+
+    x: Any
+    y: Any
+    labels: Any
+    sample_rate: Any
+    image_mode: Any
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Rows `rows` of `x` and `y`."""
+
+    x: NDArray[Any]
+    y: Target
+    rows: NDArray[np.int64]
+
+    def shuffled(self, seed: int, epoch: int) -> NDArray[np.int64]:
+        """The rows in the order of epoch number `epoch`: the same for the same seed, everywhere."""
+        return self.rows[_permutation(seed, _SHUFFLE_STREAM + epoch, len(self.rows))]
+
+
+def training_samples(
+    model: Model, x: object, y: ArrayLike | None, loss: str, validation_data: object, seed: int
+) -> tuple[Samples, Samples | None]:
+    """The samples to train on and those to validate on, checked.
+
+    A data set also gives the model its labels, sample rate and image mode, where the model has none.
+    """
+    if isinstance(x, LabelledSamples):
+        data: LabelledSamples = x
+        if y is not None:
+            raise ArgumentError("y must be None if x is a data set, which has its own. Got both.")
+        _adopt(model, data)
+        x, y = data.x, data.y
+    if y is None:
+        raise ArgumentError("y must be given, unless x is a data set. Got None.")
+    train = _samples(model, x, y, loss, "x", "y")
+    if validation_data is None:
+        validation = None
+    elif isinstance(validation_data, float | np.floating):
+        train, validation = _split(train, float(validation_data), seed)
+    else:
+        validation = _samples(
+            model, *_pair(validation_data), loss, "validation_data's x", "validation_data's y"
+        )
+    if loss == "cross_entropy":
+        _check_several_labels(train)
+    return train, validation
+
+
+def evaluate(model: Model, samples: Samples, loss: str) -> Score:
+    """Loss and accuracy of a model on samples, a bounded piece at a time."""
+    total, right = 0.0, 0
+    probabilities = gives_probabilities(model.network, loss)
+    counts = True
+    for piece in _pieces(samples.rows, samples.x):
+        outputs = model(samples.x[piece])
+        target = samples.y[piece]
+        total += float(losses(outputs, target, loss, probabilities=probabilities).sum())
+        hits = correct(outputs, target, loss)
+        if hits is None:
+            counts = False
+        else:
+            right += int(hits.sum())
+    n = len(samples.rows)
+    return Score(total / n, right / n if counts else None)
+
+
+def _samples(model: Model, x: object, y: ArrayLike, loss: str, x_name: str, y_name: str) -> Samples:
+    array = _gatherable(x, x_name)
+    if array.ndim == 0 or array.shape[1:] != model.input_shape:
+        as_samples(
+            array[:0] if array.ndim else array, model.input_shape, x_name
+        )  # raises, saying what is wrong
+    if len(array) == 0:
+        raise DataError(f"{x_name} must hold at least one sample. Got none.")
+    target = as_target(y, len(array), model.output_shape, loss, y_name)
+    rows = np.arange(len(array), dtype=np.int64)
+    if array.dtype.kind == "f":
+        for piece in _pieces(rows, array):
+            first = int(piece[0])
+            with np.errstate(over="ignore"):
+                values = np.asarray(array[first : first + len(piece)], np.float32)
+            check_finite(values, x_name, (first,), DataError)
+    return Samples(array, target, rows)
+
+
+def _gatherable(x: object, name: str) -> NDArray[Any]:
+    """`x` as an array that a program gathers from: as it is if possible, else converted, but never a whole file."""
+    mapped = isinstance(x, np.memmap)
+    array: NDArray[Any] = np.asarray(x) if isinstance(x, np.ndarray) else real_array(x, name)  # type: ignore[arg-type]
+    accepted = array.dtype.isnative and any(array.dtype == dtype for dtype in SAMPLE_DTYPES)
+    if accepted and array.flags.c_contiguous:
+        return array
+    if mapped:
+        names = ", ".join(np.dtype(dtype).name for dtype in SAMPLE_DTYPES)
+        raise ArgumentTypeError(
+            f"{name} must be C-contiguous and one of {names} to be trained on from a memory map. "
+            f"Got {array.dtype}{'' if array.flags.c_contiguous else ', not contiguous'}."
+        )
+    return np.ascontiguousarray(array) if accepted else real_array(array, name)
+
+
+def _pair(validation_data: object) -> tuple[Any, Any]:
+    if isinstance(validation_data, LabelledSamples):
+        return validation_data.x, validation_data.y
+    if isinstance(validation_data, tuple | list) and len(validation_data) == 2:
+        return validation_data[0], validation_data[1]
+    raise ArgumentTypeError(
+        "validation_data must be a pair (x, y), a data set, or a fraction between 0 and 1. "
+        f"Got {type(validation_data).__name__}."
+    )
+
+
+def _split(samples: Samples, fraction: float, seed: int) -> tuple[Samples, Samples]:
+    """Hold out a fraction of the samples, drawn from the seed."""
+    n = len(samples.rows)
+    if not 0.0 < fraction < 1.0:
+        raise ArgumentError(f"validation_data must be between 0 and 1 if it is a fraction. Got {fraction!r}.")
+    held_out = max(1, round(fraction * n))
+    if held_out >= n:
+        raise DataError(f"x must hold enough samples to keep {fraction:g} of them for validation. Got {n}.")
+    order = samples.rows[_permutation(seed, _SPLIT_STREAM, n)]
+    train, validation = np.sort(order[held_out:]), np.sort(order[:held_out])
+    return Samples(samples.x, samples.y, train), Samples(samples.x, samples.y, validation)
+
+
+def _check_several_labels(samples: Samples) -> None:
+    seen = np.unique(samples.y[samples.rows])
+    if len(seen) < 2:
+        raise DataError(f"y must hold at least two different labels to learn from. Got only {int(seen[0])}.")
+
+
+def _adopt(model: Model, data: LabelledSamples) -> None:
+    if model.labels is None and data.labels is not None:
+        if len(data.labels) != model.output_shape[0]:
+            raise ShapeError(
+                f"the network's output must be one score for each of the data set's {len(data.labels)} labels. "
+                f"Got output shape {model.output_shape}."
+            )
+        model.labels = data.labels
+    if model.sample_rate is None:
+        model.sample_rate = data.sample_rate
+    if model.image_mode is None:
+        model.image_mode = data.image_mode
+
+
+def _pieces(rows: NDArray[np.int64], x: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
+    size = max(1, _PIECE_BYTES // max(1, 4 * math.prod(x.shape[1:])))
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _permutation(seed: int, stream: int, n: int) -> NDArray[np.intp]:
+    """An order of n things: that of n random words. Stable, so that it is the same on every platform."""
+    return np.argsort(raw_words(seed, stream, n), kind="stable")
