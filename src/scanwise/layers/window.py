@@ -88,15 +88,16 @@ class _Windowed(Layer):
         before, after = padding
         reach = dilation * (kernel - 1) + 1
         room = extent + before + after - reach
-        if room < 0:
-            name = ("T",) if self.axes == 1 else ("H", "W")
+        if self.rounds_up():
+            positions = -(-room // stride) + 1
+            if (positions - 1) * stride >= extent + before:
+                positions -= 1
+        else:
+            positions = room // stride + 1
+        if positions < 1:
+            name = "T" if self.axes == 1 else "HW"[axis]
             raise ShapeError(
-                f"{self!r}: input extent {name[axis]} with padding must be at least the window's {reach}. "
+                f"{self!r}: input extent {name} with padding must be at least the window's {reach}. "
                 f"Got {extent + before + after} (input shape {input_shape})."
             )
-        if not self.rounds_up():
-            return room // stride + 1
-        positions = -(-room // stride) + 1
-        if (positions - 1) * stride >= extent + before:
-            positions -= 1
         return positions

@@ -1,0 +1,174 @@
+"""Hypothesis strategies: a layer and the shape of an input that it fits."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from scanwise.layers import (
+    Aggregate,
+    AvgPool1d,
+    AvgPool2d,
+    Conv1d,
+    Conv2d,
+    Downsample1d,
+    Downsample2d,
+    Dropout,
+    Flatten,
+    Layer,
+    LeakyReLU,
+    Linear,
+    LogMel,
+    MaxPool1d,
+    MaxPool2d,
+    Pad1d,
+    Pad2d,
+    ReLU,
+    Residual,
+    ScaledTanh,
+    Sequential,
+    Shape,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+
+Drawn = tuple[Layer, Shape]
+
+small = st.integers(1, 3)
+
+
+@st.composite
+def shapes(draw: st.DrawFn, axes: tuple[int, ...] = (1, 2, 3), largest: int = 4) -> Shape:
+    """An input shape with one of these numbers of axes, channels first; axes of one element included."""
+    count = draw(st.sampled_from(axes))
+    return tuple(draw(st.lists(st.integers(1, largest), min_size=count, max_size=count)))
+
+
+@st.composite
+def linears(draw: st.DrawFn) -> Drawn:
+    return Linear(draw(st.integers(1, 5)), bias=draw(st.booleans())), draw(shapes((1,), 6))
+
+
+@st.composite
+def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
+    """Stride, dilation, groups up to depthwise, with and without bias, every form of padding."""
+    kernel = tuple(draw(small) for _ in range(axes))
+    dilation = tuple(draw(st.integers(1, 2)) for _ in range(axes))
+    reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    words = ["valid", "same"] + (["causal"] if axes == 1 else [])
+    numbers = st.integers(0, 2)
+    padding = draw(st.one_of(st.sampled_from(words), numbers, st.tuples(numbers, numbers)))
+    stride = 1 if padding == "same" else tuple(draw(small) for _ in range(axes))
+    groups = draw(st.integers(1, 3))
+    layer = (Conv1d if axes == 1 else Conv2d)(
+        out_channels=groups * draw(st.integers(1, 2)),
+        kernel_size=kernel,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+        bias=draw(st.booleans()),
+        flip=draw(st.booleans()),
+    )
+    padded = [before + after for before, after in layer.window()[3]]
+    extents = [max(1, r - p) + draw(st.integers(0, 3)) for r, p in zip(reach, padded, strict=True)]
+    return layer, (groups * draw(st.integers(1, 2)), *extents)
+
+
+@st.composite
+def pools(draw: st.DrawFn, kind: type[MaxPool1d | MaxPool2d | AvgPool1d | AvgPool2d]) -> Drawn:
+    """Windows that overlap, touch, or leave gaps; padded; with and without `ceil_mode`."""
+    kernel = tuple(draw(small) for _ in range(kind.axes))
+    stride = draw(st.none() | st.tuples(*[small] * kind.axes))
+    padding = tuple(draw(st.integers(0, k // 2)) for k in kernel)
+    layer = kind(kernel, stride, padding, ceil_mode=draw(st.booleans()))
+    extents = [max(1, k - 2 * p) + draw(st.integers(0, 4)) for k, p in zip(kernel, padding, strict=True)]
+    return layer, (draw(st.integers(1, 2)), *extents)
+
+
+@st.composite
+def downsamplings(draw: st.DrawFn) -> Drawn:
+    if draw(st.booleans()):
+        return Downsample1d(draw(small)), draw(shapes((2,), 6))
+    return Downsample2d(draw(st.tuples(small, small))), draw(shapes((3,), 5))
+
+
+@st.composite
+def paddings(draw: st.DrawFn) -> Drawn:
+    zeros = st.integers(0, 2)
+    if draw(st.booleans()):
+        return Pad1d(draw(st.tuples(zeros, zeros))), draw(shapes((2,)))
+    return Pad2d(draw(st.tuples(zeros, zeros, zeros, zeros))), draw(shapes((3,), 3))
+
+
+@st.composite
+def activations(draw: st.DrawFn) -> Drawn:
+    slopes = st.floats(-1, 1, allow_nan=False).map(LeakyReLU)
+    plain = st.sampled_from([ReLU(), Sigmoid(), Tanh(), ScaledTanh()])
+    return draw(slopes | plain), draw(shapes())
+
+
+@st.composite
+def softmaxes(draw: st.DrawFn) -> Drawn:
+    return Softmax(), draw(shapes())
+
+
+@st.composite
+def flattenings(draw: st.DrawFn) -> Drawn:
+    return Flatten(), draw(shapes())
+
+
+@st.composite
+def dropouts(draw: st.DrawFn) -> Drawn:
+    return Dropout(draw(st.floats(0, 0.9))), draw(shapes())
+
+
+@st.composite
+def aggregations(draw: st.DrawFn) -> Drawn:
+    return Aggregate(draw(st.sampled_from(Aggregate.modes))), draw(shapes((2, 3)))
+
+
+@st.composite
+def log_mels(draw: st.DrawFn) -> Drawn:
+    n_fft = draw(st.integers(4, 12))
+    layer = LogMel(
+        8000,
+        n_fft,
+        hop=draw(st.integers(1, 9)),
+        n_mels=draw(st.integers(1, 4)),
+        f_max=draw(st.none() | st.just(3000)),
+    )
+    return layer, (1, n_fft + draw(st.integers(0, 20)))
+
+
+@st.composite
+def residuals(draw: st.DrawFn) -> Drawn:
+    channels = draw(small)
+    inner = Sequential(Conv1d(draw(small), 2, padding="same"), Tanh())
+    return Residual(inner, Conv1d(channels, 3, padding="same")), (channels, draw(st.integers(1, 6)))
+
+
+@st.composite
+def sequentials(draw: st.DrawFn) -> Drawn:
+    """A small network with nesting."""
+    head = [Flatten(), Linear(draw(small))] if draw(st.booleans()) else [Aggregate("logsumexp")]
+    network = Sequential(Conv2d(draw(small), 2), Sequential(Tanh(), AvgPool2d(2, ceil_mode=True)), *head)
+    return network, (draw(small), draw(st.integers(2, 5)), draw(st.integers(2, 5)))
+
+
+layers = st.one_of(
+    linears(),
+    convs(1),
+    convs(2),
+    *[pools(kind) for kind in (MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d)],
+    downsamplings(),
+    paddings(),
+    activations(),
+    softmaxes(),
+    flattenings(),
+    dropouts(),
+    aggregations(),
+    log_mels(),
+    residuals(),
+    sequentials(),
+)

@@ -1,0 +1,60 @@
+"""Sequential and Residual: names, shapes, network files, wrong use."""
+
+from __future__ import annotations
+
+import pytest
+
+from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
+from scanwise.layers import Conv1d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential
+
+NESTED = Sequential(
+    Conv2d(4, 3), Sequential(ReLU(), Sequential(Conv2d(6, 3))), Residual(Conv2d(6, 1)), Flatten(), Linear(2)
+)
+
+
+def test_parameter_names_are_pytorchs() -> None:
+    assert NESTED.parameter_shapes((1, 6, 6)) == {
+        "0.weight": (4, 1, 3, 3),
+        "0.bias": (4,),
+        "1.1.0.weight": (6, 4, 3, 3),
+        "1.1.0.bias": (6,),
+        "2.0.weight": (6, 6, 1, 1),
+        "2.0.bias": (6,),
+        "4.weight": (2, 24),
+        "4.bias": (2,),
+    }
+
+
+def test_a_sequential_is_a_sequence() -> None:
+    assert len(NESTED) == 5
+    assert NESTED[0] == Conv2d(4, 3)
+    assert [type(layer).__name__ for layer in NESTED][-1] == "Linear"
+
+
+def test_reach_of_a_chain() -> None:
+    assert Sequential(Conv2d(4, 5), MaxPool2d(2), Conv2d(4, 3)).reach((1, 28, 28)) == ((10, 10), (2, 2))
+
+
+def test_network_file() -> None:
+    data = {"layers": [{"kind": "Conv1d", "out_channels": 4, "kernel_size": 5}, {"kind": "ReLU"}]}
+    assert Sequential.from_json(data) == Sequential(Conv1d(4, 5), ReLU())
+    assert Sequential.from_json(NESTED.to_json()) == NESTED
+    for bad in ([], {"layers": None}, {}, {"kind": "Residual", "layers": [{"kind": "ReLU"}]}, {"layers": []}):
+        with pytest.raises((ArgumentError, ArgumentTypeError)):
+            Sequential.from_json(bad)
+
+
+def test_wrong_use() -> None:
+    with pytest.raises(ArgumentError, match="Sequential: layers must be at least one layer"):
+        Sequential()
+    with pytest.raises(ArgumentTypeError, match="Residual: layer 1 must be a layer"):
+        Residual(ReLU(), "ReLU")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentTypeError, match="Sequential: layer 0 must be a layer"):
+        Sequential([ReLU()])  # type: ignore[arg-type]
+    with pytest.raises(ArgumentTypeError, match="Sequential: layer 0 must be a layer"):
+        Sequential(ReLU)  # type: ignore[arg-type]
+
+
+def test_residual_must_keep_the_shape() -> None:
+    with pytest.raises(ShapeError, match=r"must give back the input shape \(4, 9\). Got \(4, 7\)"):
+        Residual(Conv1d(4, 3)).output_shape((4, 9))

@@ -1,0 +1,73 @@
+"""LogMel's constants and arguments. That its result is librosa's is tested with the reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import librosa
+import numpy as np
+import pytest
+
+from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
+from scanwise.layers import LogMel
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "n_fft", "n_mels", "f_min", "f_max"),
+    [(8000, 200, 40, 0.0, None), (16000, 512, 64, 20.0, 7600.0), (22050, 401, 20, 0.0, 900.0)],
+)
+def test_filters_are_librosas(
+    sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float | None
+) -> None:
+    _, mel = LogMel(sample_rate, n_fft, 10, n_mels, f_min, f_max).constants()
+    expected = librosa.filters.mel(
+        sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=f_min, fmax=f_max, dtype=np.float64
+    )
+    np.testing.assert_allclose(mel, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_fft", [2, 3, 7, 64, 200])
+def test_rows_are_the_fourier_transform_of_a_windowed_frame(n_fft: int) -> None:
+    frame = np.random.default_rng(0).normal(size=n_fft)
+    dft, _ = LogMel(8000, n_fft, 10, 4).constants()
+    re, im = np.split(dft @ frame, 2)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+    np.testing.assert_allclose(re + 1j * im, np.fft.rfft(hann * frame), atol=1e-12)
+
+
+def test_constants_are_shared_and_read_only() -> None:
+    first, again = LogMel(8000, 64, 10, 4).constants(), LogMel(8000, 64, 10, 4).constants()
+    assert first[0] is again[0]
+    with pytest.raises(ValueError, match="read-only"):
+        first[1][0, 0] = 1
+
+
+def test_shape() -> None:
+    layer = LogMel(8000, 200, 80, 40)
+    assert layer.output_shape((1, 200)) == (40, 1)
+    assert layer.output_shape((1, 8000)) == (40, 98)
+    assert layer.reach((1, 8000)) == ((200,), (80,))
+    with pytest.raises(ShapeError, match=r"at least n_fft 200 samples\. Got 199"):
+        layer.output_shape((1, 199))
+    with pytest.raises(ShapeError, match=r"must have 1 channel\. Got 2"):
+        layer.output_shape((2, 8000))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"sample_rate": 0}, ArgumentError, "sample_rate must be"),
+        ({"sample_rate": 8000.0}, ArgumentTypeError, "sample_rate must be"),
+        ({"n_fft": 1}, ArgumentError, "n_fft must be an integer of at least 2. Got 1"),
+        ({"hop": 0}, ArgumentError, "hop must be"),
+        ({"n_mels": -3}, ArgumentError, "n_mels must be"),
+        ({"f_min": -1.0}, ArgumentError, "f_min must be at least 0 Hz"),
+        ({"f_min": "low"}, ArgumentTypeError, "f_min must be a number"),
+        ({"f_min": float("nan")}, ArgumentError, "f_min must be a finite number"),
+        ({"f_max": 4001}, ArgumentError, "f_max must be at most half of sample_rate, 4000.0 Hz. Got 4001.0"),
+        ({"f_min": 2000, "f_max": 1000}, ArgumentError, "f_min must be below f_max"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=f"LogMel: {message}"):
+        LogMel(**{"sample_rate": 8000, "n_fft": 64, "hop": 10, "n_mels": 4, **arguments})
