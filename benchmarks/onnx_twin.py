@@ -40,13 +40,13 @@ class _Graph:
     ) -> dict[str, object]:
         """ONNX's attributes of a window; 1-D layers drop the first axis."""
         geometry = layer.geometry(shape)
-        axes = slice(1, None) if len(shape) == 2 else slice(None)
         top, bottom, left, right = geometry.padding
+        first = 1 if len(shape) == 2 else 0
         return {
-            "kernel_shape": list(geometry.kernel[axes]),
-            "strides": list(geometry.stride[axes]),
-            "dilations": list(geometry.dilation[axes]),
-            "pads": [*(top, left)[axes], *(bottom, right)[axes]],
+            "kernel_shape": [*geometry.kernel][first:],
+            "strides": [*geometry.stride][first:],
+            "dilations": [*geometry.dilation][first:],
+            "pads": [*[top, left][first:], *[bottom, right][first:]],
         }
 
     def add(self, layer: layers.Layer, x: str, prefix: str, shape: tuple[int, ...]) -> str:

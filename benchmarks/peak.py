@@ -6,6 +6,7 @@ import ctypes
 import functools
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,7 @@ class PeakKernel:
             e.store(value, memory, (2 + chain) * self.lanes)
 
 
-def _seconds(function: ctypes._CFuncPtr, turns: int, threads: int, lanes: int) -> float:
+def _seconds(function: Callable[[int, int], None], turns: int, threads: int, lanes: int) -> float:
     def work(memory: np.ndarray[tuple[int], np.dtype[np.float32]]) -> None:
         function(memory.ctypes.data, turns)
 

@@ -52,9 +52,9 @@ def _convolution(layer: layers.Conv1d | layers.Conv2d, input_shape: Shape) -> nn
     if layer.flip or top != bottom or left != right:
         return PaddedConv(layer, input_shape)
     flat = len(input_shape) == 2
-    kind = nn.Conv1d if flat else nn.Conv2d
+    kind: Callable[..., nn.Module] = nn.Conv1d if flat else nn.Conv2d
     axes = slice(1, None) if flat else slice(None)
-    return kind(  # type: ignore[return-value, operator]
+    return kind(
         input_shape[0],
         layer.out_channels,
         geometry.kernel[axes],
@@ -81,7 +81,10 @@ class Residual(nn.Sequential):
     """``x + layers(x)``."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x + super().forward(x)
+        y = x
+        for layer in self:
+            y = layer(y)
+        return x + y
 
 
 def _aggregate(mode: str) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -31,7 +31,10 @@ def test_upright_digit_has_its_size_and_place(split: tuple[digits.Digits, digits
     solid.ink[:, [0, -1, -2], :] = 0
     solid.ink[:, :, [0, -1, -2]] = 0
     ink = digits.drawn(
-        solid, np.zeros(1, int), np.full((1, 2), 13.5, np.float32), digits.upright(np.float32([16]))
+        solid,
+        np.zeros(1, int),
+        np.full((1, 2), 13.5, np.float32),
+        digits.upright(np.array([16.0], np.float32)),
     )
     rows = np.flatnonzero(ink[0].max(axis=1) > 0.5)
     # The enlarged image holds the 8 pixels and one blank pixel on each side: 16 * 10 / 8.

@@ -22,7 +22,9 @@ _ENLARGED = 2
 _LINE = 20
 
 
-def draw(images: Sequence[NDArray[np.uint8]], found: Sequence[Found], missed: Sequence[Hidden]) -> Image.Image:
+def draw(
+    images: Sequence[NDArray[np.uint8]], found: Sequence[Found], missed: Sequence[Hidden]
+) -> Image.Image:
     """One picture with the photographs `(1, H, W)` below each other, twice as large.
 
     A box is around every detection, with its label: green where it is right, red where not; and around every digit
