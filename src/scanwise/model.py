@@ -67,7 +67,7 @@ class Model:
             raise ArgumentTypeError(f"network must be a Sequential. Got {network!r}.")
         if backend not in BACKENDS:
             raise ArgumentError(f"backend must be one of {', '.join(map(repr, BACKENDS))}. Got {backend!r}.")
-        rows = shapes.walk(network, tuple(input_shape))
+        rows = shapes.walk(network, input_shape)  # type: ignore[arg-type]  # it checks and converts
         self.network = network
         self.input_shape: Shape = rows[0].input_shape
         self.output_shape: Shape = rows[-1].output_shape

@@ -95,5 +95,7 @@ class Parameters(Mapping[str, NDArray[np.float32]]):
 
 
 def _frozen(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not array.flags.owndata:
+        array = array.copy()
     array.flags.writeable = False
-    return array.view()  # a view of a read-only array cannot be made writable again
+    return array.view()  # a view of a read-only array that owns its data cannot be made writable again
