@@ -30,7 +30,7 @@ DRAWN_CANVASES = 24
 MIXED_CANVASES = 48
 EXAMPLES = 50_000
 
-ROUNDS = (4, 2, 2, 3)
+ROUNDS = (3, 2, 2, 4)
 """Epochs of each round. After each but the last the network's own mistakes join the examples."""
 
 MISTAKE_CANVASES = 120
