@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -20,29 +21,42 @@ from scanwise.layers import (
 )
 
 
+def wrong(value: object) -> Any:
+    """A value of a type that the checker would refuse."""
+    return value
+
+
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
         (lambda: Linear(0), ArgumentError, "Linear: out_features must be a positive integer. Got 0"),
         (
-            lambda: Linear("10"),
+            lambda: Linear(wrong("10")),
             ArgumentTypeError,
             "Linear: out_features must be a positive integer. Got '10'",
         ),
-        (lambda: Linear(10, bias=None), ArgumentTypeError, "Linear: bias must be True or False. Got None"),
+        (
+            lambda: Linear(10, bias=wrong(None)),
+            ArgumentTypeError,
+            "Linear: bias must be True or False. Got None",
+        ),
         (lambda: Downsample1d(0), ArgumentError, "Downsample1d: stride must be"),
         (lambda: Downsample2d((1, 2, 3)), ArgumentError, "Downsample2d: stride must be"),
         (lambda: Pad1d(-1), ArgumentError, "Pad1d: padding must be an integer of at least 0"),
         (lambda: Pad1d((1, 2, 3)), ArgumentError, "Pad1d: padding must be .* a tuple of 2"),
         (lambda: Pad2d((1, 2)), ArgumentError, "Pad2d: padding must be .* a tuple of 4"),
-        (lambda: Pad2d("same"), ArgumentTypeError, "Pad2d: padding must be"),
-        (lambda: LeakyReLU("steep"), ArgumentTypeError, "LeakyReLU: negative_slope must be a number"),
+        (lambda: Pad2d(wrong("same")), ArgumentTypeError, "Pad2d: padding must be"),
+        (
+            lambda: LeakyReLU(wrong("steep")),
+            ArgumentTypeError,
+            "LeakyReLU: negative_slope must be a number",
+        ),
         (lambda: LeakyReLU(float("inf")), ArgumentError, "LeakyReLU: negative_slope must be a finite number"),
         (lambda: Dropout(1.0), ArgumentError, "Dropout: p must be at least 0 and below 1. Got 1.0"),
         (lambda: Dropout(-0.1), ArgumentError, "Dropout: p must be at least 0"),
         (lambda: Dropout(True), ArgumentTypeError, "Dropout: p must be a number"),
         (lambda: Aggregate("sum"), ArgumentError, "Aggregate: mode must be one of 'max', 'mean'.* Got 'sum'"),
-        (lambda: Aggregate(None), ArgumentTypeError, "Aggregate: mode must be one of"),
+        (lambda: Aggregate(wrong(None)), ArgumentTypeError, "Aggregate: mode must be one of"),
     ],
 )
 def test_bad_arguments(make: Callable[[], Layer], error: type[ScanwiseError], message: str) -> None:

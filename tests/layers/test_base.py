@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from typing import cast
 
 import numpy as np
 import pytest
@@ -62,15 +63,23 @@ def test_operations_are_counted(drawn: tuple[Layer, Shape]) -> None:
 
 def test_every_layer_has_a_kind() -> None:
     public = {name for name, value in NAMES.items() if isinstance(value, type) and issubclass(value, Layer)}
-    assert public - {"Layer"} == set(Layer.kinds)
+    assert public - {"Layer"} == {
+        name for name, kind in Layer.kinds.items() if kind.__module__.startswith("scanwise.")
+    }
 
 
 @pytest.mark.parametrize(
     ("layer", "printed"),
     [
         (Conv2d(6, (5, 5), padding="same"), "Conv2d(6, 5, padding='same')"),
-        (Conv2d(6, [5, 3], stride=(2, 2)), "Conv2d(6, (5, 3), stride=2)"),
-        (Conv2d(np.int64(6), 5, bias=False), "Conv2d(6, 5, bias=False)"),
+        (
+            from_json({"kind": "Conv2d", "out_channels": 6, "kernel_size": [5, 3], "stride": [2, 2]}),
+            "Conv2d(6, (5, 3), stride=2)",
+        ),
+        (
+            Conv2d(cast("int", np.int64(6)), 5, bias=False),
+            "Conv2d(6, 5, bias=False)",
+        ),
         (MaxPool2d(2, stride=2), "MaxPool2d(2)"),
         (Linear(10), "Linear(10)"),
         (Dropout(0.25), "Dropout(p=0.25)"),

@@ -39,9 +39,10 @@ def test_network_file() -> None:
     data = {"layers": [{"kind": "Conv1d", "out_channels": 4, "kernel_size": 5}, {"kind": "ReLU"}]}
     assert Sequential.from_json(data) == Sequential(Conv1d(4, 5), ReLU())
     assert Sequential.from_json(NESTED.to_json()) == NESTED
-    for bad in ([], {"layers": None}, {}, {"kind": "Residual", "layers": [{"kind": "ReLU"}]}, {"layers": []}):
+    bad: list[object] = [[], {}, {"layers": None}, {"layers": []}]
+    for data_of_something_else in [*bad, {"kind": "Residual", "layers": [{"kind": "ReLU"}]}]:
         with pytest.raises((ArgumentError, ArgumentTypeError)):
-            Sequential.from_json(bad)
+            Sequential.from_json(data_of_something_else)
 
 
 def test_wrong_use() -> None:

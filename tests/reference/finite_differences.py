@@ -27,7 +27,8 @@ def spread(shape: Shape, seed: int = 0) -> Array:
     """
     random = np.random.default_rng(seed)
     count = int(np.prod(shape))
-    return (random.permutation(count) - count // 2 + 0.5).reshape(shape) * 0.1
+    places = random.permutation(count).astype(np.float64)
+    return (places - (count // 2 - 0.5)).reshape(shape) * 0.1
 
 
 def random_parameters(network: Sequential, input_shape: Shape, seed: int = 1) -> dict[str, Array]:
@@ -41,23 +42,26 @@ def check_gradients(
 ) -> None:
     """Raises where a gradient of L = sum(dy * y) is not the central difference, for x and every parameter."""
     x = spread((samples, *input_shape))
-    parameters = random_parameters(network, input_shape) if parameters is None else parameters
+    if parameters is None:
+        parameters = random_parameters(network, input_shape)
     dy = np.random.default_rng(2).normal(size=(samples, *network.output_shape(input_shape)))
     dx, gradients = reference.gradients(network, x, dy, parameters)
     assert list(gradients) == [name for name in parameters if not name.endswith(".mask")]
 
-    def loss(x: Array, parameters: dict[str, Array]) -> float:
+    def loss_at(x: Array) -> float:
         return float((dy * reference.forward(network, x, parameters)).sum())
 
-    expected = central_difference(lambda each: loss(each, parameters), x)
-    np.testing.assert_allclose(dx, expected, rtol=TOLERANCE, atol=TOLERANCE, err_msg=f"{network} dx")
+    assert_gradient(dx, central_difference(loss_at, x), f"{network} dx")
     for name, gradient in gradients.items():
-        expected = central_difference(
-            lambda each, name=name: loss(x, {**parameters, name: each}), parameters[name]
-        )
-        np.testing.assert_allclose(
-            gradient, expected, rtol=TOLERANCE, atol=TOLERANCE, err_msg=f"{network} d{name}"
-        )
+
+        def loss_of(value: Array, name: str = name) -> float:
+            return float((dy * reference.forward(network, x, {**parameters, name: value})).sum())
+
+        assert_gradient(gradient, central_difference(loss_of, parameters[name]), f"{network} d{name}")
+
+
+def assert_gradient(actual: Array, expected: Array, name: str) -> None:
+    np.testing.assert_allclose(actual, expected, rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
 
 
 def central_difference(function: Callable[[Array], float], at: Array) -> Array:

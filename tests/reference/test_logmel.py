@@ -1,0 +1,41 @@
+"""LogMel against librosa."""
+
+from __future__ import annotations
+
+import librosa
+import numpy as np
+import pytest
+
+from scanwise.layers import LogMel, Sequential
+from scanwise.reference import forward
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        LogMel(8000, 200, 80, 40),
+        LogMel(16000, 512, 200, 64, 30.0, 7000.0),
+        LogMel(8000, 255, 256, 20, f_max=3500),
+    ],
+)
+def test_agrees_with_librosa(layer: LogMel) -> None:
+    audio = np.random.default_rng(0).normal(size=4000) * 0.1
+    expected = librosa.feature.melspectrogram(
+        y=audio,
+        sr=layer.sample_rate,
+        n_fft=layer.n_fft,
+        hop_length=layer.hop,
+        n_mels=layer.n_mels,
+        fmin=layer.f_min,
+        fmax=layer.f_max,
+        center=False,
+        power=2.0,
+        dtype=np.float64,
+    )
+    y = forward(Sequential(layer), audio[None, None], {})
+    np.testing.assert_allclose(y[0], np.log(expected + 1e-6), rtol=1e-6, atol=1e-6)
+
+
+def test_silence_is_finite() -> None:
+    y = forward(Sequential(LogMel(8000, 64, 32, 8)), np.zeros((1, 1, 200)), {})
+    np.testing.assert_allclose(y, np.log(1e-6))

@@ -1,0 +1,165 @@
+"""The walk over a network: shapes, receptive field, counts, the table, and the error that prints it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanwise import reference
+from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
+from scanwise.layers import (
+    Aggregate,
+    AvgPool1d,
+    Conv1d,
+    Conv2d,
+    Downsample1d,
+    Flatten,
+    Layer,
+    Linear,
+    LogMel,
+    MaxPool1d,
+    MaxPool2d,
+    Pad1d,
+    ReLU,
+    Residual,
+    Sequential,
+)
+from scanwise.shapes import has_padding, parameter_shapes, receptive_field, summary_table, walk
+
+LENET = Sequential(
+    Conv2d(6, 5, padding="same"),
+    ReLU(),
+    MaxPool2d(2),
+    Sequential(Conv2d(16, 5), ReLU()),
+    Flatten(),
+    Linear(10),
+)
+
+
+def test_rows() -> None:
+    rows = walk(LENET, (1, 28, 28))
+    assert [row.name for row in rows] == ["0", "1", "2", "3.0", "3.1", "4", "5"]
+    assert [row.output_shape for row in rows][2:4] == [(6, 14, 14), (16, 10, 10)]
+    assert rows[3].input_shape == (6, 14, 14)
+    assert rows[3].parameters == 16 * 6 * 25 + 16
+    assert rows[3].operations == 16 * 10 * 10 * (2 * 150 + 1)
+    assert rows[3].receptive_field == (14, 14)
+    assert rows[3].stride == (2, 2)
+    assert sum(row.parameters for row in rows) == 156 + 2416 + 16010
+
+
+def test_parameter_names_and_order() -> None:
+    assert list(parameter_shapes(LENET, (1, 28, 28))) == [
+        "0.weight", "0.bias", "3.0.weight", "3.0.bias", "5.weight", "5.bias"
+    ]  # fmt: skip
+
+
+def test_residual_shows_its_layers_and_the_sum() -> None:
+    rows = walk(Sequential(Residual(Conv1d(2, 3, padding="same"), ReLU())), (2, 9))
+    assert [(row.name, row.parameters, row.operations) for row in rows] == [
+        ("0.0", 14, 18 * 13),
+        ("0.1", 0, 18),
+        ("0", 0, 18),
+    ]
+    assert rows[-1].receptive_field == (3,)
+
+
+windowed: st.SearchStrategy[Layer] = st.one_of(
+    st.builds(Conv1d, st.just(1), st.integers(1, 4), st.integers(1, 3), st.just(0), st.integers(1, 3)),
+    st.builds(AvgPool1d, st.integers(1, 4), st.integers(1, 3)),
+    st.builds(Downsample1d, st.integers(1, 3)),
+)
+
+
+@given(st.lists(windowed, min_size=1, max_size=3))
+def test_receptive_field_is_what_an_output_depends_on(chain: list[Layer]) -> None:
+    network, length = Sequential(*chain), 200
+    (field,), (stride,) = receptive_field(network, (1, length))
+    parameters = {name: np.ones(shape) for name, shape in parameter_shapes(network, (1, length)).items()}
+    for p in (0, 1):
+        dy = np.zeros((1, *network.output_shape((1, length))))
+        dy[0, 0, p] = 1
+        dx, _ = reference.gradients(network, np.zeros((1, 1, length)), dy, parameters)
+        (seen,) = np.nonzero(dx[0, 0])
+        assert seen[0] == p * stride
+        assert seen[-1] == p * stride + field - 1
+
+
+def test_flat_layers_see_everything_before_them() -> None:
+    assert receptive_field(LENET, (1, 28, 28)) == ((32, 32), (2, 2))
+    assert receptive_field(Sequential(Conv1d(4, 5), Aggregate("max"), Linear(3)), (1, 20)) == ((20,), (1,))
+    assert receptive_field(Sequential(LogMel(8000, 200, 80, 40), Conv1d(4, 3)), (1, 8000)) == ((360,), (80,))
+    assert receptive_field(Sequential(Linear(3)), (7,)) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("network", "name"),
+    [
+        (Sequential(Conv1d(2, 3), MaxPool1d(2)), None),
+        (Sequential(Conv1d(2, 3), Conv1d(2, 3, padding="same")), "1"),
+        (Sequential(Conv1d(2, 1, padding="same")), None),  # nothing to add around a kernel of one
+        (Sequential(Sequential(ReLU(), Conv1d(2, 3, padding="causal"))), "0.1"),
+        (Sequential(Residual(Conv1d(1, 3, padding=1))), "0.0"),
+        (Sequential(Pad1d(0)), None),
+        (Sequential(Pad1d((0, 1))), "0"),
+        (Sequential(MaxPool1d(2, ceil_mode=True)), None),  # 10 positions: the last window is whole
+        (Sequential(MaxPool1d(3, ceil_mode=True)), "0"),
+        (Sequential(AvgPool1d(3, padding=1)), "0"),
+    ],
+)
+def test_has_padding(network: Sequential, name: str | None) -> None:
+    row = has_padding(network, (1, 10))
+    assert (row.name if row else None) == name
+
+
+def test_misfit_prints_the_table_up_to_it() -> None:
+    with pytest.raises(ShapeError) as caught:
+        walk(LENET, (1, 9, 9))
+    lines = str(caught.value).splitlines()
+    assert lines[0] == (
+        "layer 3.0: Conv2d(16, 5): input extent H with padding must be at least the window's 5. "
+        "Got 4 (input shape (6, 4, 4))."
+    )
+    assert [line.split()[0] for line in lines[1:]] == ["place", "input", "0", "1", "2", "3.0"]
+    assert lines[-1].endswith("does not fit")
+
+
+def test_misfit_inside_and_of_a_residual() -> None:
+    with pytest.raises(ShapeError, match=r"layer 0\.1: Linear\(3\)"):
+        walk(Sequential(Residual(ReLU(), Linear(3))), (2, 9))
+    with pytest.raises(ShapeError, match=r"layer 1: Residual: its layers must give back"):
+        walk(Sequential(ReLU(), Residual(Conv1d(2, 3))), (2, 9))
+
+
+def test_summary_table() -> None:
+    assert summary_table(Sequential(Conv1d(2, 3), ReLU(), Flatten(), Linear(1000)), (4, 9)).splitlines() == [
+        "place  layer         output shape  parameters  operations  receptive field",
+        "       input         4x9                                   1",
+        "0      Conv1d(2, 3)  2x7           26          350         3",
+        "1      ReLU()        2x7           0           14          3",
+        "2      Flatten()     14            0           0           9",
+        "3      Linear(1000)  1000          15,000      29,000      9",
+        "       total                       15,026      29,364",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shape", "error"),
+    [
+        ((), ArgumentError),
+        ((1, 2, 3, 4), ArgumentError),
+        ((0, 5), ArgumentError),
+        ((1, -5), ArgumentError),
+        ((1, 5.0), ArgumentTypeError),
+        (5, ArgumentTypeError),
+        ("abc", ArgumentTypeError),
+        (None, ArgumentTypeError),
+    ],
+)
+def test_input_shape_is_checked(shape: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="input_shape must be"):
+        walk(LENET, shape)
