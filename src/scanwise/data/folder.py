@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -48,6 +49,7 @@ def load_folder(
     image_mode: ImageMode | None = None,
     labels: tuple[str, ...] | None = None,
     on_error: OnError = "fatal",
+    progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     """Load a folder with one sub-folder per label, each holding files of one kind (at any depth).
 
@@ -64,6 +66,7 @@ def load_folder(
         labels: a model's labels; None takes the sub-folders' names.
         on_error: "fatal" raises at the first file that cannot be read; "skip" leaves it out and says so in
             `Dataset.skipped`.
+        progress: is called with (files read, files in all) as they are read.
 
     Returns:
         The data set, files in the order of label and name.
@@ -88,7 +91,7 @@ def load_folder(
     require_kind(reader.kind, kind, str(folder))
     x = empty_windows(len(usable), *reader.settle(window))
     kept: list[tuple[str, Path]] = []
-    for name, file in usable:
+    for done, (name, file) in enumerate(usable, 1):
         try:
             clip = reader.read(file)
         except DataError as error:
@@ -96,6 +99,8 @@ def load_folder(
         else:
             place(clip, x[len(kept)])
             kept.append((name, file))
+        if progress is not None:
+            progress(done, len(usable))
     _require_usable(folder, kept, skipped)
     y, labels = encode_labels([name for name, _ in kept], labels, str(folder))
     return Dataset(

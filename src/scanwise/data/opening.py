@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def open_dataset(
     labels: tuple[str, ...] | None = None,
     on_error: OnError = "fatal",
     part: str = "train",
+    progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
     r"""Open a labelled data set: a folder with one sub-folder per label, a `.npz`, or a `.csv`.
 
@@ -51,6 +53,7 @@ def open_dataset(
         labels: a model's labels; None takes those that occur, at least two, sorted (numbers by value).
         on_error: "fatal" raises at the first file or row that cannot be read; "skip" leaves it out.
         part: of a `.npz` with `x_train`, `x_test`: "train" or "test".
+        progress: is called with (files read, files in all) while a folder is read.
 
     Returns:
         The data set.
@@ -91,6 +94,7 @@ def open_dataset(
             image_mode=image_mode,
             labels=labels,
             on_error=on_error,
+            progress=progress,
         )
     elif path.suffix.lower() == ".npz":
         dataset = load_npz(

@@ -1,0 +1,248 @@
+"""The commands and their options. What they do is imported when they run, so that `--help` is fast."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Plain text, without rich: help in a third of the time, and errors that fit one line.
+app = typer.Typer(
+    name="scanwise",
+    help="Does this pattern occur anywhere in a signal, and where?",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class OptimizerName(StrEnum):
+    """Choices of `--optimizer`."""
+
+    adamw = "adamw"
+    sgd = "sgd"
+
+
+class OnErrorName(StrEnum):
+    """Choices of `--on-error`."""
+
+    fatal = "fatal"
+    skip = "skip"
+
+
+class ImageModeName(StrEnum):
+    """Choices of `--image-mode`."""
+
+    grey = "grey"
+    rgb = "rgb"
+
+
+class FormatName(StrEnum):
+    """Choices of `--format`."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+class BackendName(StrEnum):
+    """Choices of `--backend`."""
+
+    native = "native"
+    reference = "reference"
+
+
+DataArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="DATA",
+        help="A folder with one sub-folder per label (WAV, FLAC, OGG, PNG, JPEG, TIFF, .npy), a .npz with x and y, "
+        "or a CSV with one series per row (label: the column headed 'label', else the last one).",
+    ),
+]
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that 'scanwise train' saved.")]
+OnErrorOption = Annotated[
+    OnErrorName,
+    typer.Option("--on-error", help="What a file that cannot be read does: end the run, or be left out."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+BackendOption = Annotated[
+    BackendName,
+    typer.Option("--backend", help="Compiled code, or the plain loops that define every layer (slow)."),
+]
+
+
+@app.callback(invoke_without_command=True)
+def _scanwise(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        from scanwise import __version__
+
+        typer.echo(f"scanwise {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(2)
+
+
+@app.command(short_help="Train a detector on labelled data, and save it.")
+def train(
+    data: DataArgument,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="MODEL", help="Where the model is saved.")
+    ],
+    network: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE.json",
+            help="mlp, lenet5, mnist-cnn, cifar-vgg, tdnn, ds-cnn, auto (by the kind and size of the data), or a "
+            "network file.",
+        ),
+    ] = "auto",
+    epochs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Times that every sample is used.  [default: by the number of samples]"),
+    ] = None,
+    validation: Annotated[
+        str,
+        typer.Option(
+            metavar="DATA|FRACTION", help="Validation data, or the fraction to hold out; 0 for none."
+        ),
+    ] = "0.1",
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Largest learning rate of the cycle.  [default: by the optimizer]")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Samples per step.  [default: by the number of samples]")
+    ] = None,
+    optimizer: Annotated[
+        OptimizerName, typer.Option(help="How parameters follow the gradient.")
+    ] = OptimizerName.adamw,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model, bit for bit.")] = 0,
+    window: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EXTENT",
+            help="Window: seconds of audio, elements of a series, HxW pixels. Longer clips are cropped to it, shorter "
+            "ones padded with zeros, both about their centre.  [default: what 95 % of the clips fit into]",
+        ),
+    ] = None,
+    sample_rate: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="HZ", help="Resample audio to this.  [default: that of most files]"),
+    ] = None,
+    image_mode: Annotated[
+        ImageModeName | None, typer.Option(help="[default: rgb if any image has colour]")
+    ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Stop after so many epochs without a better validation loss, and keep the best parameters.",
+        ),
+    ] = None,
+    on_error: OnErrorOption = OnErrorName.fatal,
+    backend: BackendOption = BackendName.native,
+    json: JsonOption = False,
+) -> None:
+    """Train a detector on labelled clips, images or series, and save it."""
+    from scanwise.cli.training import Request, run_train
+
+    request = Request(
+        data=data,
+        output=output,
+        network=network,
+        epochs=epochs,
+        validation=validation,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        optimizer=optimizer.value,
+        seed=seed,
+        window=window,
+        sample_rate=sample_rate,
+        image_mode=None if image_mode is None else {"grey": "L", "rgb": "RGB"}[image_mode.value],
+        patience=patience,
+        on_error=on_error.value,
+        backend=backend.value,
+    )
+    raise typer.Exit(run_train(request, as_json=json))
+
+
+@app.command("eval", short_help="Test a model on labelled data.")
+def evaluate(
+    model: ModelArgument,
+    data: DataArgument,
+    on_error: OnErrorOption = OnErrorName.fatal,
+    backend: BackendOption = BackendName.native,
+    json: JsonOption = False,
+) -> None:
+    """Test a model on labelled data: accuracy, confusion matrix, precision and recall of every label."""
+    from scanwise.cli.evaluation import run_eval
+
+    run_eval(model, data, on_error=on_error.value, backend=backend.value, as_json=json)
+
+
+@app.command(short_help="Find where in whole files a model's patterns occur.")
+def scan(
+    model: ModelArgument,
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="Signals of any size: audio, images, .npy, or CSV (a column a channel)."
+        ),
+    ],
+    threshold: Annotated[float, typer.Option(help="Smallest probability of a detection.")] = 0.5,
+    format: Annotated[FormatName, typer.Option("--format", help="Of the result.")] = FormatName.table,  # noqa: A002
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write the result to a file.")
+    ] = None,
+    backend: BackendOption = BackendName.native,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Find where in whole recordings, images or traces a model's patterns occur."""
+    from scanwise.cli.scanning import run_scan
+
+    run_scan(
+        model,
+        files,
+        threshold=threshold,
+        form="json" if json else format.value,
+        output=output,
+        backend=backend.value,
+    )
+
+
+@app.command(short_help="Show the layers of a model or a network file.")
+def inspect(
+    source: Annotated[
+        Path, typer.Argument(metavar="MODEL|NETWORK.json", help="A saved model, or a network file.")
+    ],
+    input_shape: Annotated[
+        str | None, typer.Option(metavar="CxT|CxHxW", help="Input of a network file, such as 1x28x28.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show a model's or network's layers: shapes, parameters, operations, receptive field."""
+    from scanwise.cli.inspection import run_inspect
+
+    run_inspect(source, input_shape, as_json=json)
+
+
+@app.command(short_help="Hide digits in photographs and find them again.")
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="PNG", help="Where the picture is written.")
+    ] = Path("scanwise-demo.png"),
+    seed: Annotated[int, typer.Option(min=0, help="Of examples, first weights and hiding places.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Hide handwritten digits in two photographs and find them again (offline; needs scanwise[demo])."""
+    from scanwise.cli.demo import run
+
+    run(output, seed=seed, as_json=json)

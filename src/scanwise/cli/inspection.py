@@ -1,0 +1,93 @@
+"""`scanwise inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from scanwise.cli.console import parse_extent, print_json
+from scanwise.cli.training import read_network
+from scanwise.errors import ArgumentError
+from scanwise.layers import Sequential, Shape
+from scanwise.model import load
+from scanwise.shapes import has_padding, receptive_field, summary_table, walk
+
+
+def run_inspect(source: Path, input_shape: str | None, *, as_json: bool) -> None:
+    """Print the layers of a saved model or of a network file."""
+    facts: dict[str, Any] = {}
+    if source.suffix.lower() == ".json":
+        network, shape = read_network(source), _shape(input_shape)
+    else:
+        if input_shape is not None:
+            raise ArgumentError(
+                f"input-shape must be left out for a model, which has its own. Got {input_shape!r}."
+            )
+        model = load(source)
+        network, shape = model.network, model.input_shape
+        facts = {
+            "labels": None if model.labels is None else list(model.labels),
+            "background": model.background,
+            "sample_rate": model.sample_rate,
+            "image_mode": model.image_mode,
+            "loss": model.loss,
+        }
+    if as_json:
+        print_json(_as_json(network, shape, facts))
+    else:
+        print(_text(network, shape, facts))
+
+
+def _shape(text: str | None) -> Shape:
+    if text is None:
+        raise ArgumentError("input-shape must be given for a network file, such as 1x28x28. Got none.")
+    shape = parse_extent(text, "input-shape")
+    if isinstance(shape, float):
+        if shape != int(shape):
+            raise ArgumentError(f"input-shape must be whole numbers, such as 1x28x28. Got {text!r}.")
+        return (int(shape),)
+    return shape
+
+
+def _as_json(network: Sequential, shape: Shape, facts: dict[str, Any]) -> dict[str, Any]:
+    rows = walk(network, shape)
+    return {
+        **facts,
+        "input_shape": list(shape),
+        "output_shape": list(rows[-1].output_shape),
+        "parameters": sum(row.parameters for row in rows),
+        "operations": sum(row.operations for row in rows),
+        "layers": [
+            {
+                "place": row.name,
+                "layer": repr(row.layer),
+                "output_shape": list(row.output_shape),
+                "parameters": row.parameters,
+                "operations": row.operations,
+                "receptive_field": list(row.receptive_field),
+                "stride": list(row.stride),
+            }
+            for row in rows
+        ],
+        "network": network.to_json(),
+    }
+
+
+def _text(network: Sequential, shape: Shape, facts: dict[str, Any]) -> str:
+    lines = [summary_table(network, shape), ""]
+    if len(shape) > 1:
+        rate = facts.get("sample_rate")
+        extent = "x".join(map(str, shape[1:]))
+        window = f"{extent} ({shape[-1] / rate:g} s at {rate:g} Hz)" if rate else extent
+        stride = receptive_field(network, shape)[1]
+        lines.append(f"window {window}, scanned at steps of {'x'.join(map(str, stride))}")
+        padded = has_padding(network, shape)
+        if padded is not None:
+            lines.append(
+                f"layer {padded.name} pads inside the window: a scan evaluates every window by itself"
+            )
+    for name in ("labels", "background", "image_mode", "loss"):
+        value = facts.get(name)
+        if value is not None:
+            lines.append(f"{name.replace('_', ' ')} {', '.join(value) if isinstance(value, list) else value}")
+    return "\n".join(lines).rstrip()

@@ -1,0 +1,250 @@
+"""`scanwise train`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import numpy as np
+
+from scanwise import models
+from scanwise.cli.console import parse_extent, print_json, progress_bar, say, say_skipped
+from scanwise.cli.recipe import choose_batch_size, choose_epochs, make_optimizer
+from scanwise.cli.standardisation import Standardisation
+from scanwise.data import Dataset, open_dataset, split
+from scanwise.data.dataset import ImageMode, OnError
+from scanwise.errors import ArgumentError, FileError, ShapeError
+from scanwise.layers import Sequential
+from scanwise.model import Model
+from scanwise.training import EarlyStopping, History, fit
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Request:
+    """The options of `scanwise train`; `app.py` says what each means."""
+
+    data: Path
+    output: Path
+    network: str
+    epochs: int | None
+    validation: str
+    learning_rate: float | None
+    batch_size: int | None
+    optimizer: str
+    seed: int
+    window: str | None
+    sample_rate: int | None
+    image_mode: str | None
+    patience: int | None
+    on_error: str
+    backend: str
+
+
+def run_train(request: Request, *, as_json: bool) -> int:
+    """Read the data, train, save; the exit code."""
+    require_writable(request.output)
+    described = read_network(Path(request.network)) if request.network.endswith(".json") else None
+    training, validation = _data(request)
+    standardisation = Standardisation.of(training) if described is None else None
+    model = _model(request, training, described)
+    say(f"{_describe(training)}; {'no validation' if validation is None else _size_of(validation, training)}")
+    say(f"network {_network_name(request, training)}: {_parameter_count(model):,} parameters")
+    started = time.perf_counter()
+    history = _fit(request, model, training, validation, standardisation)
+    seconds = time.perf_counter() - started
+    if history.interrupted and not history:
+        say(f"interrupted before the first epoch was done: {request.output} is not written")
+        return INTERRUPTED
+    if standardisation is not None:
+        model = standardisation.into(model)
+    model.save(request.output)
+    result = _result(request, training, model, history, seconds)
+    if as_json:
+        print_json(result)
+    else:
+        print(_summary(result))
+    if history.interrupted:
+        say(f"interrupted after {len(history)} epochs; the model so far is saved in {request.output}")
+        return INTERRUPTED
+    return 0
+
+
+def require_writable(path: Path) -> None:
+    """Raise FileError now rather than after minutes of training."""
+    folder = path.parent
+    if path.is_dir():
+        raise FileError(f"output must be a file. Got {path}, which is a folder.")
+    if path.exists() and not path.is_file():
+        raise FileError(f"output must be an ordinary file. Got {path}, which is a device or pipe.")
+    if not folder.is_dir():
+        raise FileError(f"output must be in a folder that exists. Got {path}.")
+    if not os.access(folder, os.W_OK):
+        raise FileError(f"output must be in a folder that can be written to. Got {path}.")
+
+
+def read_network(path: Path) -> Sequential:
+    """The network of a network file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"network must be a file that can be read. Got {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ArgumentError(f"network must be a JSON file in UTF-8. Got {path}.") from None
+    try:
+        return Sequential.from_json(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise ArgumentError(f"network must be a JSON file. Got {path}: {error}.") from None
+
+
+def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:
+    """Training data, and validation data or, for a mapped file, the fraction that `fit` holds out without a copy."""
+    fraction = _fraction(request.validation)
+    if fraction == 0 and request.patience is not None:
+        raise ArgumentError("patience must be left out without validation data. Got --validation 0.")
+    window = None if request.window is None else parse_extent(request.window, "window")
+    if isinstance(window, tuple) and len(window) != 2:
+        raise ArgumentError(f"window must be a number, or HxW. Got {request.window!r}.")
+    with progress_bar("reading") as show:
+        data = open_dataset(
+            request.data,
+            window=window,
+            sample_rate=request.sample_rate,
+            image_mode=cast("ImageMode | None", request.image_mode),
+            on_error=cast("OnError", request.on_error),
+            progress=show,
+        )
+    say_skipped(data)
+    if fraction is None:
+        held_out = open_dataset(
+            request.validation,
+            input_shape=data.input_shape,
+            sample_rate=data.sample_rate,
+            image_mode=data.image_mode,
+            labels=data.labels,
+            on_error=cast("OnError", request.on_error),
+            part="test",
+        )
+        say_skipped(held_out)
+        return data, held_out
+    if fraction == 0:
+        return data, None
+    if isinstance(data.x.base, np.memmap) and min(data.counts().values()) > 1:
+        return data, fraction
+    return split(data, fraction, seed=request.seed)
+
+
+def _fraction(text: str) -> float | None:
+    """A fraction from 0 (no validation) to below 1, or None where the text is a path."""
+    try:
+        fraction = float(text)
+    except ValueError:
+        return None
+    if not 0 <= fraction < 1:
+        raise ArgumentError(
+            f"validation must be a path, or a fraction of at least 0 and less than 1. Got {text}."
+        )
+    return fraction
+
+
+def _model(request: Request, data: Dataset, described: Sequential | None) -> Model:
+    classes = len(data.labels)
+    network = described
+    if network is None:
+        network = models.get(request.network, data.input_shape, classes, sample_rate=data.sample_rate)
+    backend = cast("Literal['native', 'reference']", request.backend)
+    model = Model(network, data.input_shape, seed=request.seed, backend=backend)
+    if model.output_shape != (classes,):
+        raise ShapeError(
+            f"network must give one score for each of the {classes} labels. Got output shape {model.output_shape}.\n"
+            f"{model.summary()}"
+        )
+    return model
+
+
+def _fit(
+    request: Request,
+    model: Model,
+    training: Dataset,
+    validation: Dataset | float | None,
+    standardisation: Standardisation | None,
+) -> History:
+    if standardisation is not None:
+        training = standardisation.apply(training)
+        validation = standardisation.apply(validation) if isinstance(validation, Dataset) else validation
+    samples = len(training) if not isinstance(validation, float) else round(len(training) * (1 - validation))
+    batch_size = choose_batch_size(samples) if request.batch_size is None else request.batch_size
+    callbacks = [] if request.patience is None else [EarlyStopping(request.patience)]
+    return fit(
+        model,
+        training,
+        epochs=choose_epochs(samples, batch_size) if request.epochs is None else request.epochs,
+        batch_size=batch_size,
+        optimizer=make_optimizer(request.optimizer, request.learning_rate),
+        validation_data=validation,
+        callbacks=callbacks,
+        seed=request.seed,
+    )
+
+
+def _network_name(request: Request, data: Dataset) -> str:
+    if request.network == "auto":
+        return models.auto(data.input_shape, sample_rate=data.sample_rate)
+    return request.network
+
+
+def _parameter_count(model: Model) -> int:
+    return sum(value.size for value in model.parameters.values())
+
+
+def _describe(data: Dataset) -> str:
+    extent = "x".join(map(str, data.input_shape[1:]))
+    if data.sample_rate is not None:
+        window = f"{data.input_shape[-1] / data.sample_rate:g} s at {data.sample_rate} Hz"
+    else:
+        window = f"{extent} {'pixels' if data.kind == 'image' else 'elements'}"
+    return f"{len(data):,} samples of {len(data.labels)} labels, window {window}"
+
+
+def _size_of(validation: Dataset | float, training: Dataset) -> str:
+    if isinstance(validation, float):
+        return f"{round(len(training) * validation):,} of them for validation"
+    return f"{len(validation):,} for validation"
+
+
+def _result(
+    request: Request, data: Dataset, model: Model, history: History, seconds: float
+) -> dict[str, Any]:
+    last = history[-1] if history.best_epoch is None else history[history.best_epoch]
+    return {
+        "model": str(request.output),
+        "network": _network_name(request, data),
+        "parameters": _parameter_count(model),
+        "labels": list(data.labels),
+        "input_shape": list(data.input_shape),
+        "sample_rate": data.sample_rate,
+        "samples": len(data),
+        "skipped": [skipped.source for skipped in data.skipped],
+        "epochs": len(history),
+        "seconds": seconds,
+        "loss": last["loss"],
+        "accuracy": last.get("accuracy"),
+        "validation_loss": last.get("validation_loss"),
+        "validation_accuracy": last.get("validation_accuracy"),
+        "history": history.to_json(),
+    }
+
+
+def _summary(result: dict[str, Any]) -> str:
+    parts = [f"{result['epochs']} epochs in {result['seconds']:.1f} s", f"loss {result['loss']:.4f}"]
+    for name, title in (("accuracy", "accuracy"), ("validation_accuracy", "validation accuracy")):
+        if result[name] is not None:
+            parts.append(f"{title} {100 * result[name]:.1f} %")
+    if result["history"]["stopped"]:
+        parts.append(result["history"]["stopped"])
+    return f"{', '.join(parts)}\nsaved {result['model']}"

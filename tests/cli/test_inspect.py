@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import scanwise as sw
+from tests.cli.conftest import Run
+
+
+def test_a_models_layers_labels_and_window(run: Run, model: Path) -> None:
+    outcome = run("inspect", model)
+    assert outcome.code == 0
+    assert sw.load(model, backend="reference").summary() in outcome.out
+    assert "window 12, scanned at steps of 1" in outcome.out
+    assert "labels none, pulse" in outcome.out
+
+
+def test_a_network_file_needs_an_input_shape(run: Run, network: Path) -> None:
+    assert "input-shape must be given for a network file" in run("inspect", network).err
+    outcome = run("inspect", network, "--input-shape", "1x12", "--json")
+    assert outcome.json["input_shape"] == [1, 12]
+    assert outcome.json["layers"][0]["layer"] == "Conv1d(4, 5)"
+    assert sw.Sequential.from_json(outcome.json["network"]) == sw.Sequential.from_json(
+        json.loads(network.read_text())
+    )
+
+
+def test_a_layer_that_pads_is_named(run: Run) -> None:
+    net = sw.Sequential(sw.Conv1d(2, 3, padding="same"), sw.Aggregate("max"))
+    Path("n.json").write_text(json.dumps(net.to_json()))
+    assert "layer 0 pads inside the window" in run("inspect", "n.json", "--input-shape", "1x9").out
+
+
+@pytest.mark.parametrize("shape", ["12", "1x4", "0x12", "ax12", "1.5", "1x2x3x4"])
+def test_an_input_that_does_not_fit_exits_2(run: Run, network: Path, shape: str) -> None:
+    outcome = run("inspect", network, "--input-shape", shape)
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: ")
+    assert "Traceback" not in outcome.err
+
+
+def test_a_model_has_its_own_shape(run: Run, model: Path) -> None:
+    outcome = run("inspect", model, "--input-shape", "1x12")
+    assert (outcome.code, outcome.err) == (
+        2,
+        "error: input-shape must be left out for a model, which has its own. Got '1x12'.\n",
+    )

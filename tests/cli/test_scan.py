@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scanwise as sw
+from tests.cli.conftest import REFERENCE, Run
+from tests.data.conftest import write_image, write_tone
+
+
+@pytest.fixture
+def trace(in_tmp_path: Path) -> Path:
+    values = np.zeros(100)
+    values[:4] = 4
+    np.save(in_tmp_path / "trace.npy", values)
+    return in_tmp_path / "trace.npy"
+
+
+def test_scan_prints_a_table(run: Run, model: Path, trace: Path) -> None:
+    np.save("quiet.npy", np.zeros(50))
+    outcome = run("scan", model, trace, "quiet.npy", *REFERENCE)
+    assert outcome.code == 0, outcome.err
+    head, found, quiet = (line.split() for line in outcome.out.splitlines())
+    assert head == ["file", "label", "start", "stop", "score"]
+    assert found[1] == "pulse"
+    assert found[2:4] == ["0", "12"]
+    assert float(found[4]) > 0.99
+    assert quiet == ["quiet.npy", "nothing", "-", "-", "-"]
+
+
+def test_scan_writes_csv_and_json(run: Run, model: Path, trace: Path) -> None:
+    outcome = run("scan", model, trace, *REFERENCE, "--format", "csv", "-o", "found.csv")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "saved found.csv\n")
+    with Path("found.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["pulse"]
+    (result,) = run("scan", model, trace, *REFERENCE, "--format", "json").json
+    assert result["detections"][0]["start"] == int(rows[0]["start"])
+    assert result["presence"]["pulse"] > 0.99
+    assert result["extent"] == [100]
+    assert result["method"] == "shared"
+    assert run("scan", model, trace, *REFERENCE, "--json").json == [result]
+
+
+def test_a_threshold_of_one_finds_nothing(run: Run, model: Path) -> None:
+    np.save("weak.npy", np.ones(50))
+    found = run("scan", model, "weak.npy", *REFERENCE, "--threshold", "1", "--json").json
+    assert found[0]["detections"] == []
+
+
+def test_places_in_audio_are_seconds(run: Run) -> None:
+    net = sw.Sequential(sw.Downsample1d(10), sw.Aggregate("max"), sw.Linear(2))
+    listener = sw.Model(net, (1, 400), backend="reference", labels=("none", "loud"), sample_rate=8000)
+    listener.parameters["2.weight"] = np.array([[-20.0], [20.0]])
+    listener.parameters["2.bias"] = np.array([5.0, -5.0])
+    listener.save("m")
+    write_tone(Path("a.wav"), 0.3, rate=16000)
+    outcome = run("scan", "m", "a.wav", *REFERENCE, "--format", "csv")
+    assert outcome.out.splitlines()[0] == "file,label,start_seconds,stop_seconds,score"
+    assert outcome.out.splitlines()[1].split(",")[2:4] == ["0.000", "0.050"]
+
+
+def test_places_in_images_are_boxes(run: Run) -> None:
+    net = sw.Sequential(sw.MaxPool2d(4), sw.Flatten(), sw.Linear(2))
+    viewer = sw.Model(net, (1, 4, 4), backend="reference", labels=("none", "light"), image_mode="L")
+    viewer.parameters["2.weight"] = np.array([[-20.0], [20.0]])
+    viewer.parameters["2.bias"] = np.array([5.0, -5.0])
+    viewer.save("m")
+    pixels = np.zeros((20, 30), np.uint8)
+    pixels[9, 14] = 255
+    write_image(Path("a.png"), pixels)
+    outcome = run("scan", "m", "a.png", *REFERENCE, "--format", "csv")
+    head, found = outcome.out.splitlines()
+    assert head == "file,label,top,left,bottom,right,score"
+    assert found.split(",")[2:6] == ["8", "12", "12", "16"]
+    assert "not covered" in outcome.err  # 30 columns are not a multiple of 4
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros(11), "s.npy must be at least as large as the window (12,). Got (11,)."),
+        (
+            np.full(20, np.nan),
+            "s.npy must hold values that are finite as float32. Got nan at position (0, 0).",
+        ),
+        (np.zeros((2, 20)), "s.npy must have 2 axes and 1 channels, as the model takes. Got shape (2, 20)."),
+    ],
+)
+def test_signals_that_do_not_fit_exit_1(run: Run, model: Path, values: np.ndarray, message: str) -> None:
+    np.save("s.npy", values)
+    outcome = run("scan", model, "s.npy", *REFERENCE, "-o", "out.csv", "--format", "csv")
+    assert (outcome.code, outcome.out, outcome.err) == (1, "", f"error: {message}\n")
+    assert not Path("out.csv").exists()
+
+
+def test_a_missing_signal_exits_2(run: Run, model: Path) -> None:
+    outcome = run("scan", model, "none.wav", *REFERENCE)
+    assert outcome.code == 2
+    assert (
+        outcome.err
+        == "error: FILE must be an existing file. Got none.wav, which does not exist or is a folder.\n"
+    )
+
+
+@pytest.mark.parametrize("threshold", ["-0.1", "1.5", "nan"])
+def test_a_threshold_is_a_probability(run: Run, model: Path, trace: Path, threshold: str) -> None:
+    outcome = run("scan", model, trace, "--threshold", threshold)
+    assert outcome.code == 2
+    assert "threshold must be between 0 and 1" in outcome.err
+
+
+def test_json_output_has_no_nan(run: Run, model: Path, trace: Path) -> None:
+    text = run("scan", model, trace, *REFERENCE, "--json").out
+    json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
