@@ -45,6 +45,14 @@ def test_network_file() -> None:
             Sequential.from_json(data_of_something_else)
 
 
+def test_network_file_that_is_nested_without_end() -> None:
+    data: dict[str, object] = {"kind": "ReLU"}
+    for _ in range(5000):
+        data = {"kind": "Sequential", "layers": [data]}
+    with pytest.raises(ArgumentError, match="nested less deeply"):
+        Sequential.from_json(data)
+
+
 def test_wrong_use() -> None:
     with pytest.raises(ArgumentError, match="Sequential: layers must be at least one layer"):
         Sequential()

@@ -59,6 +59,7 @@ def test_shape() -> None:
         ({"sample_rate": 0}, ArgumentError, "sample_rate must be"),
         ({"sample_rate": 8000.0}, ArgumentTypeError, "sample_rate must be"),
         ({"n_fft": 1}, ArgumentError, "n_fft must be an integer of at least 2. Got 1"),
+        ({"n_fft": 10**6}, ArgumentError, "n_fft must be at most 8192. Got 1000000"),
         ({"hop": 0}, ArgumentError, "hop must be"),
         ({"n_mels": -3}, ArgumentError, "n_mels must be"),
         ({"f_min": -1.0}, ArgumentError, "f_min must be at least 0 Hz"),

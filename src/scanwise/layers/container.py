@@ -120,7 +120,10 @@ class Sequential(_Container):
         """
         if not isinstance(data, Mapping):
             raise ArgumentTypeError(f"network must be a JSON object with 'layers'. Got {data!r}.")
-        network = from_json({"kind": "Sequential", **data})
+        try:
+            network = from_json({"kind": "Sequential", **data})
+        except RecursionError:
+            raise ArgumentError("network: layers must be nested less deeply.") from None
         if not isinstance(network, Sequential):
             raise ArgumentError(f"network kind must be 'Sequential'. Got {type(network).__name__!r}.")
         return network

@@ -16,6 +16,7 @@ from .base import Layer, Shape
 Array = NDArray[np.float64]
 
 LOG_OFFSET = 1e-6  # added before the logarithm, so that silence stays finite
+LARGEST_FRAME = 8192  # the transform's weights grow with the square: half a gigabyte here, in float64
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,7 +29,7 @@ class LogMel(Layer):
 
     Args:
         sample_rate: samples per second, in Hz.
-        n_fft: frame length, in samples.
+        n_fft: frame length, in samples; at most 8192.
         hop: samples between frames.
         n_mels: number of mel filters.
         f_min: lower edge of the lowest filter, in Hz.
@@ -51,6 +52,8 @@ class LogMel(Layer):
     def __post_init__(self) -> None:
         self._settle("sample_rate", arguments.integer("LogMel", "sample_rate", self.sample_rate))
         self._settle("n_fft", arguments.integer("LogMel", "n_fft", self.n_fft, minimum=2))
+        if self.n_fft > LARGEST_FRAME:
+            raise ArgumentError(f"LogMel: n_fft must be at most {LARGEST_FRAME}. Got {self.n_fft}.")
         self._settle("hop", arguments.integer("LogMel", "hop", self.hop))
         self._settle("n_mels", arguments.integer("LogMel", "n_mels", self.n_mels))
         self._settle("f_min", arguments.number("LogMel", "f_min", self.f_min))
