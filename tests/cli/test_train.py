@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import scanwise as sw
 from tests.cli.conftest import REFERENCE, Run, pulses
+from tests.data.conftest import write_tone
 
 QUICK = (*REFERENCE, "--epochs", "3", "--batch-size", "8")
 
@@ -80,6 +81,35 @@ def test_early_stopping_restores_the_best_epoch(run: Run, series: Path, network:
     assert len(history["epochs"]) < 30
     losses = [epoch["validation_loss"] for epoch in history["epochs"]]
     assert outcome.json["validation_loss"] == losses[history["best_epoch"]] == min(losses)
+
+
+def test_from_a_folder_of_recordings_to_their_places_in_a_longer_one(run: Run) -> None:
+    for label, hertz in (("high", 2000.0), ("low", 250.0)):
+        for i in range(4):
+            write_tone(Path("clips", label, f"{i}.wav"), 0.02 + 0.001 * i, hertz + 10 * i)
+    layers = sw.Sequential(sw.Conv1d(4, 16, stride=4), sw.ReLU(), sw.Aggregate("mean"), sw.Linear(2))
+    Path("n.json").write_text(json.dumps(layers.to_json()))
+    outcome = run(
+        "train", "clips", "-o", "m", "--network", "n.json", *REFERENCE, "--epochs", "60", "--learning-rate", "0.05",
+        "--validation", "0.25",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    assert "6 samples of 2 labels, window 0.05 s at 8000 Hz; 2 for validation" in outcome.err
+    assert run("eval", "m", "clips", *REFERENCE, "--json").json["accuracy"] == 1.0
+    write_tone(Path("long.flac"), 0.1, 250, rate=16000, channels=2)
+    (result,) = run("scan", "m", "long.flac", *REFERENCE, "--json").json
+    assert result["sample_rate"] == 8000
+    assert {found["label"] for found in result["detections"]} == {"low"}
+
+
+def test_a_mapped_archive_is_split_without_a_copy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = pulses(40)
+    np.savez("d.npz", x=(x / x.std()).astype(np.float32), y=y)
+    monkeypatch.setattr("scanwise.cli.training.split", lambda *_, **__: pytest.fail("copied"))
+    outcome = run("train", "d.npz", "-o", "m", "--network", "mlp", *QUICK, "--json")
+    assert outcome.code == 0, outcome.err
+    assert outcome.json["validation_accuracy"] is not None
+    assert isinstance(sw.load("m", backend="reference").network.layers[0], sw.Flatten)
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:

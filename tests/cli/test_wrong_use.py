@@ -229,6 +229,18 @@ def test_model_files_that_are_none(run: Run, model: Path, series: Path, command:
     one_line(run(command, *arguments), 2, "bad")
 
 
+def test_ctrl_c_leaves_no_traceback(
+    run: Run, series: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scanwise.cli.evaluation.open_dataset", interrupted)
+    outcome = run("eval", model, series, *REFERENCE)
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err.strip() in ("", "interrupted")  # some versions of typer keep it to themselves
+
+
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "import sys; from scanwise.cli import main; sys.exit(main())", *arguments]
 

@@ -58,6 +58,15 @@ def test_one_sixteen_bit_image_makes_the_set_float(shapes: Path) -> None:
     assert data.x[4].max() == pytest.approx(201 / 255)
 
 
+def test_a_file_of_several_pictures_is_refused(shapes: Path) -> None:
+    from PIL import Image
+
+    pages = [Image.fromarray(np.full((8, 6), i, np.uint8)) for i in range(3)]
+    pages[0].save(shapes / "dark" / "pages.tif", save_all=True, append_images=pages[1:])
+    with pytest.raises(DataError, match=r"pages\.tif must hold one picture\. Got 3\."):
+        load_folder(shapes)
+
+
 def test_images_of_unequal_size_follow_the_rule(shapes: Path) -> None:
     write_image(shapes / "dark" / "wide.png", np.full((8, 10), 9, np.uint8))
     assert load_folder(shapes).input_shape == (1, 8, 16)

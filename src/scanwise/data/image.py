@@ -113,6 +113,9 @@ def _opened(path: Path) -> Iterator[Image]:
             # The user's own large picture is no attack, and damaged camera notes leave the pixels whole.
             warnings.simplefilter("ignore")
             with Image.open(path, formats=("PNG", "JPEG", "TIFF")) as image:
+                pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+                if pages > 1:
+                    raise DataError(f"{path} must hold one picture. Got {pages}.")
                 yield image
     except UnidentifiedImageError:
         raise _unreadable(path, None) from None
