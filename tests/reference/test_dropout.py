@@ -8,6 +8,7 @@ import pytest
 from scanwise.layers import Dropout, Flatten, Residual, Sequential
 from scanwise.reference import dropout_masks, sample_keys
 from scanwise.reference.dropout import mask, mix
+from tests.reference.worked import value
 
 
 def mix_by_hand(h: int) -> int:
@@ -63,3 +64,7 @@ def test_layers_epochs_seeds_and_samples_differ() -> None:
     for i, first in enumerate(drawn):
         for second in drawn[i + 1 :]:
             assert 0.35 < (first == second).mean() < 0.65
+
+
+def test_dropout_is_the_identity_outside_training() -> None:
+    assert value(Dropout(0.9), [1, 2, 3]) == [1, 2, 3]
