@@ -70,7 +70,7 @@ def run_train(request: Request, *, as_json: bool) -> int:
     else:
         print(_summary(result))
     if history.interrupted:
-        say(f"interrupted after {len(history)} epochs; the model so far is saved in {request.output}")
+        say(f"interrupted after {_epochs(len(history))}; the model so far is saved in {request.output}")
         return INTERRUPTED
     return 0
 
@@ -240,8 +240,12 @@ def _result(
     }
 
 
+def _epochs(number: int) -> str:
+    return f"{number} epoch{'' if number == 1 else 's'}"
+
+
 def _summary(result: dict[str, Any]) -> str:
-    parts = [f"{result['epochs']} epochs in {result['seconds']:.1f} s", f"loss {result['loss']:.4f}"]
+    parts = [f"{_epochs(result['epochs'])} in {result['seconds']:.1f} s", f"loss {result['loss']:.4f}"]
     for name, title in (("accuracy", "accuracy"), ("validation_accuracy", "validation accuracy")):
         if result[name] is not None:
             parts.append(f"{title} {100 * result[name]:.1f} %")
