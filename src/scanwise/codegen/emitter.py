@@ -78,6 +78,14 @@ class Emitter:
         x, y = self.integer(a), self.integer(b)
         return self.builder.select(self.builder.icmp_signed(relation, x, y), x, y)
 
+    def load_integer(self, pointer: Value, index: Index) -> Value:
+        """The 32-bit integer number `index`, where a pointer points to integers."""
+        return self.builder.load(self.at(pointer, index), align=4, typ=I32)
+
+    def integers(self, values: Sequence[int]) -> Value:
+        """A constant vector of 32-bit integers, taken modulo 2**32."""
+        return ir.Constant(ir.VectorType(I32, len(values)), [value & 0xFFFFFFFF for value in values])
+
     # --- control --------------------------------------------------------------------------------------------------
 
     def loop(
@@ -204,7 +212,13 @@ class Emitter:
         """`value` with zero in the lanes from `valid` on: the padding lanes of a map are always zero."""
         if valid >= lanes:
             return value
-        return self.builder.select(self.mask(lanes, valid), value, self.constant(0.0, lanes))
+        return self.fill(value, lanes, valid, 0.0)
+
+    def fill(self, value: Value, lanes: int, valid: int, other: float) -> Value:
+        """`value` with `other` in the lanes from `valid` on, so that they do not count in a maximum or a sum."""
+        if valid >= lanes:
+            return value
+        return self.builder.select(self.mask(lanes, valid), value, self.constant(other, lanes))
 
     # --- arithmetic -----------------------------------------------------------------------------------------------
 

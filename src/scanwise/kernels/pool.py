@@ -1,0 +1,260 @@
+"""Max and average pooling, forward and backward (lecture 5.8, 7).
+
+The backward kernels can multiply by the derivative of the activation that made x, since pooling usually follows one:
+that saves a pass over the map.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from scanwise.codegen.emitter import F32, Emitter, Index, Value
+from scanwise.kernels.activation import Activation, derivative
+from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.window import Pooling, Window, each_window, over_channels, over_window, pointer_at
+
+__all__ = ["AverageBackward", "AverageForward", "MaxBackward", "MaxForward", "Pooling"]
+
+# Chains of additions or comparisons side by side: each waits four cycles for the one before.
+_VECTORS = 4
+
+
+# y(p, q) = max_{r,s} x(p sh + r, q sw + s)        over the part of the window that lies in the map (lecture 5.8)
+
+
+@dataclass(frozen=True)
+class MaxForward:
+    """y = the maximum of each window. Arguments: x, y."""
+
+    pooling: Pooling
+    x: FeatureMap
+    y: FeatureMap
+    pointers: int = 2
+
+    def emit(self, e: Emitter) -> None:
+        x, y = e.arguments
+        lanes = self.x.lanes
+
+        def window(n: Index, w: Window) -> None:
+            def vectors(c: Index, count: int, _: int) -> None:
+                first = pointer_at(e, x, self.x, n, w.row, w.column, c)
+                best = _maximum(e, self.x, w, first, count)
+                goal = pointer_at(e, y, self.y, n, w.p, w.q, c)
+                for v in range(count):
+                    e.store(best[v], goal, v * lanes)
+
+            over_channels(e, self.x, vectors, vectors=_VECTORS)
+
+        each_window(e, self.pooling, window)
+
+
+def _maximum(e: Emitter, extent: FeatureMap, w: Window, first: Value, count: int) -> list[Value]:
+    """The maximum of a window, for `count` vectors; `first` points to its first input."""
+    lanes = extent.lanes
+
+    def element(r: Index, s: Index, *best: Value) -> list[Value]:
+        at = e.at(first, e.affine((r, extent.row), (s, extent.pitch)))
+        return [e.fmax(best[v], e.load(at, v * lanes, lanes)) for v in range(count)]
+
+    return over_window(e, w, element, [e.load(first, v * lanes, lanes) for v in range(count)])
+
+
+# Only the first maximum of a window in row-major order influenced y(p, q) (lecture 7.2):
+#
+#   dx(i, j) = sum over the windows (p, q) whose first maximum is x(i, j) of dy(p, q)
+#
+# A window hands its gradient to the first input that equals the maximum and has nothing left for those after it.
+
+
+@dataclass(frozen=True)
+class MaxBackward:
+    """dx from dy, times f'(x) of the activation that made x if one is given. Arguments: x, dy, dx."""
+
+    pooling: Pooling
+    x: FeatureMap
+    dy: FeatureMap
+    dx: FeatureMap
+    activation: Activation | None = None
+    pointers: int = 3
+
+    def emit(self, e: Emitter) -> None:
+        x, dy, _ = e.arguments
+        lanes = self.x.lanes
+        scatter = _Scatter(e, self.pooling, self.x, self.dx, self.activation)
+
+        def window(n: Index, w: Window) -> None:
+            def vector(c: Index, _count: int, _valid: int) -> None:
+                first = pointer_at(e, x, self.x, n, w.row, w.column, c)
+                (best,) = _maximum(e, self.x, w, first, 1)
+                gradient = e.load(pointer_at(e, dy, self.dy, n, w.p, w.q, c), 0, lanes)
+                nothing = e.constant(0.0, lanes)
+
+                def share(value: Value, left: Value) -> tuple[Value, Value]:
+                    here = e.builder.fcmp_ordered("==", value, best)
+                    return e.builder.select(here, left, nothing), e.builder.select(here, nothing, left)
+
+                scatter.window(n, w, c, share, gradient)
+
+            over_channels(e, self.x, vector)
+
+        scatter.run(window)
+
+
+# y(p, q) = 1/size(p, q) sum_{r,s} x(p sh + r, q sw + s)        (lecture 5.8, 7.3)
+#
+# size counts the window's inputs in the padded map, zeros of the padding included (PyTorch's default).
+
+
+def _mean_divisor(e: Emitter, pooling: Pooling, w: Window, lanes: int) -> Value:
+    """size(p, q): R S but for windows that hang over the padded map."""
+    sizes: list[Index] = []
+    for axis, position in ((0, w.p), (1, w.q)):
+        kernel, stride, padding = pooling.kernel[axis], pooling.stride[axis], pooling.padding[axis]
+        reach = (pooling.positions[axis] - 1) * stride + kernel
+        padded = pooling.extent[axis] + 2 * padding
+        inside = reach <= padded
+        sizes.append(kernel if inside else e.minimum(kernel, e.add(padded, e.mul(position, -stride))))
+    return e.broadcast(e.builder.sitofp(e.integer(e.mul(sizes[0], sizes[1])), F32), lanes)
+
+
+@dataclass(frozen=True)
+class AverageForward:
+    """y = the mean of each window. Arguments: x, y."""
+
+    pooling: Pooling
+    x: FeatureMap
+    y: FeatureMap
+    pointers: int = 2
+
+    def emit(self, e: Emitter) -> None:
+        x, y = e.arguments
+        lanes = self.x.lanes
+
+        def window(n: Index, w: Window) -> None:
+            divisor = _mean_divisor(e, self.pooling, w, lanes)
+
+            def vectors(c: Index, count: int, _: int) -> None:
+                first = pointer_at(e, x, self.x, n, w.row, w.column, c)
+                goal = pointer_at(e, y, self.y, n, w.p, w.q, c)
+
+                def element(r: Index, s: Index, *sums: Value) -> list[Value]:
+                    at = e.at(first, e.affine((r, self.x.row), (s, self.x.pitch)))
+                    return [e.builder.fadd(sums[v], e.load(at, v * lanes, lanes)) for v in range(count)]
+
+                sums = over_window(e, w, element, [e.constant(0.0, lanes)] * count)
+                for v in range(count):
+                    e.store(e.builder.fdiv(sums[v], divisor), goal, v * lanes)
+
+            over_channels(e, self.x, vectors, vectors=_VECTORS)
+
+        each_window(e, self.pooling, window)
+
+
+# Each input of a window contributes equally (lecture 7.3), and to every window that it lies in:
+#
+#   dx(i, j) = sum over the windows (p, q) that hold (i, j) of dy(p, q) / size(p, q)
+
+
+@dataclass(frozen=True)
+class AverageBackward:
+    """dx from dy, times f'(x) of the activation that made x if one is given. Arguments: x, dy, dx.
+
+    x is not read unless there is an activation.
+    """
+
+    pooling: Pooling
+    x: FeatureMap
+    dy: FeatureMap
+    dx: FeatureMap
+    activation: Activation | None = None
+    pointers: int = 3
+
+    def emit(self, e: Emitter) -> None:
+        _, dy, _ = e.arguments
+        lanes = self.x.lanes
+        scatter = _Scatter(e, self.pooling, self.x, self.dx, self.activation)
+
+        def window(n: Index, w: Window) -> None:
+            divisor = _mean_divisor(e, self.pooling, w, lanes)
+
+            def vector(c: Index, _count: int, _valid: int) -> None:
+                gradient = e.load(pointer_at(e, dy, self.dy, n, w.p, w.q, c), 0, lanes)
+                scatter.window(n, w, c, lambda _, left: (left, left), e.builder.fdiv(gradient, divisor))
+
+            over_channels(e, self.x, vector)
+
+        scatter.run(window)
+
+
+Share = Callable[[Value, Value], tuple[Value, Value]]
+
+
+class _Scatter:
+    """Gradients of windows on their way to inputs: written where windows lie apart, added where they overlap."""
+
+    def __init__(
+        self, e: Emitter, pooling: Pooling, x: FeatureMap, dx: FeatureMap, activation: Activation | None
+    ) -> None:
+        self.e, self.pooling, self.activation = e, pooling, activation
+        self.x, self.dx = x, dx
+        self.x_pointer, self.dx_pointer = e.arguments[0], e.arguments[2]
+
+    def run(self, window: Callable[[Index, Window], None]) -> None:
+        """Give every input its gradient: those of no window zero, the others what `window` shares out."""
+        pooling = self.pooling
+        H, W = pooling.extent
+        if pooling.overlapping or any(s > k for s, k in zip(pooling.stride, pooling.kernel, strict=True)):
+            self._zero(0, H, 0, W)
+        else:
+            self._zero(pooling.end(0), H, 0, W)
+            self._zero(0, pooling.end(0), pooling.end(1), W)
+        each_window(self.e, pooling, window)
+        if pooling.overlapping and self.activation is not None:
+            self._differentiate(self.activation)
+
+    def window(self, n: Index, w: Window, c: Index, share: Share, gradient: Value) -> None:
+        """Go through one vector of a window; `share(x, left)` says what an input gets and what is left after it."""
+        e, lanes = self.e, self.x.lanes
+        source = pointer_at(e, self.x_pointer, self.x, n, w.row, w.column, c)
+        goal = pointer_at(e, self.dx_pointer, self.dx, n, w.row, w.column, c)
+
+        def element(r: Index, s: Index, left: Value) -> Sequence[Value]:
+            value = e.load(source, e.affine((r, self.x.row), (s, self.x.pitch)), lanes)
+            at = e.affine((r, self.dx.row), (s, self.dx.pitch))
+            part, left = share(value, left)
+            if self.pooling.overlapping:
+                part = e.builder.fadd(e.load(goal, at, lanes), part)
+            elif self.activation is not None:
+                part = derivative(e, self.activation, value, part, lanes)
+            e.store(part, goal, at)
+            return [left]
+
+        over_window(e, w, element, [gradient])
+
+    def _each_vector(
+        self, rows: tuple[int, int], columns: tuple[int, int], body: Callable[[Value, Value], None]
+    ) -> None:
+        """Run `body(x, dx)` with pointers to every vector of a part of the map."""
+        e = self.e
+
+        def position(n: Index, p: Index, q: Index) -> None:
+            source = pointer_at(e, self.x_pointer, self.x, n, p, q)
+            goal = pointer_at(e, self.dx_pointer, self.dx, n, p, q)
+            over_channels(e, self.dx, lambda c, *_: body(e.at(source, c), e.at(goal, c)))
+
+        def row(n: Index, p: Index) -> None:
+            e.loop(columns[1], lambda q: position(n, p, q), start=columns[0])
+
+        if rows[0] < rows[1] and columns[0] < columns[1]:
+            e.loop(e.n, lambda n: e.loop(rows[1], lambda p: row(n, p), start=rows[0]))
+
+    def _zero(self, top: int, bottom: int, left: int, right: int) -> None:
+        zero = self.e.constant(0.0, self.dx.lanes)
+        self._each_vector((top, bottom), (left, right), lambda _, dx: self.e.store(zero, dx, 0))
+
+    def _differentiate(self, activation: Activation) -> None:
+        e, lanes = self.e, self.dx.lanes
+
+        def vector(x: Value, dx: Value) -> None:
+            e.store(derivative(e, activation, e.load(x, 0, lanes), e.load(dx, 0, lanes), lanes), dx, 0)
+
+        self._each_vector((0, self.pooling.extent[0]), (0, self.pooling.extent[1]), vector)
