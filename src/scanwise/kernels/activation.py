@@ -3,12 +3,13 @@
 Where f' is a function of y, a network keeps only y. Each activation is one entry of `ACTIVATIONS`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.operation import Call, Maps, Operation
 
 __all__ = ["ACTIVATIONS", "Activation", "ActivationBackward", "ActivationForward", "apply", "derivative"]
 
@@ -159,3 +160,26 @@ class ActivationBackward:
             e.store(derivative(e, self.activation, kept, gradient, lanes), dx, address(e, self.dx, n, p, q, c))
 
         each_vector(e, self.dx, vector)
+
+
+@dataclass(frozen=True)
+class ActivationOperation(Operation):
+    """An activation by itself: after a pooling, say, or where f' cannot be told from y."""
+
+    function: Activation
+
+    @property
+    def saves_input(self) -> bool:
+        """Whether the backward pass looks at x (a sign) rather than at y."""
+        return self.function.name in ("relu", "leaky_relu")
+
+    def resized(self, rows: int, columns: int) -> "ActivationOperation":
+        return replace(self, extent=(self.extent[0], rows, columns))
+
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        return (Call(ActivationForward(self.function, maps.x, maps.y), ("x", "y")),)
+
+    def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
+        dy, dx = maps.gradients
+        saved, name = (maps.x, "x") if self.saves_input else (maps.y, "y")
+        return (Call(ActivationBackward(self.function, saved, dy, dx), (name, "dy", "dx")),)

@@ -1,26 +1,25 @@
-"""Convolution and `Linear`: forward pass, input gradient, parameter gradient.
+"""Convolution: forward pass and input gradient, and the operation that the plan sees.
 
-Weights lie as `[group][K / lanes][R S][C per group][lanes]`, in the order in which the nest reads them; `pack` and
-`unpack` lead from PyTorch's `[K][C per group][R][S]` and back. For `Linear` C is counted with the padding lanes of
-its input map, so that the map can be read as one run of memory.
+The parameter gradient is in `conv_gradient`, the loop nest itself in `correlation`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from scanwise.codegen.emitter import Emitter, Index, Value
-from scanwise.codegen.schedule import tile_limit
 from scanwise.kernels.activation import Activation
-from scanwise.kernels.correlation import Axis, Correlation, Sweep, View, fuse_axes
-from scanwise.kernels.maps import FeatureMap, lanes_for, round_up
+from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient, TransposeWeights
+from scanwise.kernels.convolution import Convolution
+from scanwise.kernels.correlation import Axis, Correlation, Sweep, View
+from scanwise.kernels.maps import FeatureMap, lanes_for
+from scanwise.kernels.operation import Border, Call, Derived, Extent, Maps, Operation, Parameter
 
 __all__ = [
     "BiasGradient",
+    "ConvOperation",
     "Convolution",
     "ParameterGradient",
     "TransposeWeights",
+    "convolution_parameters",
     "forward",
     "input_gradient",
     "input_gradient_border",
@@ -28,118 +27,81 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Convolution:
-    """A convolution at given sizes: what all of its kernels are built from.
+class ConvOperation(Operation):
+    """A convolution in a network.
 
     Attributes:
-        channels: C, input channels.
-        outputs: K, output channels.
-        kernel: (R, S).
-        stride: (sh, sw).
-        dilation: (dh, dw).
-        padding: zero rows above and zero columns left.
-        extent: (H, W) of the input.
-        positions: (P, Q) of the output.
-        groups: number of groups of channels.
-        pitch: input channels as counted in the weights (C per group, or with padding lanes for `Linear`).
-        flip: true convolution: the kernel is turned by 180 degrees (lecture 9.5).
-        bias: whether there is a bias.
+        convolution: its sizes.
+        padding: zeros on (top, bottom, left, right).
     """
 
-    channels: int
-    outputs: int
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    padding: tuple[int, int]
-    extent: tuple[int, int]
-    positions: tuple[int, int]
-    groups: int = 1
-    pitch: int = 0
-    flip: bool = False
-    bias: bool = True
+    convolution: Convolution
+    padding: Border
+
+    fuses_activation = True
 
     @property
-    def depthwise(self) -> bool:
-        """One input and one output channel in each group: lanes are the groups."""
-        return self.groups > 1 and self.groups == self.channels == self.outputs
+    def reads_values(self) -> bool:  # type: ignore[override]
+        return not self.convolution.depthwise
 
     @property
-    def taps(self) -> int:
-        return self.kernel[0] * self.kernel[1]
+    def output(self) -> Extent:
+        return (self.convolution.outputs, *self.convolution.positions)
 
     @property
-    def group_count(self) -> int:
-        """Groups that loops run over (a depthwise convolution is one group of vectors)."""
-        return 1 if self.depthwise else self.groups
+    def border(self) -> Border:
+        return self.padding
 
-    @property
-    def group_outputs(self) -> int:
-        return self.outputs // self.group_count
+    def gradient_border(self) -> Border:
+        return input_gradient_border(self.convolution)
 
-    @property
-    def group_channels(self) -> int:
-        return self.channels // self.group_count
+    def parameters(self) -> Sequence[Parameter]:
+        return convolution_parameters(self.convolution)
 
-    @property
-    def steps(self) -> int:
-        """Input channels that one output channel sums over."""
-        return 1 if self.depthwise else (self.pitch or self.group_channels)
+    def resized(self, rows: int, columns: int) -> "ConvOperation":
+        c = self.convolution
+        positions = []
+        for axis, extent in enumerate((rows, columns)):
+            before, after = self.padding[2 * axis], self.padding[2 * axis + 1]
+            reach = c.dilation[axis] * (c.kernel[axis] - 1) + 1
+            positions.append((extent + before + after - reach) // c.stride[axis] + 1)
+        sizes = replace(c, extent=(rows, columns), positions=(positions[0], positions[1]))
+        return replace(self, extent=(self.extent[0], rows, columns), convolution=sizes)
 
-    @property
-    def lanes(self) -> int:
-        return lanes_for(self.group_outputs)
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        kernel = forward(self.convolution, maps.x, maps.y, self.activation)
+        bias = "bias" if self.convolution.bias else "none"
+        return (Call(kernel, ("x", "weight", bias, "y", "none")),)
 
-    @property
-    def blocks(self) -> int:
-        return -(-self.group_outputs // self.lanes)
+    def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
+        dy, dx = maps.gradients
+        saved = maps.x if activation is not None else None
+        kernel = input_gradient(self.convolution, dy, dx, activation, saved)
+        weights = "weight" if self.convolution.depthwise else "derived"
+        return (Call(kernel, ("dy", weights, "none", "dx", "x" if saved is not None else "none")),)
 
-    @property
-    def block(self) -> int:
-        """Floats of weights for one vector of output channels."""
-        return self.taps * self.steps * self.lanes
+    def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
+        dy = maps.dy
+        assert dy is not None
+        calls = [Call(ParameterGradient(self.convolution, maps.x, dy), ("x", "dy", "d weight"))]
+        if self.convolution.bias:
+            calls.append(Call(BiasGradient(self.convolution, dy), ("dy", "d bias")))
+        return calls
 
-    @property
-    def weight_size(self) -> int:
-        return self.group_count * self.blocks * self.block
+    def derived(self, maps: Maps) -> Derived | None:
+        if self.convolution.depthwise:
+            return None
+        kernel = TransposeWeights(self.convolution)
+        return Derived(kernel.size, Call(kernel, ("weight", "derived")))
 
-    @property
-    def bias_size(self) -> int:
-        return self.group_count * self.blocks * self.lanes if self.bias else 0
+    def fuses_derivative(self, maps: Maps) -> bool:
+        return True
 
-    def pack(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
-        """[K, C per group, R, S] -> the order that the nest reads."""
-        rows, columns = self.kernel
-        groups, outputs = self.group_count, self.group_outputs
-        source = weight.reshape(groups, outputs, -1, rows, columns)
-        if self.flip:
-            source = source[..., ::-1, ::-1]
-        packed = np.zeros((groups, self.blocks * self.lanes, self.taps, self.steps), np.float32)
-        inner = source.shape[2]
-        packed[:, :outputs, :, :inner] = source.reshape(groups, outputs, inner, self.taps).transpose(0, 1, 3, 2)
-        shape = (groups, self.blocks, self.lanes, self.taps, self.steps)
-        return packed.reshape(shape).transpose(0, 1, 3, 4, 2).reshape(-1)
 
-    def unpack(self, packed: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The inverse of `pack`, as [K, C per group, R, S]."""
-        rows, columns = self.kernel
-        groups, outputs = self.group_count, self.group_outputs
-        inner = 1 if self.depthwise else self.group_channels
-        shape = (groups, self.blocks, self.taps, self.steps, self.lanes)
-        spread = packed.reshape(shape).transpose(0, 1, 4, 2, 3).reshape(groups, -1, self.taps, self.steps)
-        weight = spread[:, :outputs, :, :inner].transpose(0, 1, 3, 2)
-        weight = weight.reshape(groups * outputs, inner, rows, columns)
-        return np.ascontiguousarray(weight[..., ::-1, ::-1] if self.flip else weight)
-
-    def pack_bias(self, bias: NDArray[np.float32]) -> NDArray[np.float32]:
-        packed = np.zeros((self.group_count, self.blocks * self.lanes), np.float32)
-        # + 0 turns -0 into +0, so that a chain never starts from -0 and adding zeros never changes a bit.
-        packed[:, : self.group_outputs] = bias.reshape(self.group_count, -1) + np.float32(0)
-        return packed.reshape(-1)
-
-    def unpack_bias(self, packed: NDArray[np.float32]) -> NDArray[np.float32]:
-        spread = packed.reshape(self.group_count, -1)[:, : self.group_outputs]
-        return np.ascontiguousarray(spread.reshape(-1))
+def convolution_parameters(convolution: Convolution) -> Sequence[Parameter]:
+    c = convolution
+    weight = Parameter("weight", c.weight_size, c.pack, c.unpack)
+    return (weight, Parameter("bias", c.bias_size, c.pack_bias, c.unpack_bias)) if c.bias else (weight,)
 
 
 def forward(
@@ -281,278 +243,3 @@ def _phase_view(extent: FeatureMap, stride: tuple[int, int], a: int, b: int) -> 
         stride[1] * extent.pitch,
         extent.origin + a * extent.row + b * extent.pitch,
     )
-
-
-@dataclass(frozen=True)
-class TransposeWeights:
-    """Weights as the input gradient reads them: lanes are input channels. Arguments: w, transposed.
-
-    `[K / lanes][R S][C][lanes]` becomes `[C / lanes'][R S][K][lanes']` in each group.
-    """
-
-    convolution: Convolution
-    pointers: int = 2
-
-    @property
-    def lanes(self) -> int:
-        return lanes_for(self.convolution.group_channels)
-
-    @property
-    def size(self) -> int:
-        c = self.convolution
-        return c.group_count * round_up(c.group_channels, self.lanes) * c.taps * c.group_outputs
-
-    def emit(self, e: Emitter) -> None:
-        c, lanes = self.convolution, self.lanes
-        w, transposed = e.arguments
-        blocks = -(-c.group_channels // lanes)
-
-        def element(g: Index, block: Index, tap: Index, k: Index, valid: int) -> None:
-            k_block = e.builder.udiv(e.integer(k), e.integer(c.lanes))
-            k_lane = e.builder.urem(e.integer(k), e.integer(c.lanes))
-            source = e.affine(
-                (g, c.blocks * c.block),
-                (k_block, c.block),
-                (tap, c.steps * c.lanes),
-                (e.mul(block, lanes), c.lanes),
-                (k_lane, 1),
-            )
-            goal = e.affine(
-                (g, blocks * c.taps * c.group_outputs * lanes),
-                (block, c.taps * c.group_outputs * lanes),
-                (tap, c.group_outputs * lanes),
-                (k, lanes),
-            )
-            base = e.at(w, source)
-            for lane in range(valid):
-                e.store(e.load(base, lane * c.lanes, 1), transposed, e.add(goal, lane))
-
-        def group(g: Index) -> None:
-            full, rest = divmod(c.group_channels, lanes)
-            for count, first, valid in ((full, 0, lanes), (1, full, rest)):
-                if valid:
-                    e.loop(
-                        count,
-                        lambda i, f=first, v=valid: e.loop(
-                            c.taps,
-                            lambda t: e.loop(c.group_outputs, lambda k: element(g, e.add(f, i), t, k, v)),
-                        ),
-                    )
-
-        e.loop(c.group_count, group)
-
-
-# --- parameter gradient -----------------------------------------------------------------------------------------------
-#
-# dw[k, r, s, c] = sum over (n, p, q) of dz[n, p, q, k] x[n, p sh + r dh, q sw + s dw, c]           (lecture 9.4, 9.6)
-# db[k]          = sum over (n, p, q) of dz[n, p, q, k]                                             (lecture 9.7)
-#
-# Both add to what is there: a shard of the batch is summed sample after sample in one chain.
-
-
-@dataclass(frozen=True)
-class ParameterGradient:
-    """dw += the correlation of x with dz. Arguments: x, dz, dw (packed as the weights)."""
-
-    convolution: Convolution
-    x: FeatureMap
-    dz: FeatureMap
-    pointers: int = 3
-
-    def emit(self, e: Emitter) -> None:
-        c = self.convolution
-        e.loop(c.group_count, lambda g: self._group(e, g))
-
-    def _group(self, e: Emitter, g: Index) -> None:
-        c = self.convolution
-        width = e.target.registers_for(c.lanes)
-        # Two vectors of dz let each broadcast of x serve two multiply-adds.
-        vectors = 2 if c.blocks > 1 and width == 1 and not c.depthwise else 1
-        partial = c.group_count > 1 and c.group_outputs % c.lanes != 0
-        looped = (c.blocks - 1) // vectors * vectors if partial else c.blocks
-
-        def outputs(k: Index, count: int, *, last: bool = False) -> None:
-            valid = c.group_outputs - (c.blocks - 1) * c.lanes if last else c.lanes
-            _GradientNest(e, self, g, k, count, valid).emit()
-
-        e.tiles(looped, vectors, outputs)
-        if looped < c.blocks:
-            outputs(looped, c.blocks - looped, last=True)
-
-
-class _GradientNest:
-    """The taps and channels of one tile of output channels, each with all positions inside."""
-
-    def __init__(
-        self, e: Emitter, kernel: ParameterGradient, g: Index, k: Index, vectors: int, valid: int
-    ) -> None:
-        c = kernel.convolution
-        x, dz, dw = e.arguments
-        self.e, self.c, self.kernel, self.vectors, self.valid = e, c, kernel, vectors, valid
-        top, left = c.padding
-        self.x = e.at(x, e.add(e.mul(g, c.group_channels), kernel.x.origin - top * kernel.x.row - left * kernel.x.pitch))
-        self.dz = e.at(dz, e.affine((g, c.group_outputs), (k, c.lanes), (1, kernel.dz.origin)))
-        if c.depthwise:
-            self.x = e.at(self.x, e.mul(k, c.lanes))
-        self.dw = e.at(dw, e.affine((g, c.blocks * c.block), (k, c.block)))
-        # Register tile: accumulators, dz vectors and a broadcast.
-        limit = tile_limit(e.target, c.lanes, vectors)
-        self.most = min(limit, 12 if vectors > 1 else 25)
-
-    def emit(self) -> None:
-        c, x = self.c, self.kernel.x
-        tap = c.steps * c.lanes
-        channels = 1 if c.depthwise else c.steps
-        axes = list(
-            fuse_axes(
-                (
-                    Axis(c.kernel[0], c.dilation[0] * x.row, c.kernel[1] * tap),
-                    Axis(c.kernel[1], c.dilation[1] * x.pitch, tap),
-                    Axis(channels, 1, c.lanes),
-                )
-            )
-        )
-        # The innermost axes are written out until a tile is filled; the others are loops.
-        inner: list[Axis] = [axes.pop()]
-        size = inner[0].count
-        while axes and size < min(8, self.most):
-            size *= axes[-1].count
-            inner.insert(0, axes.pop())
-        offsets = [(0, 0)]
-        for axis in inner[:-1] if len(inner) > 1 else []:
-            offsets = [(xo + i * axis.x, wo + i * axis.w) for xo, wo in offsets for i in range(axis.count)]
-        self._loops(axes, 0, 0, inner[-1], offsets)
-
-    def _loops(
-        self, axes: list[Axis], xo: Index, wo: Index, run: Axis, offsets: list[tuple[int, int]]
-    ) -> None:
-        e = self.e
-        if axes:
-            axis = axes[0]
-            e.loop(
-                axis.count,
-                lambda i: self._loops(
-                    axes[1:], e.add(xo, e.mul(i, axis.x)), e.add(wo, e.mul(i, axis.w)), run, offsets
-                ),
-            )
-            return
-        if len(offsets) == 1:
-            size = self._run_tile(run.count)
-            e.tiles(
-                run.count,
-                size,
-                lambda i, count: self._tile(
-                    e.add(xo, e.mul(i, run.x)),
-                    e.add(wo, e.mul(i, run.w)),
-                    [(j * run.x, j * run.w) for j in range(count)],
-                ),
-            )
-            return
-        flat = [(a + j * run.x, b + j * run.w) for a, b in offsets for j in range(run.count)]
-        for first in range(0, len(flat), self.most):
-            self._tile(xo, wo, flat[first : first + self.most])
-
-    def _run_tile(self, count: int) -> int:
-        """The largest tile that leaves the least rest."""
-        most = min(self.most, count)
-        return min(range(max(1, most * 2 // 3), most + 1), key=lambda size: (-(-count // size), count % size, -size))
-
-    def _tile(self, xo: Index, wo: Index, places: list[tuple[int, int]]) -> None:
-        e, c, kernel = self.e, self.c, self.kernel
-        lanes, vectors = c.lanes, self.vectors
-        x, dw = e.at(self.x, xo), e.at(self.dw, wo)
-        sums = [e.load(dw, v * c.block + w, lanes) for v in range(vectors) for _, w in places]
-
-        def position(n: Index, p: Index, q: Index, sums: list[Value]) -> list[Value]:
-            source = e.at(
-                x,
-                e.affine((n, kernel.x.size), (p, c.stride[0] * kernel.x.row), (q, c.stride[1] * kernel.x.pitch)),
-            )
-            errors = e.at(self.dz, e.affine((n, kernel.dz.size), (p, kernel.dz.row), (q, kernel.dz.pitch)))
-            dz = [
-                e.load_part(errors, v * lanes, lanes, self.valid if v == vectors - 1 else lanes)
-                for v in range(vectors)
-            ]
-            result = list(sums)
-            for i, (offset, _) in enumerate(places):
-                if c.depthwise:
-                    values = [e.load(source, offset + v * lanes, lanes) for v in range(vectors)]
-                else:
-                    values = [e.load_broadcast(source, offset, lanes)] * vectors
-                for v in range(vectors):
-                    at = v * len(places) + i
-                    result[at] = e.fma(dz[v], values[v], sums[at])
-            return result
-
-        sums = _over_positions(e, c.positions, position, sums)
-        for v in range(vectors):
-            for i, (_, w) in enumerate(places):
-                e.store(sums[v * len(places) + i], dw, v * c.block + w)
-
-
-def _over_positions(e: Emitter, positions: tuple[int, int], body: object, sums: list[Value]) -> list[Value]:
-    """Run `body(n, p, q, sums) -> sums` over samples and positions in order."""
-    rows, columns = positions
-    assert callable(body)
-    return e.loop(
-        e.n,
-        lambda n, *a: e.loop(
-            rows, lambda p, *b: e.loop(columns, lambda q, *s: body(n, p, q, list(s)), b), a
-        ),
-        sums,
-    )
-
-
-@dataclass(frozen=True)
-class BiasGradient:
-    """db += the sum of dz over samples and positions. Arguments: dz, db.
-
-    Neighbouring columns are summed apart and joined at the end, which hides the latency of the additions.
-    """
-
-    convolution: Convolution
-    dz: FeatureMap
-    pointers: int = 2
-
-    def emit(self, e: Emitter) -> None:
-        c = self.convolution
-        e.loop(c.group_count, lambda g: self._group(e, g))
-
-    def _group(self, e: Emitter, g: Index) -> None:
-        c = self.convolution
-        dz, db = e.arguments
-        dz = e.at(dz, e.add(e.mul(g, c.group_outputs), self.dz.origin))
-        db = e.at(db, e.mul(g, c.blocks * c.lanes))
-        rest = c.group_outputs % c.lanes
-        looped = c.blocks - 1 if rest else c.blocks
-        e.loop(looped, lambda k: self._block(e, dz, db, k, c.lanes))
-        if rest:
-            self._block(e, dz, db, looped, rest)
-
-    def _block(self, e: Emitter, dz: Value, db: Value, k: Index, valid: int) -> None:
-        c = self.convolution
-        lanes = c.lanes
-        apart = min(4, c.positions[1])
-        full, rest = divmod(c.positions[1], apart)
-        zero = e.constant(0.0, lanes)
-
-        def take(n: Index, p: Index, q: Index, sums: list[Value], count: int) -> list[Value]:
-            row = e.affine((n, self.dz.size), (p, self.dz.row), (k, lanes))
-            result = list(sums)
-            for i in range(count):
-                at = e.add(row, e.mul(e.add(q, i), self.dz.pitch))
-                result[i] = e.builder.fadd(sums[i], e.load_part(dz, at, lanes, valid))
-            return result
-
-        def row(n: Index, p: Index, sums: list[Value]) -> list[Value]:
-            sums = e.loop(full, lambda i, *s: take(n, p, e.mul(i, apart), list(s), apart), sums)
-            return take(n, p, full * apart, sums, rest) if rest else sums
-
-        sums = e.loop(
-            e.n, lambda n, *a: e.loop(c.positions[0], lambda p, *s: row(n, p, list(s)), a), [zero] * apart
-        )
-        total = sums[0]
-        for other in sums[1:]:
-            total = e.builder.fadd(total, other)
-        at = e.mul(k, lanes)
-        e.store(e.builder.fadd(e.load(db, at, lanes), total), db, at)

@@ -1,0 +1,139 @@
+"""What the plan knows of a layer: an operation on maps, with its native calls.
+
+A layer's kernel module builds one `Operation` (or a few) for a layer at a shape. The plan gives every map its place in
+memory and every parameter its place in the parameter buffer, and asks the operation for its calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.codegen.jit import Kernel
+from scanwise.kernels.maps import FeatureMap
+
+if TYPE_CHECKING:
+    from scanwise.kernels.activation import Activation
+
+__all__ = ["Border", "Call", "Derived", "Extent", "Maps", "NO_BORDER", "Operation", "Parameter"]
+
+Border = tuple[int, int, int, int]
+NO_BORDER: Border = (0, 0, 0, 0)
+# Channels, rows, columns of a map.
+Extent = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One native call. Arguments are names: a map ("x", "other", "y", "dy", "dx"), a parameter ("weight"), its gradient
+    ("d weight"), something derived from parameters ("derived"), "keys" (dropout), or "none"."""
+
+    kernel: Kernel
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A trained (or fixed) array: its size in the engine's order, and the way there and back.
+
+    Attributes:
+        name: "weight" or "bias".
+        size: floats, padding included.
+        pack: PyTorch's layout -> flat array of `size`.
+        unpack: the inverse.
+        fixed: the values of a parameter that is not trained (as in `LogMel`), already packed.
+    """
+
+    name: str
+    size: int
+    pack: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    unpack: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+    fixed: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Something that is computed from parameters once per step, such as transposed weights."""
+
+    size: int
+    call: Call
+
+
+@dataclass(frozen=True)
+class Maps:
+    """Where an operation's values lie. `dy` and `dx` are None in plans that have no backward pass."""
+
+    x: FeatureMap
+    y: FeatureMap
+    other: FeatureMap | None = None
+    dy: FeatureMap | None = None
+    dx: FeatureMap | None = None
+
+    @property
+    def gradients(self) -> tuple[FeatureMap, FeatureMap]:
+        """(dy, dx) of a backward pass."""
+        assert self.dy is not None and self.dx is not None
+        return self.dy, self.dx
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One step of a network on maps. Subclasses say what is different from doing nothing.
+
+    Attributes:
+        extent: (C, H, W) of the input.
+    """
+
+    extent: Extent
+    activation: Activation | None = field(default=None, kw_only=True)
+
+    # Whether a following activation may be computed in the last step of `forward`.
+    fuses_activation = False
+    # Whether x is only read value by value, so that its pitch need not be padded to the vector width.
+    reads_values = False
+
+    @property
+    def output(self) -> Extent:
+        """(K, P, Q) of the output."""
+        return self.extent
+
+    @property
+    def border(self) -> Border:
+        """Zeros that `forward` needs around x."""
+        return NO_BORDER
+
+    def gradient_border(self) -> Border:
+        """Zeros that `backward` needs around dy."""
+        return NO_BORDER
+
+    def parameters(self) -> Sequence[Parameter]:
+        """The parameters, in PyTorch's order."""
+        return ()
+
+    def resized(self, rows: int, columns: int) -> Operation:
+        """The same operation on a larger input: its windows stay what they are (scanning)."""
+        raise NotImplementedError
+
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        """Calls that compute y from x."""
+        raise NotImplementedError
+
+    def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
+        """Calls that compute dx from dy. With `activation`, dx is multiplied by its derivative at x."""
+        raise NotImplementedError
+
+    def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
+        """Calls that add to the parameters' gradients."""
+        return ()
+
+    def derived(self, maps: Maps) -> Derived | None:
+        """What `backward` needs that is computed from the parameters."""
+        return None
+
+    def fuses_derivative(self, maps: Maps) -> bool:
+        """Whether `backward` takes an activation."""
+        return False
