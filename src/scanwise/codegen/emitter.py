@@ -210,8 +210,6 @@ class Emitter:
 
     def keep(self, value: Value, lanes: int, valid: int) -> Value:
         """`value` with zero in the lanes from `valid` on: the padding lanes of a map are always zero."""
-        if valid >= lanes:
-            return value
         return self.fill(value, lanes, valid, 0.0)
 
     def fill(self, value: Value, lanes: int, valid: int, other: float) -> Value:
