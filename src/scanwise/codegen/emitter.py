@@ -5,6 +5,7 @@ or 16 lanes whatever the processor; LLVM splits it where registers are narrower,
 """
 
 from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 from llvmlite import ir
 
@@ -12,8 +13,8 @@ from scanwise.codegen.target import Target
 
 __all__ = ["Emitter", "Index", "Value", "I1", "I8", "I32", "I64", "F32", "F64", "POINTER"]
 
-Value = ir.Value
-Index = int | ir.Value
+Value: TypeAlias = ir.Value
+Index: TypeAlias = int | ir.Value
 
 I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 F32, F64 = ir.FloatType(), ir.DoubleType()
