@@ -188,7 +188,7 @@ class Emitter:
             return self.load(pointer, index, lanes)
         kind = ir.VectorType(F32, lanes)
         name = f"llvm.masked.load.v{lanes}f32.p0"
-        function = self._declare(name, kind, [POINTER, I32, ir.VectorType(I1, lanes), kind])
+        function = self.declare(name, kind, [POINTER, I32, ir.VectorType(I1, lanes), kind])
         mask = self.mask(lanes, valid)
         return self.builder.call(
             function, [self.at(pointer, index), ir.Constant(I32, 4), mask, self.constant(0.0, lanes)]
@@ -201,7 +201,7 @@ class Emitter:
             return
         kind = ir.VectorType(F32, lanes)
         name = f"llvm.masked.store.v{lanes}f32.p0"
-        function = self._declare(name, ir.VoidType(), [kind, POINTER, I32, ir.VectorType(I1, lanes)])
+        function = self.declare(name, ir.VoidType(), [kind, POINTER, I32, ir.VectorType(I1, lanes)])
         self.builder.call(
             function, [value, self.at(pointer, index), ir.Constant(I32, 4), self.mask(lanes, valid)]
         )
@@ -270,9 +270,9 @@ class Emitter:
 
     def _intrinsic(self, name: str, kind: ir.Type, operands: int) -> ir.Function:
         suffix = f"v{kind.count}f32" if isinstance(kind, ir.VectorType) else "f32"
-        return self._declare(f"{name}.{suffix}", kind, [kind] * operands)
+        return self.declare(f"{name}.{suffix}", kind, [kind] * operands)
 
-    def _declare(self, name: str, result: ir.Type, operands: list[ir.Type]) -> ir.Function:
+    def declare(self, name: str, result: ir.Type, operands: list[ir.Type]) -> ir.Function:
         existing = self.module.globals.get(name)
         if existing is not None:
             return existing
