@@ -29,7 +29,7 @@ def as_samples(x: ArrayLike, input_shape: tuple[int, ...], name: str = "x") -> S
     else:
         samples = real_array(x, name)
     if samples.shape[1:] != input_shape or samples.ndim == 0:
-        raise ShapeError(_wrong_shape(name, samples.shape, input_shape))
+        raise wrong_shape(name, samples.shape, input_shape)
     if samples.dtype == _UINT8:
         return samples
     check_finite(samples, name)
@@ -42,10 +42,10 @@ def real_array(x: ArrayLike, name: str) -> NDArray[Any]:
         array = np.asarray(x)
     except ValueError as error:
         raise ArgumentTypeError(
-            f"{name} must be an array of real numbers. Got {type(x).__name__}: {error}"
+            f"{name} must be an array of real numbers. Got {type(x).__name__}: {error}."
         ) from None
     if array.dtype.kind not in "fiub":
-        raise ArgumentTypeError(f"{name} must be an array of real numbers. Got dtype {array.dtype}")
+        raise ArgumentTypeError(f"{name} must be an array of real numbers. Got dtype {array.dtype}.")
     dtype = _UINT8 if array.dtype == _UINT8 else _FLOAT32
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the caller's check names
         return np.require(array, dtype, "C")
@@ -72,14 +72,14 @@ def check_finite(
         return
     index = tuple(int(i) for i in np.unravel_index(int(np.argmin(finite)), x.shape))
     shown = tuple(i + o for i, o in itertools.zip_longest(index, origin, fillvalue=0))
-    raise error(f"{name} must be finite (as float32). Got {x[index]} at index {shown}")
+    raise error(f"{name} must be finite (as float32). Got {x[index]} at index {shown}.")
 
 
 def as_gradient(dy: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:
     """`dy` as a C-contiguous float32 array of exactly `shape`, all finite."""
     array = real_array(dy, "dy").astype(np.float32, copy=False)
     if array.shape != shape:
-        raise ShapeError(f"dy must have the shape of the output, {shape}. Got {array.shape}")
+        raise ShapeError(f"dy must have the shape of the output, {shape}. Got {array.shape}.")
     check_finite(array, "dy")
     return array
 
@@ -87,7 +87,7 @@ def as_gradient(dy: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float32]:
 def check_loss(loss: object) -> str:
     """The name of a loss, or `ArgumentError`."""
     if not isinstance(loss, str) or loss not in LOSSES:
-        raise ArgumentError(f"loss must be one of {', '.join(map(repr, LOSSES))}. Got {loss!r}")
+        raise ArgumentError(f"loss must be one of {', '.join(map(repr, LOSSES))}. Got {loss!r}.")
     return loss
 
 
@@ -102,10 +102,10 @@ def as_target(
     """
     array = np.asarray(y)
     if array.dtype.kind not in "fiub":
-        raise ArgumentTypeError(f"{name} must be an array of numbers. Got dtype {array.dtype}")
+        raise ArgumentTypeError(f"{name} must be an array of numbers. Got dtype {array.dtype}.")
     if array.ndim == 0 or len(array) != samples:
         found = "a single number" if array.ndim == 0 else f"{len(array)}"
-        raise ShapeError(f"{name} must have one entry for each of the {samples} samples of x. Got {found}")
+        raise ShapeError(f"{name} must have one entry for each of the {samples} samples of x. Got {found}.")
     if loss == "cross_entropy":
         return _label_numbers(array, output_shape, name)
     return _values(array, samples, output_shape, loss, name)
@@ -115,21 +115,21 @@ def _label_numbers(y: NDArray[Any], output_shape: tuple[int, ...], name: str) ->
     if len(output_shape) != 1 or output_shape[0] < 2:
         raise ShapeError(
             "the network's output must be one score for each of at least two labels with loss='cross_entropy'. "
-            f"Got output shape {output_shape}"
+            f"Got output shape {output_shape}."
         )
     labels = output_shape[0]
     if y.ndim != 1:
         raise ShapeError(
-            f"{name} must be label numbers of shape (N,) with loss='cross_entropy'. Got shape {y.shape}"
+            f"{name} must be label numbers of shape (N,) with loss='cross_entropy'. Got shape {y.shape}."
         )
     if y.dtype.kind == "f":
         raise ArgumentTypeError(
-            f"{name} must be whole label numbers with loss='cross_entropy'. Got dtype {y.dtype}"
+            f"{name} must be whole label numbers with loss='cross_entropy'. Got dtype {y.dtype}."
         )
     wrong = (y < 0) | (y >= labels)
     if wrong.any():
         i = int(np.argmax(wrong))
-        raise ArgumentError(f"{name} must be label numbers from 0 to {labels - 1}. Got {y[i]} at index {i}")
+        raise ArgumentError(f"{name} must be label numbers from 0 to {labels - 1}. Got {y[i]} at index {i}.")
     return np.ascontiguousarray(y, np.int64)
 
 
@@ -140,19 +140,20 @@ def _values(
         y = y.reshape(samples, *output_shape)
     if y.shape[1:] != output_shape:
         raise ShapeError(
-            f"{name} must have the shape of the output, {(samples, *output_shape)}, with loss={loss!r}. Got {y.shape}"
+            f"{name} must have the shape of the output, {(samples, *output_shape)}, with loss={loss!r}. Got {y.shape}."
         )
     with np.errstate(over="ignore"):
         values = np.require(y, np.float32, "C")
     check_finite(values, name)
     if loss == "binary_cross_entropy" and values.size and not (values.min() >= 0.0 and values.max() <= 1.0):
         raise ArgumentError(
-            f"{name} must lie between 0 and 1 with loss={loss!r}. Got {values.min():g} to {values.max():g}"
+            f"{name} must lie between 0 and 1 with loss={loss!r}. Got {values.min():g} to {values.max():g}."
         )
     return values
 
 
-def _wrong_shape(name: str, shape: tuple[int, ...], input_shape: tuple[int, ...]) -> str:
+def wrong_shape(name: str, shape: tuple[int, ...], input_shape: tuple[int, ...]) -> ShapeError:
+    """The error for samples of another shape, with a guess at what happened."""
     wanted = f"(N, {', '.join(map(str, input_shape))})"
     text = f"{name} must have shape {wanted}. Got {shape}"
     if shape == input_shape:
@@ -162,4 +163,4 @@ def _wrong_shape(name: str, shape: tuple[int, ...], input_shape: tuple[int, ...]
             text += "; channels come first"
         else:
             text += f": {shape[1]} channels where the network takes {input_shape[0]}"
-    return text
+    return ShapeError(f"{text}.")

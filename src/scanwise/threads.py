@@ -54,9 +54,9 @@ def set_threads(n: int) -> None:
     try:
         number = operator.index(n)
     except TypeError:
-        raise ArgumentTypeError(f"n must be a whole number of threads. Got {n!r}") from None
+        raise ArgumentTypeError(f"n must be a whole number of threads. Got {n!r}.") from None
     if number < 1:
-        raise ArgumentError(f"n must be at least 1 thread. Got {number}")
+        raise ArgumentError(f"n must be at least 1 thread. Got {number}.")
     _threads = number
 
 

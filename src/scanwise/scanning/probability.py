@@ -2,11 +2,11 @@
 
 Scores of a scan are the network's outputs, untouched. To say whether something is there they are read as probabilities:
 
-    "none"     the network's outputs are taken as they are: they are probabilities already (it ends in `Softmax`, in
-               `Sigmoid`, in `Aggregate("softmax")`, or in a maximum or mean of these), or the model was trained with
-               mean squared error
-    "sigmoid"  one probability per label: trained with binary cross-entropy, or a single output
-    "softmax"  probabilities that add up to 1 over the labels: everything else
+    "probability"  they are probabilities already: the network ends in `Softmax`, in `Sigmoid`, in
+                   `Aggregate("softmax")`, or in a maximum or mean of these
+    "value"        they are values, to compare with a threshold of any size: trained with mean squared error
+    "sigmoid"      one probability per label: trained with binary cross-entropy, or a single output
+    "softmax"      probabilities that add up to 1 over the labels: everything else
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from scanwise.model import Model
 
 
 def activation_of(model: Model) -> str:
-    """`"none"`, `"sigmoid"` or `"softmax"`; see above."""
-    if model.loss == "mse" or _ends_in_probabilities(model.network):
-        return "none"
+    """`"probability"`, `"value"`, `"sigmoid"` or `"softmax"`; see above."""
+    if _ends_in(model.network, (Softmax, Sigmoid)):
+        return "probability"
+    if model.loss == "mse":
+        return "value"
     if model.loss == "binary_cross_entropy" or model.output_shape[0] == 1:
         return "sigmoid"
     return "softmax"
@@ -29,9 +31,7 @@ def activation_of(model: Model) -> str:
 
 def exclusive(model: Model) -> bool:
     """Whether a window shows one label at most, so that detections of different labels compete."""
-    if activation_of(model) != "none":
-        return activation_of(model) == "softmax"
-    return model.loss != "mse" and not _ends_in(model.network, (Sigmoid,))
+    return activation_of(model) == "softmax" or _ends_in(model.network, (Softmax,))
 
 
 def probabilities(scores: NDArray[np.float32], activation: str) -> NDArray[np.float64]:
@@ -63,10 +63,6 @@ def margins(scores: NDArray[np.float32], activation: str) -> NDArray[np.float64]
 def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
     e = np.exp(-np.abs(z))  # never overflows
     return np.where(z >= 0.0, 1.0, e) / (1.0 + e)
-
-
-def _ends_in_probabilities(network: Sequential) -> bool:
-    return _ends_in(network, (Softmax, Sigmoid))
 
 
 def _ends_in(network: Sequential, kinds: tuple[type[Layer], ...]) -> bool:

@@ -31,7 +31,8 @@ class ScanResult:
         labels: names of the K outputs, or None.
         background: the label that is never reported as a detection, or None.
         sample_rate: samples per second, or None.
-        activation: how scores become probabilities: `"softmax"`, `"sigmoid"` or `"none"` (see `scanning.probability`).
+        activation: how scores become probabilities: `"softmax"`, `"sigmoid"`, `"probability"` (they are) or `"value"`
+            (they do not; see `scanning.probability`).
         exclusive: whether a window shows one label at most.
     """
 
@@ -104,16 +105,11 @@ class ScanResult:
         for name, value in (("threshold", threshold), ("overlap", overlap)):
             if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
                 raise ArgumentTypeError(f"{name} must be a number. Got {value!r}.")
-            bounded = name == "overlap" or not self._raw
+            bounded = name == "overlap" or self.activation != "value"
             if not math.isfinite(value) or (bounded and not 0.0 <= value <= 1.0):
                 raise ArgumentError(
                     f"{name} must be {'between 0 and 1' if bounded else 'finite'}. Got {value!r}."
                 )
-
-    @property
-    def _raw(self) -> bool:
-        """Whether outputs are read as they are and are not probabilities of exclusive labels."""
-        return self.activation == "none" and not self.exclusive
 
     def _candidates(self, threshold: float) -> Candidates:
         counts = self.scores.shape[1:]

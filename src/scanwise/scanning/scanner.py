@@ -35,7 +35,7 @@ def scan(
 
     `scores[:, p]` equals `model(window at p)` bit for bit. Windows start at 0, `step`, 2 `step`, ... as long as
     they fit; what the last one does not reach is named in `.coverage`. Where the network does not pad inside its
-    window, work that overlapping windows have in common is done once (lecture 6.3). Memory beyond the scores does
+    window, work that overlapping windows have in common is done once (lecture 3.5). Memory beyond the scores does
     not grow with the signal, which may be a memory map.
 
     Args:
@@ -49,7 +49,7 @@ def scan(
         ShapeError: the signal has other axes or channels than the window, or is smaller.
         ArgumentError, ArgumentTypeError: the signal holds NaN or infinity or is not real, or `step` is not positive.
 
-    Source: lecture parts 1, 2 and 6.
+    Source: lecture parts 1 to 4.
 
     >>> import numpy as np, scanwise as sw
     >>> net = sw.Sequential(sw.Conv1d(2, 3), sw.ReLU(), sw.Flatten(), sw.Linear(2))

@@ -1,7 +1,7 @@
 """Whether neighbouring windows may share their work.
 
-A window network without padding gives, applied to a larger input, exactly its outputs at all windows (lecture 6.3: a
-scan is the network with its last layers as convolutions). Padding inside the window breaks this: the value beside a
+A window network without padding gives, applied to a larger input, exactly its outputs at all windows (lecture 3.5: a
+CNN is a scanning MLP, reorganised into convolutions). Padding inside the window breaks this: the value beside a
 window's edge is then zero for that window and a sample of the signal for its neighbour.
 """
 

@@ -53,7 +53,7 @@ class SGD:
         _check_range("momentum", self.momentum, 0.0, 1.0)
         _check_range("weight_decay", self.weight_decay, 0.0, math.inf)
         if self.nesterov and self.momentum == 0.0:
-            raise ArgumentError("momentum must be above 0 with nesterov=True. Got 0")
+            raise ArgumentError("momentum must be above 0 with nesterov=True. Got 0.")
 
     @property
     def moments(self) -> int:
@@ -95,7 +95,7 @@ class AdamW:
     def __post_init__(self) -> None:
         _check_lr(self.lr)
         if len(self.betas) != 2:
-            raise ArgumentError(f"betas must be a pair of numbers. Got {self.betas!r}")
+            raise ArgumentError(f"betas must be a pair of numbers. Got {self.betas!r}.")
         object.__setattr__(self, "betas", tuple(self.betas))
         for beta in self.betas:
             _check_range("betas", beta, 0.0, 1.0)
@@ -165,14 +165,14 @@ def _check_lr(lr: object) -> None:
     if isinstance(lr, Schedule):
         return
     if isinstance(lr, bool) or not isinstance(lr, (int, float, np.floating, np.integer)):
-        raise ArgumentTypeError(f"lr must be a number or a schedule. Got {lr!r}")
+        raise ArgumentTypeError(f"lr must be a number or a schedule. Got {lr!r}.")
     _check_range("lr", float(lr), 0.0, math.inf, open_below=True)
 
 
 def _check_range(name: str, value: object, low: float, high: float, *, open_below: bool = False) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
-        raise ArgumentTypeError(f"{name} must be a number. Got {value!r}")
+        raise ArgumentTypeError(f"{name} must be a number. Got {value!r}.")
     if not (low < value < high if open_below else low <= value < high):
         bound = "above" if open_below else "at least"
         below = "" if high == math.inf else f" and below {high:g}"
-        raise ArgumentError(f"{name} must be {bound} {low:g}{below}. Got {value!r}")
+        raise ArgumentError(f"{name} must be {bound} {low:g}{below}. Got {value!r}.")

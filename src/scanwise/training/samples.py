@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scanwise.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError
 from scanwise.executor import Target
 from scanwise.initialization import raw_words
-from scanwise.inputs import as_samples, as_target, check_finite, real_array
+from scanwise.inputs import as_target, check_finite, real_array, wrong_shape
 from scanwise.model import Model
 from scanwise.training.losses import Score, correct, gives_probabilities, losses
 from scanwise.training.program import SAMPLE_DTYPES
@@ -99,9 +99,7 @@ def evaluate(model: Model, samples: Samples, loss: str) -> Score:
 def _samples(model: Model, x: object, y: ArrayLike, loss: str, x_name: str, y_name: str) -> Samples:
     array = _gatherable(x, x_name)
     if array.ndim == 0 or array.shape[1:] != model.input_shape:
-        as_samples(
-            array[:0] if array.ndim else array, model.input_shape, x_name
-        )  # raises, saying what is wrong
+        raise wrong_shape(x_name, array.shape, model.input_shape)
     if len(array) == 0:
         raise DataError(f"{x_name} must hold at least one sample. Got none.")
     target = as_target(y, len(array), model.output_shape, loss, y_name)

@@ -126,7 +126,7 @@ class OneCycle:
         _check_positive("final_divisor", self.final_divisor)
         _check_not_negative("rise", self.rise)
         if self.rise > 1.0:
-            raise ArgumentError(f"rise must be between 0 and 1. Got {self.rise!r}")
+            raise ArgumentError(f"rise must be between 0 and 1. Got {self.rise!r}.")
 
     def learning_rates(self, epoch: int, epochs: int, steps: int) -> NDArray[np.float32]:
         """Learning rates of one epoch, `(steps,)`."""
@@ -161,11 +161,11 @@ def _cosine(start: float, end: float, share: float) -> float:
 def _check_positive(name: str, value: object) -> None:
     _check_not_negative(name, value)
     if value == 0:
-        raise ArgumentError(f"{name} must be above 0. Got {value!r}")
+        raise ArgumentError(f"{name} must be above 0. Got {value!r}.")
 
 
 def _check_not_negative(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float, np.floating, np.integer)):
-        raise ArgumentTypeError(f"{name} must be a number. Got {value!r}")
+        raise ArgumentTypeError(f"{name} must be a number. Got {value!r}.")
     if not 0.0 <= value < math.inf:
-        raise ArgumentError(f"{name} must be finite and at least 0. Got {value!r}")
+        raise ArgumentError(f"{name} must be finite and at least 0. Got {value!r}.")

@@ -1,0 +1,265 @@
+"""A scan is its windows: bit for bit, at every step, and whichever way they are evaluated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import scanwise as sw
+from scanwise.scanning import evaluation
+from tests.backends import (
+    BACKENDS,
+    IMAGE_SHAPE,
+    PADDED_NETWORK,
+    SIGNAL_NETWORK,
+    SIGNAL_SHAPE,
+    image_model,
+    random_values,
+    signal_model,
+)
+
+on_every_backend = pytest.mark.parametrize("backend", BACKENDS)
+
+
+def assert_scan_is_its_windows(model: sw.Model, signal: NDArray[Any], result: sw.ScanResult) -> None:
+    """Every score against the model run on that window alone, bit for bit."""
+    counts = result.scores.shape[1:]
+    for place in np.ndindex(counts):
+        start = np.atleast_1d(result.positions[place])
+        window = tuple(slice(s, s + w) for s, w in zip(start, model.input_shape[1:], strict=True))
+        expected = model(signal[(None, slice(None), *window)])[0].reshape(-1)
+        np.testing.assert_array_equal(result.scores[(slice(None), *place)], expected, err_msg=str(place))
+
+
+@on_every_backend
+class TestContract:
+    @pytest.mark.parametrize("step", [None, 1, 2, 3, 4, 5, 12, 40])
+    @pytest.mark.parametrize("extent", [12, 13, 47])
+    def test_signals(self, backend: str, step: int | None, extent: int) -> None:
+        model = signal_model(backend)
+        signal = random_values(2, extent)
+        result = sw.scan(model, signal, step=step)
+        assert result.step == (2 if step is None else step)  # the pooling's stride
+        assert result.window == 12
+        assert result.positions.tolist() == list(range(0, extent - 11, result.step))
+        assert_scan_is_its_windows(model, signal, result)
+
+    @pytest.mark.parametrize("step", [None, 1, (1, 2), (4, 3), (9, 1)])
+    def test_images(self, backend: str, step: tuple[int, int] | int | None) -> None:
+        model = image_model(backend)
+        signal = random_values(2, 17, 15)
+        result = sw.scan(model, signal, step=step)
+        assert result.window == (8, 7)
+        assert result.step == {None: (2, 2), 1: (1, 1)}.get(step, step)  # type: ignore[arg-type]
+        assert result.positions.shape == (*result.scores.shape[1:], 2)
+        assert_scan_is_its_windows(model, signal, result)
+
+    @pytest.mark.parametrize("cap", [1, 2, 4, 8])
+    @pytest.mark.parametrize("step", [None, 1, 3, 4])
+    def test_tiles_do_not_show(
+        self, backend: str, cap: int, step: int | None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model, picture = signal_model(backend), image_model(backend)
+        signal, image = random_values(2, 61), random_values(2, 19, 22)
+        whole, area = sw.scan(model, signal, step=step), sw.scan(picture, image, step=step)
+        monkeypatch.setattr(evaluation, "TILE_POSITIONS", {1: cap, 2: cap})
+        monkeypatch.setattr(evaluation, "_BATCH_TILES", 3)
+        np.testing.assert_array_equal(sw.scan(model, signal, step=step).scores, whole.scores)
+        np.testing.assert_array_equal(sw.scan(picture, image, step=step).scores, area.scores)
+
+    @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float64, bool])
+    def test_dtypes(self, backend: str, dtype: type) -> None:
+        signal: NDArray[Any] = np.random.default_rng(0).integers(0, 200, (2, 30)).astype(dtype)
+        model = signal_model(backend)
+        assert_scan_is_its_windows(model, signal, sw.scan(model, signal))
+
+    def test_padding_inside_the_window(self, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(evaluation, "_BATCH_WINDOWS", 5)
+        model = sw.Model(PADDED_NETWORK, IMAGE_SHAPE, backend=backend)
+        signal = random_values(2, 13, 12)
+        result = sw.scan(model, signal)
+        assert result.method == "windows"
+        assert result.reason == "layer 0 Conv2d(3, 3, padding='same') pads inside the window"
+        assert_scan_is_its_windows(model, signal, result)
+
+    def test_memory_map(self, backend: str, tmp_path: Path) -> None:
+        signal = random_values(2, 50)
+        np.save(tmp_path / "signal.npy", signal)
+        mapped = np.load(tmp_path / "signal.npy", mmap_mode="r")
+        model = signal_model(backend)
+        np.testing.assert_array_equal(sw.scan(model, mapped).scores, sw.scan(model, signal).scores)
+
+    def test_views_of_any_order(self, backend: str) -> None:
+        signal = random_values(2, 17, 15)
+        model = image_model(backend)
+        turned = np.asfortranarray(signal)
+        np.testing.assert_array_equal(sw.scan(model, turned).scores, sw.scan(model, signal).scores)
+
+    @pytest.mark.parametrize(
+        "network",
+        [
+            sw.Sequential(sw.Conv1d(4, 3, dilation=2), sw.Aggregate("logsumexp")),
+            sw.Sequential(sw.Conv1d(4, 3, stride=2), sw.ReLU(), sw.Aggregate("softmax")),
+            sw.Sequential(sw.Conv1d(4, 12), sw.Softmax()),
+            sw.Sequential(sw.Residual(sw.Conv1d(2, 1), sw.Tanh()), sw.AvgPool1d(3, 2), sw.Aggregate("mean")),
+            sw.Sequential(
+                sw.Sequential(sw.Downsample1d(3), sw.Flatten()), sw.Sequential(sw.Linear(3), sw.Sigmoid())
+            ),
+            sw.Sequential(sw.Flatten(), sw.Linear(3)),
+            sw.Sequential(sw.Pad1d(1), sw.Conv1d(3, 3), sw.Aggregate("max")),
+            sw.Sequential(sw.MaxPool1d(5, ceil_mode=True), sw.Flatten(), sw.Linear(2)),
+            sw.Sequential(sw.Conv1d(2, 12), sw.Residual(sw.Downsample1d(2)), sw.Flatten()),
+        ],
+        ids=repr,
+    )
+    def test_networks(self, backend: str, network: sw.Sequential) -> None:
+        model = sw.Model(network, SIGNAL_SHAPE, backend=backend)
+        signal = random_values(2, 31)
+        for step in (None, 1):
+            assert_scan_is_its_windows(model, signal, sw.scan(model, signal, step=step))
+
+
+@given(extent=st.integers(12, 90), step=st.integers(1, 30), cap=st.sampled_from([1, 2, 8, 16]))
+def test_any_extent_step_and_tile(extent: int, step: int, cap: int) -> None:
+    model = signal_model("reference")
+    signal = random_values(2, extent)
+    expected = np.stack([model(signal[None, :, s : s + 12])[0] for s in range(0, extent - 11, step)], axis=1)
+    before = evaluation.TILE_POSITIONS
+    evaluation.TILE_POSITIONS = {1: cap, 2: cap}
+    try:
+        np.testing.assert_array_equal(sw.scan(model, signal, step=step).scores, expected)
+    finally:
+        evaluation.TILE_POSITIONS = before
+
+
+class TestMethod:
+    @pytest.mark.parametrize(
+        ("step", "method"), [(None, "shared"), (1, "shared"), (2, "shared"), (12, "shared"), (14, "windows")]
+    )
+    def test_windows_that_do_not_overlap_have_nothing_to_share(self, step: int | None, method: str) -> None:
+        assert sw.scan(signal_model("reference"), random_values(2, 60), step=step).method == method
+
+    @pytest.mark.parametrize(
+        ("network", "reason"),
+        [
+            (sw.Sequential(sw.Pad1d(1), sw.Aggregate("max")), r"layer 0 Pad1d\(1\) pads inside the window"),
+            (
+                sw.Sequential(
+                    sw.Sequential(sw.ReLU(), sw.Conv1d(3, 3, padding="causal")), sw.Aggregate("max")
+                ),
+                r"layer 0.1 Conv1d\(3, 3, padding='causal'\) pads inside the window",
+            ),
+            (
+                sw.Sequential(sw.Conv1d(2, 12), sw.Residual(sw.Downsample1d(2)), sw.Flatten()),
+                "layer 1 .* has a stride within",
+            ),
+        ],
+        ids=repr,
+    )
+    def test_reason_names_the_layer(self, network: sw.Sequential, reason: str) -> None:
+        model = sw.Model(network, SIGNAL_SHAPE, backend="reference")
+        result = sw.scan(model, random_values(2, 20))
+        assert result.method == "windows"
+        with pytest.raises(AssertionError, match=reason):
+            raise AssertionError(result.reason)
+
+    @pytest.mark.parametrize("step", [None, 1, 20])
+    def test_progress_counts_every_window_once(self, step: int | None) -> None:
+        seen: list[tuple[int, int]] = []
+        result = sw.scan(
+            signal_model("reference"), random_values(2, 70), step=step, progress=lambda *n: seen.append(n)
+        )
+        total = result.scores.shape[1]
+        assert seen[-1] == (total, total)
+        assert seen == sorted(seen)
+
+
+class TestCoverage:
+    def test_complete(self) -> None:
+        coverage = sw.scan(signal_model("reference"), random_values(2, 20)).coverage
+        assert coverage.complete
+        assert coverage.fraction == 1.0
+        assert str(coverage) == "20 of 20 samples (100.0 %)"
+
+    def test_end_and_gaps_are_named(self) -> None:
+        coverage = sw.scan(signal_model("reference"), random_values(2, 35), step=15).coverage
+        assert coverage.uncovered == (((12, 15), (27, 35)),)
+        assert coverage.covered == 24
+        assert str(coverage) == "24 of 35 samples (68.6 %); not covered: 12..15, 27..35"
+
+    def test_of_an_image(self) -> None:
+        coverage = sw.scan(image_model("reference"), random_values(2, 9, 20), step=(1, 9)).coverage
+        assert coverage.uncovered == ((), ((7, 9), (16, 20)))
+        assert coverage.covered == 9 * 14
+        assert "columns 7..9" in str(coverage)
+
+
+class TestBadInput:
+    @pytest.mark.parametrize(
+        ("signal", "error", "text"),
+        [
+            (np.zeros((2, 11)), sw.ShapeError, r"at least as large as the window \(12,\). Got \(11,\)"),
+            (np.zeros((2, 0)), sw.ShapeError, "at least as large as the window"),
+            (np.zeros((3, 20)), sw.ShapeError, "2 channels, first. Got 3"),
+            (np.zeros(20), sw.ShapeError, r"must have shape \(C, T\).*signal\[None\]"),
+            (np.zeros((1, 2, 20)), sw.ShapeError, r"must have shape \(C, T\)"),
+            (np.zeros((2, 20), complex), sw.ArgumentTypeError, "real numbers. Got dtype complex128"),
+            (None, sw.ArgumentTypeError, "real numbers. Got dtype object"),
+        ],
+    )
+    def test_signal(self, signal: Any, error: type[Exception], text: str) -> None:
+        with pytest.raises(error, match=text):
+            sw.scan(signal_model("reference"), signal)
+
+    @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
+    def test_first_bad_value_is_named(self, bad: float, monkeypatch: pytest.MonkeyPatch) -> None:
+        from scanwise.scanning import scanner
+
+        monkeypatch.setattr(scanner, "_PIECE", 8)
+        signal = np.zeros((2, 40))
+        signal[1, 33] = bad
+        with pytest.raises(sw.ArgumentError, match=r"signal must be finite.*at index \(1, 33\)"):
+            sw.scan(signal_model("reference"), signal)
+        image = np.zeros((2, 10, 20))
+        image[1, 3, 17] = bad
+        with pytest.raises(sw.ArgumentError, match=r"signal must be finite.*at index \(1, 3, 17\)"):
+            sw.scan(image_model("reference"), image)
+
+    @pytest.mark.parametrize(
+        ("step", "error", "text"),
+        [
+            (0, sw.ArgumentError, "step must be at least 1. Got 0"),
+            (-3, sw.ArgumentError, "step must be at least 1. Got -3"),
+            (1.5, sw.ArgumentTypeError, "step must be a whole number. Got 1.5"),
+            (True, sw.ArgumentTypeError, "step must be a whole number. Got True"),
+            ((1, 1), sw.ArgumentTypeError, r"step must be a whole number. Got \(1, 1\)"),
+        ],
+    )
+    def test_step(self, step: Any, error: type[Exception], text: str) -> None:
+        with pytest.raises(error, match=text):
+            sw.scan(signal_model("reference"), random_values(2, 20), step=step)
+
+    def test_step_of_an_image(self) -> None:
+        with pytest.raises(sw.ArgumentTypeError, match=r"a whole number or a pair of them. Got \(1,\)"):
+            sw.scan(image_model("reference"), random_values(2, 20, 20), step=(1,))  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("network", "shape", "text"),
+        [
+            (sw.Sequential(sw.Linear(3)), (12,), r"input_shape must be \(C, T\) or \(C, H, W\) to scan"),
+            (sw.Sequential(sw.Conv1d(3, 3)), (2, 12), r"one vector of scores per window.*\(3, 10\)"),
+        ],
+    )
+    def test_model(self, network: sw.Sequential, shape: tuple[int, ...], text: str) -> None:
+        with pytest.raises(sw.ShapeError, match=text):
+            sw.scan(sw.Model(network, shape, backend="reference"), random_values(2, 20))
+
+    def test_no_model(self) -> None:
+        with pytest.raises(sw.ArgumentTypeError, match=r"model must be a Model. Got Sequential"):
+            sw.scan(SIGNAL_NETWORK, random_values(2, 20))  # type: ignore[arg-type]
