@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import scanwise as sw
 from scanwise.scanning import evaluation
+from scanwise.scanning.grid import Axis
 from tests.backends import (
     BACKENDS,
     IMAGE_SHAPE,
@@ -178,6 +179,23 @@ class TestMethod:
         total = result.scores.shape[1]
         assert seen[-1] == (total, total)
         assert seen == sorted(seen)
+
+
+class TestTiles:
+    @pytest.mark.parametrize(
+        ("axes", "caps"),
+        [
+            ([(12, 1)], [1024]),
+            ([(8000, 320)], [512]),
+            ([(10**6, 1000)], [1024]),
+            ([(28, 4), (28, 4)], [32, 32]),
+            ([(64, 32), (64, 8)], [16, 32]),
+            ([(512, 64), (512, 64)], [8, 8]),
+            ([(1, 10**9)], [1]),
+        ],
+    )
+    def test_are_small_enough(self, axes: list[tuple[int, int]], caps: list[int]) -> None:
+        assert evaluation.tile_caps(tuple(Axis(w, w, 1, s) for w, s in axes)) == caps
 
 
 class TestCoverage:

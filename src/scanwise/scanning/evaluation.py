@@ -19,9 +19,13 @@ from scanwise.scanning.grid import Axis, Phase
 
 Report = Callable[[int], None]  # is told how many windows have been finished since it was called last
 
-# Network positions in a tile along each axis. A tile's maps should stay in the cache and still have many more positions
-# than the window has, so that little is computed twice at its edges.
+# Network positions in a tile along each axis, at most: many more than a window has, so that little is computed twice at
+# the tile's edges, and few enough for its maps to fit into memory anywhere.
 TILE_POSITIONS = {1: 1024, 2: 32}
+
+# Samples or pixels in a tile, at most (unless four windows are larger): bounds the maps of networks with a large
+# stride. 64 maps of 512 x 512 float32 are 64 MiB.
+TILE_EXTENT = 1 << 18
 
 _BATCH_BYTES = 1 << 24
 _BATCH_TILES = 16
@@ -48,8 +52,8 @@ def _shared_phase(
     scores: NDArray[np.float32],
     report: Report,
 ) -> None:
-    cap = TILE_POSITIONS[len(axes)]
-    extents, starts = zip(*(phase.tiles(cap) for phase in phases), strict=True)
+    caps = tile_caps(axes)
+    extents, starts = zip(*(phase.tiles(cap) for phase, cap in zip(phases, caps, strict=True)), strict=True)
     reach = tuple(axis.window + (n - 1) * axis.stride for axis, n in zip(axes, extents, strict=True))
     places = list(itertools.product(*starts))
     batch = max(1, min(_BATCH_TILES, _BATCH_BYTES // (4 * signal.shape[0] * math.prod(reach))))
@@ -71,6 +75,19 @@ def _shared_phase(
                     len(range(*to.indices(axis.count))) for (_, to), axis in zip(chosen, axes, strict=True)
                 )
             )
+
+
+def tile_caps(axes: tuple[Axis, ...]) -> list[int]:
+    """Largest tile along each axis, in network positions; depends on the model alone, so that few are compiled."""
+    caps = [TILE_POSITIONS[len(axes)]] * len(axes)
+    limit = max(TILE_EXTENT, 4 * math.prod(axis.window for axis in axes))
+    while max(caps) > 1:
+        reach = [axis.window + (cap - 1) * axis.stride for axis, cap in zip(axes, caps, strict=True)]
+        if math.prod(reach) <= limit:
+            break
+        widest = max(range(len(axes)), key=lambda a: (caps[a] > 1, reach[a]))
+        caps[widest] //= 2
+    return caps
 
 
 def _tile(

@@ -1,0 +1,49 @@
+"""What a person at a terminal sees: the progress bar, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+import scanwise as sw
+from tests.backends import BACKENDS
+
+NETWORK = sw.Sequential(sw.Linear(8), sw.Tanh(), sw.Linear(3))
+X = np.random.default_rng(0).standard_normal((300, 4)).astype(np.float32)
+Y = np.arange(300) % 3
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_ctrl_c_within_an_epoch(backend: str) -> None:
+    model = sw.Model(NETWORK, (4,), backend=backend)
+    before = model.parameters["0.weight"]
+    timer = threading.Timer(0.7, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    history = sw.fit(model, X, Y, epochs=10**7, batch_size=8)
+    timer.join()
+    assert history.interrupted
+    assert not np.array_equal(model.parameters["0.weight"], before)
+    assert np.isfinite(model(X)).all()
+
+
+def test_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    sw.fit(sw.Model(NETWORK, (4,), backend="reference"), X, Y, epochs=2)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    for part in ("epoch 2/2", "loss", "samples/s", "left"):
+        assert part in shown.err
+
+
+@pytest.mark.parametrize(("terminal", "progress"), [(False, True), (True, False)])
+def test_no_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, terminal: bool, progress: bool
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1" if terminal else "0")
+    sw.fit(sw.Model(NETWORK, (4,), backend="reference"), X, Y, epochs=2, progress=progress)
+    assert capsys.readouterr().err == ""
