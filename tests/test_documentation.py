@@ -98,25 +98,35 @@ def blocks(page: str, *languages: str) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_page_examples(page: str, with_clips: Path) -> None:
-    names: dict[str, object] = {"__name__": "example"}
-    for language, text in blocks(page, "python", "console"):
-        if language == "python":
-            exec(compile(text, page, "exec"), names)
-        else:
-            for line in text.splitlines():
-                if line.startswith("$ "):
-                    run(line.removeprefix("$ "), with_clips)
-
-
-def run(command: str, folder: Path) -> str:
-    """Runs a command line as a reader would, with this Python's programs first."""
+    """In a process of its own, since a page may define layers, which every process knows by name."""
+    script = [
+        text if language == "python" else "\n".join(shell_calls(text))
+        for language, text in blocks(page, "python", "console")
+    ]
+    (with_clips / "example.py").write_text("\n".join(script), encoding="utf-8")
     programs = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(REPOSITORY),  # docs/adding_a_layer.md uses what the tests use
+    }
     done = subprocess.run(
-        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", "example.py"],
+        cwd=with_clips,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    assert done.returncode == 0, f"{page}\n{done.stdout}\n{done.stderr}"
+
+
+def shell_calls(text: str) -> Iterator[str]:
+    """Python statements that run a console block's commands."""
+    yield "import subprocess"
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            yield f"subprocess.run({line.removeprefix('$ ')!r}, shell=True, check=True)"
 
 
 def test_readme_commands_are_those_of_ci() -> None:
