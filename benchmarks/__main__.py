@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import platform
 import sys
 import warnings
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+import scanwise as sw
 from benchmarks import contenders, layer_efficiency, process
 from benchmarks.networks import CASES, Case
 from benchmarks.peak import peak_gflops
