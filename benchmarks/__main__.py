@@ -33,9 +33,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="short timings: shows that it runs, not how fast"
     )
-    parser.add_argument(
-        "--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all processors"
-    )
+    parser.add_argument("--threads", type=int, default=sw.get_threads(), help="default: all processors")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for <date>.md and <date>.json")
     return parser.parse_args()
 

@@ -19,7 +19,8 @@ RIGHT, WRONG, MISSED = "#00c853", "#ff1744", "#ffab00"
 LEGEND = (("found", RIGHT), ("wrong", WRONG), ("missed", MISSED))
 
 _ENLARGED = 2
-_LINE = 20
+_LINE = 32
+_TEXT = 20
 
 
 def draw(
@@ -36,10 +37,8 @@ def draw(
     height = sum(image.shape[1] for image in images) * _ENLARGED + _LINE
     picture = Image.new("RGB", (width, height), "black")
     canvas = ImageDraw.Draw(picture)
-    left = 4
-    for text, colour in LEGEND:
-        canvas.text((left, 4), text, fill=colour)
-        left += 80
+    for number, (text, colour) in enumerate(LEGEND):
+        canvas.text((8 + 120 * number, 4), text, fill=colour, font_size=_TEXT)
     top = _LINE
     for number, image in enumerate(images):
         grey = Image.fromarray(image[0]).resize((image.shape[2] * _ENLARGED, image.shape[1] * _ENLARGED))
@@ -57,7 +56,7 @@ def draw(
 def _box(canvas: ImageDraw.ImageDraw, top: int, row: int, column: int, label: str, colour: str) -> None:
     x, y, extent = column * _ENLARGED, top + row * _ENLARGED, WINDOW * _ENLARGED
     canvas.rectangle((x, y, x + extent, y + extent), outline=colour, width=2)
-    canvas.text((x + 4, y + 1), label, fill=colour)
+    canvas.text((x + 4, y), label, fill=colour, font_size=_TEXT)
 
 
 def write(picture: Image.Image, path: Path) -> None:
