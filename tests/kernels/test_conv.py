@@ -54,7 +54,7 @@ class Case:
     samples: int = 2
     seed: int = 0
     activation: Activation | None = None
-    tight: bool = False  # a map of x without padding lanes, as for a network's input
+    tight: bool = False  # a map of x without padding lanes, as a network's input (which no activation made)
 
     @property
     def layer(self) -> layers.Conv2d:
@@ -93,7 +93,7 @@ class Case:
     @property
     def x_map(self) -> FeatureMap:
         extent = harness.bordered(self.channels, *self.extent, border=self.geometry.padding)
-        if self.tight and not self.convolution.depthwise:
+        if self.tight and not self.convolution.depthwise and self.activation is None:
             return replace(extent, pitch=self.channels)
         return extent
 
