@@ -144,7 +144,9 @@ class Emitter:
             merged.append(phi)
         return merged
 
-    def tiles(self, count: Index, size: int, body: Callable[[Index, int], None], *, tail: int | None = None) -> None:
+    def tiles(
+        self, count: Index, size: int, body: Callable[[Index, int], None], *, tail: int | None = None
+    ) -> None:
         """Cover 0..count with steps of `size` and what remains with one smaller tile (or tiles of `tail`)."""
         if isinstance(count, int):
             full, rest = divmod(count, size)

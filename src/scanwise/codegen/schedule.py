@@ -78,9 +78,13 @@ def choose_tile(
 
 def _candidates(limit: int, vectors: int, rows: int, columns: int, samples: int) -> list[Tile]:
     if rows * columns <= 4:
-        return [Tile(vectors, count, 1, 1) for count in range(1, min(limit, samples) + 1) if samples % count == 0]
+        return [
+            Tile(vectors, count, 1, 1) for count in range(1, min(limit, samples) + 1) if samples % count == 0
+        ]
     found = [Tile(vectors, 1, 1, count) for count in range(1, min(limit, columns) + 1)]
-    found += [Tile(vectors, 1, height, columns) for height in range(2, min(limit // max(1, columns), rows) + 1)]
+    found += [
+        Tile(vectors, 1, height, columns) for height in range(2, min(limit // max(1, columns), rows) + 1)
+    ]
     return found
 
 

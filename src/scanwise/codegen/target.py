@@ -58,7 +58,10 @@ def host_target() -> Target:
     if llvm.get_default_triple().startswith(("aarch64", "arm64")):
         return NEON
     features = llvm.get_host_cpu_features()
-    if all(features.get(name, False) for name in ("avx512f", "avx512vl", "avx512bw", "avx512dq", "avx512cd", "fma")):
+    if all(
+        features.get(name, False)
+        for name in ("avx512f", "avx512vl", "avx512bw", "avx512dq", "avx512cd", "fma")
+    ):
         return AVX512
     if features.get("avx2", False) and features.get("fma", False):
         return AVX2

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
-from scanwise.kernels.operation import Call, Maps, Operation
+from scanwise.kernels.operation import Call, Extent, Maps, Operation
+from scanwise.layers import LeakyReLU, ReLU, ScaledTanh, Shape, Sigmoid, Tanh
 
 __all__ = ["ACTIVATIONS", "Activation", "ActivationBackward", "ActivationForward", "apply", "derivative"]
 
@@ -157,7 +159,9 @@ class ActivationBackward:
         def vector(n: Index, p: Index, q: Index, c: Index, lanes: int, valid: int) -> None:
             gradient = e.load(dy, address(e, self.dy, n, p, q, c), lanes)
             kept = e.load(saved, address(e, self.saved, n, p, q, c), lanes)
-            e.store(derivative(e, self.activation, kept, gradient, lanes), dx, address(e, self.dx, n, p, q, c))
+            e.store(
+                derivative(e, self.activation, kept, gradient, lanes), dx, address(e, self.dx, n, p, q, c)
+            )
 
         each_vector(e, self.dx, vector)
 
@@ -183,3 +187,14 @@ class ActivationOperation(Operation):
         dy, dx = maps.gradients
         saved, name = (maps.x, "x") if self.saves_input else (maps.y, "y")
         return (Call(ActivationBackward(self.function, saved, dy, dx), (name, "dy", "dx")),)
+
+
+_LAYERS = {ReLU: "relu", LeakyReLU: "leaky_relu", Sigmoid: "sigmoid", Tanh: "tanh", ScaledTanh: "scaled_tanh"}
+
+
+@lower.register
+def _(
+    layer: ReLU | LeakyReLU | Sigmoid | Tanh | ScaledTanh, shape: Shape, extent: Extent
+) -> Sequence[Operation]:
+    slope = layer.negative_slope if isinstance(layer, LeakyReLU) else 0.0
+    return (ActivationOperation(extent, Activation(_LAYERS[type(layer)], slope)),)

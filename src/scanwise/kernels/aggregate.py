@@ -4,13 +4,19 @@ The window is the whole map for `Aggregate`, and slides when a window network is
 and mean are in `pool`. Windows lie wholly in the map.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.kernels.activation import Activation
+from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.operation import Call, Extent, Maps, Operation
+from scanwise.kernels.pool import PoolOperation
 from scanwise.kernels.softmax import LOWEST
 from scanwise.kernels.window import Pooling, Window, each_window, over_channels, over_window, pointer_at
+from scanwise.layers import Aggregate, Shape
 
 __all__ = ["JointSoftmaxBackward", "JointSoftmaxForward", "LogSumExpBackward", "LogSumExpForward"]
 
@@ -211,3 +217,42 @@ class JointSoftmaxBackward:
             over_window(e, w, element)
 
         over_channels(e, self.x, spread)
+
+
+@dataclass(frozen=True)
+class AggregateOperation(Operation):
+    """`Aggregate("logsumexp")` or `Aggregate("softmax")` in a network.
+
+    Attributes:
+        pooling: the whole map as one window (several when scanning).
+        mode: "logsumexp" or "softmax".
+    """
+
+    pooling: Pooling
+    mode: str
+
+    @property
+    def output(self) -> Extent:
+        return (self.extent[0], *self.pooling.positions)
+
+    def resized(self, rows: int, columns: int) -> "AggregateOperation":
+        return replace(
+            self, extent=(self.extent[0], rows, columns), pooling=self.pooling.resized(rows, columns)
+        )
+
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        kernel = LogSumExpForward if self.mode == "logsumexp" else JointSoftmaxForward
+        return (Call(kernel(self.pooling, maps.x, maps.y), ("x", "y")),)
+
+    def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
+        dy, dx = maps.gradients
+        kernel = LogSumExpBackward if self.mode == "logsumexp" else JointSoftmaxBackward
+        return (Call(kernel(self.pooling, maps.x, maps.y, dy, dx), ("x", "y", "dy", "dx")),)
+
+
+@lower.register
+def _(layer: Aggregate, shape: Shape, extent: Extent) -> Sequence[Operation]:
+    pooling = Pooling(extent[1:], (1, 1), (0, 0), extent[1:], (1, 1))
+    if layer.mode in ("max", "mean"):
+        return (PoolOperation(extent, pooling, layer.mode),)
+    return (AggregateOperation(extent, pooling, layer.mode),)

@@ -1,12 +1,14 @@
 """The addition at the end of `Residual`: y = x + f(x), and dx = dy + what comes back through f."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index
 from scanwise.kernels.activation import address, each_vector
 from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.operation import Call, Maps, Operation
 
-__all__ = ["Add"]
+__all__ = ["Add", "AddOperation"]
 
 
 @dataclass(frozen=True)
@@ -27,3 +29,15 @@ class Add:
             e.store(e.builder.fadd(left, right), y, address(e, self.y, n, p, q, c))
 
         each_vector(e, self.y, vector)
+
+
+@dataclass(frozen=True)
+class AddOperation(Operation):
+    """The sum at the end of a `Residual`. Its gradient goes to both inputs as it is: the plan sees to that."""
+
+    def resized(self, rows: int, columns: int) -> "AddOperation":
+        return replace(self, extent=(self.extent[0], rows, columns))
+
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        assert maps.other is not None
+        return (Call(Add(maps.x, maps.other, maps.y), ("x", "other", "y")),)

@@ -10,8 +10,10 @@ from scanwise.kernels.activation import Activation
 from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient, TransposeWeights
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.correlation import Axis, Correlation, Sweep, View
+from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, lanes_for
 from scanwise.kernels.operation import Border, Call, Derived, Extent, Maps, Operation, Parameter
+from scanwise.layers import Conv1d, Conv2d, Shape
 
 __all__ = [
     "BiasGradient",
@@ -243,3 +245,22 @@ def _phase_view(extent: FeatureMap, stride: tuple[int, int], a: int, b: int) -> 
         stride[1] * extent.pitch,
         extent.origin + a * extent.row + b * extent.pitch,
     )
+
+
+@lower.register
+def _(layer: Conv1d | Conv2d, shape: Shape, extent: Extent) -> Sequence[Operation]:
+    geometry = layer.geometry(shape)
+    convolution = Convolution(
+        extent[0],
+        layer.out_channels,
+        geometry.kernel,
+        geometry.stride,
+        geometry.dilation,
+        (geometry.padding[0], geometry.padding[2]),
+        extent[1:],
+        geometry.output,
+        groups=layer.groups,
+        flip=layer.flip,
+        bias=layer.bias,
+    )
+    return (ConvOperation(extent, convolution, geometry.padding),)

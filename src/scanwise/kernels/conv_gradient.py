@@ -119,7 +119,9 @@ class _GradientNest:
         x, dz, dw = e.arguments
         self.e, self.c, self.kernel, self.vectors, self.valid = e, c, kernel, vectors, valid
         top, left = c.padding
-        self.x = e.at(x, e.add(e.mul(g, c.group_channels), kernel.x.origin - top * kernel.x.row - left * kernel.x.pitch))
+        self.x = e.at(
+            x, e.add(e.mul(g, c.group_channels), kernel.x.origin - top * kernel.x.row - left * kernel.x.pitch)
+        )
         self.dz = e.at(dz, e.affine((g, c.group_outputs), (k, c.lanes), (1, kernel.dz.origin)))
         if c.depthwise:
             self.x = e.at(self.x, e.mul(k, c.lanes))
@@ -184,7 +186,9 @@ class _GradientNest:
     def _run_tile(self, count: int) -> int:
         """The largest tile that leaves the least rest."""
         most = min(self.most, count)
-        return min(range(max(1, most * 2 // 3), most + 1), key=lambda size: (-(-count // size), count % size, -size))
+        return min(
+            range(max(1, most * 2 // 3), most + 1), key=lambda size: (-(-count // size), count % size, -size)
+        )
 
     def _tile(self, xo: Index, wo: Index, places: list[tuple[int, int]]) -> None:
         e, c, kernel = self.e, self.c, self.kernel
@@ -195,7 +199,9 @@ class _GradientNest:
         def position(n: Index, p: Index, q: Index, sums: list[Value]) -> list[Value]:
             source = e.at(
                 x,
-                e.affine((n, kernel.x.size), (p, c.stride[0] * kernel.x.row), (q, c.stride[1] * kernel.x.pitch)),
+                e.affine(
+                    (n, kernel.x.size), (p, c.stride[0] * kernel.x.row), (q, c.stride[1] * kernel.x.pitch)
+                ),
             )
             errors = e.at(self.dz, e.affine((n, kernel.dz.size), (p, kernel.dz.row), (q, kernel.dz.pitch)))
             dz = [
@@ -219,14 +225,14 @@ class _GradientNest:
                 e.store(sums[v * len(places) + i], dw, v * c.block + w)
 
 
-def _over_positions(e: Emitter, positions: tuple[int, int], body: Callable[..., list[Value]], sums: list[Value]) -> list[Value]:
+def _over_positions(
+    e: Emitter, positions: tuple[int, int], body: Callable[..., list[Value]], sums: list[Value]
+) -> list[Value]:
     """Run `body(n, p, q, sums) -> sums` over samples and positions in order."""
     rows, columns = positions
     return e.loop(
         e.n,
-        lambda n, *a: e.loop(
-            rows, lambda p, *b: e.loop(columns, lambda q, *s: body(n, p, q, list(s)), b), a
-        ),
+        lambda n, *a: e.loop(rows, lambda p, *b: e.loop(columns, lambda q, *s: body(n, p, q, list(s)), b), a),
         sums,
     )
 

@@ -104,7 +104,9 @@ class Convolution:
             source = source[..., ::-1, ::-1]
         packed = np.zeros((groups, self.blocks * self.lanes, self.taps, self.steps), np.float32)
         inner = source.shape[2]
-        packed[:, :outputs, :, :inner] = source.reshape(groups, outputs, inner, self.taps).transpose(0, 1, 3, 2)
+        packed[:, :outputs, :, :inner] = source.reshape(groups, outputs, inner, self.taps).transpose(
+            0, 1, 3, 2
+        )
         shape = (groups, self.blocks, self.lanes, self.taps, self.steps)
         return packed.reshape(shape).transpose(0, 1, 3, 4, 2).reshape(-1)
 

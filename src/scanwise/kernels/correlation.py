@@ -165,7 +165,10 @@ class _Nest:
                 e.load(self.b, e.mul(e.add(k, v), lanes), lanes) if kernel.bias else e.constant(0.0, lanes)
             )
         places = [
-            (dn, dp, dq) for dn in range(tile.samples) for dp in range(tile.rows) for dq in range(tile.columns)
+            (dn, dp, dq)
+            for dn in range(tile.samples)
+            for dp in range(tile.rows)
+            for dq in range(tile.columns)
         ]
         offsets = [dn * sweep.x.sample + dp * sweep.x.row + dq * sweep.x.column for dn, dp, dq in places]
         sums = [start[v] for v in range(tile.vectors) for _ in places]

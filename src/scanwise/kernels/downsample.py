@@ -1,10 +1,14 @@
 """Downsampling, forward and backward (lecture 5.9)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index
-from scanwise.kernels.activation import address, each_vector
+from scanwise.kernels.activation import Activation, address, each_vector
+from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.operation import Call, Extent, Maps, Operation
+from scanwise.layers import Downsample1d, Downsample2d, Shape
 
 __all__ = ["DownsampleBackward", "DownsampleForward"]
 
@@ -58,3 +62,36 @@ class DownsampleBackward:
         if (sh, sw) != (1, 1):
             each_vector(e, self.dx, zero)
         each_vector(e, self.dy, kept)
+
+
+@dataclass(frozen=True)
+class DownsampleOperation(Operation):
+    """`Downsample1d` or `Downsample2d` in a network.
+
+    Attributes:
+        stride: (sh, sw).
+    """
+
+    stride: tuple[int, int]
+
+    @property
+    def output(self) -> Extent:
+        rows, columns = (
+            (extent - 1) // step + 1 for extent, step in zip(self.extent[1:], self.stride, strict=True)
+        )
+        return self.extent[0], rows, columns
+
+    def resized(self, rows: int, columns: int) -> "DownsampleOperation":
+        return replace(self, extent=(self.extent[0], rows, columns))
+
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        return (Call(DownsampleForward(self.stride, maps.x, maps.y), ("x", "y")),)
+
+    def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
+        dy, dx = maps.gradients
+        return (Call(DownsampleBackward(self.stride, dy, dx), ("dy", "dx")),)
+
+
+@lower.register
+def _(layer: Downsample1d | Downsample2d, shape: Shape, extent: Extent) -> Sequence[Operation]:
+    return (DownsampleOperation(extent, layer.geometry(shape).stride),)

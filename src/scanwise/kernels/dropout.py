@@ -4,14 +4,19 @@ Which values are dropped is a hash of (seed, epoch, sample, layer, element), the
 the same values whatever the batch and the thread that a sample falls to.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from llvmlite import ir
 
 from scanwise.codegen.emitter import I32, Emitter, Index, Value
+from scanwise.kernels.activation import Activation
+from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.operation import Call, Extent, Maps, Operation
 from scanwise.kernels.window import over_channels, pointer_at
+from scanwise.layers import Dropout, Shape
 
 __all__ = ["DropoutBackward", "DropoutForward"]
 
@@ -98,3 +103,31 @@ class DropoutBackward:
 
     def emit(self, e: Emitter) -> None:
         _masked(e, self.dy, self.dx, self.rate, self.ordinal)
+
+
+@dataclass(frozen=True)
+class DropoutOperation(Operation):
+    """`Dropout` in training.
+
+    Attributes:
+        rate: probability of a zero.
+        ordinal: how many dropout layers come before this one.
+    """
+
+    rate: float
+    ordinal: int = 0
+
+    def resized(self, rows: int, columns: int) -> "DropoutOperation":
+        return replace(self, extent=(self.extent[0], rows, columns))
+
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        return (Call(DropoutForward(maps.x, maps.y, self.rate, self.ordinal), ("x", "y", "keys")),)
+
+    def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
+        dy, dx = maps.gradients
+        return (Call(DropoutBackward(dy, dx, self.rate, self.ordinal), ("dy", "dx", "keys")),)
+
+
+@lower.register
+def _(layer: Dropout, shape: Shape, extent: Extent) -> Sequence[Operation]:
+    return (DropoutOperation(extent, layer.p),)

@@ -15,8 +15,10 @@ from scanwise.kernels import conv
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient, TransposeWeights
 from scanwise.kernels.convolution import Convolution
+from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, lanes_for, round_up
 from scanwise.kernels.operation import Call, Derived, Extent, Maps, Operation, Parameter
+from scanwise.layers import Linear, Shape
 
 __all__ = ["LinearOperation"]
 
@@ -125,8 +127,12 @@ class LinearOperation(Operation):
         kernel = TransposeWeights(self.flat)
         return Derived(kernel.size, Call(kernel, ("weight", "derived")))
 
+    def writes_to(self, dx: FeatureMap) -> bool:
+        """dx is written as one run."""
+        return not dx.bordered
+
     def fuses_derivative(self, maps: Maps) -> bool:
-        """dx is written as one run, so neither map may have a border."""
+        """The saved activation is read as one run."""
         return not maps.x.bordered
 
 
@@ -134,3 +140,8 @@ def _run(extent: FeatureMap) -> FeatureMap:
     """A map without border as one position with all of its values as channels."""
     assert not extent.bordered
     return FeatureMap(extent.size, 1, 1, extent.size)
+
+
+@lower.register
+def _(layer: Linear, shape: Shape, extent: Extent) -> Sequence[Operation]:
+    return (LinearOperation(extent, layer.out_features, layer.bias, extent[1:]),)

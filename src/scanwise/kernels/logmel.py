@@ -4,12 +4,20 @@ The first convolution gives real and imaginary parts as 2 F' channels, with F' =
 real part of frequency f is channel f, the imaginary part channel F' + f.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import Emitter, Index
-from scanwise.kernels.activation import address, each_vector
-from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.activation import Activation, address, each_vector
+from scanwise.kernels.conv import ConvOperation
+from scanwise.kernels.convolution import Convolution
+from scanwise.kernels.lowering import lower
+from scanwise.kernels.maps import FeatureMap, round_up
+from scanwise.kernels.operation import NO_BORDER, Call, Extent, Maps, Operation, Parameter
+from scanwise.layers import LogMel, Shape
 
 __all__ = ["LogBackward", "LogForward", "PowerBackward", "PowerForward"]
 
@@ -106,3 +114,92 @@ class LogBackward:
             e.store(b.fdiv(error, value), dx, address(e, self.dx, n, p, q, c))
 
         each_vector(e, self.dx, vector)
+
+
+@dataclass(frozen=True)
+class FixedConvOperation(ConvOperation):
+    """A convolution whose weights belong to the layer and are not trained.
+
+    Attributes:
+        layer: the layer.
+        which: which of its two constants, 0 (Fourier transform) or 1 (mel filters).
+    """
+
+    layer: LogMel
+    which: int
+
+    # The squared magnitude and the logarithm that follow are not activations.
+    fuses_activation = False
+
+    def parameters(self) -> Sequence[Parameter]:
+        c = self.convolution
+        constants = self.layer.constants()[self.which]
+        weight = np.zeros((c.outputs, c.channels, *c.kernel), np.float32)
+        if self.which == 0:
+            bins = len(constants) // 2
+            weight[:bins, 0, 0] = constants[:bins]
+            weight[c.outputs // 2 :][:bins, 0, 0] = constants[bins:]
+        else:
+            weight[:, : constants.shape[1], 0, 0] = constants
+        return (Parameter("weight", c.weight_size, c.pack, c.unpack, fixed=c.pack(weight)),)
+
+    def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
+        return ()
+
+
+@dataclass(frozen=True)
+class PowerOperation(Operation):
+    """The squared magnitude of each frequency.
+
+    Attributes:
+        bins: number of frequencies.
+    """
+
+    bins: int
+
+    @property
+    def output(self) -> Extent:
+        return self.bins, *self.extent[1:]
+
+    def resized(self, rows: int, columns: int) -> "PowerOperation":
+        return replace(self, extent=(self.extent[0], rows, columns))
+
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        return (Call(PowerForward(maps.x, maps.y), ("x", "y")),)
+
+    def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
+        dy, dx = maps.gradients
+        return (Call(PowerBackward(maps.x, dy, dx), ("x", "dy", "dx")),)
+
+
+@dataclass(frozen=True)
+class LogOperation(Operation):
+    """The logarithm of the mel energies."""
+
+    def resized(self, rows: int, columns: int) -> "LogOperation":
+        return replace(self, extent=(self.extent[0], rows, columns))
+
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        return (Call(LogForward(maps.x, maps.y), ("x", "y")),)
+
+    def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
+        dy, dx = maps.gradients
+        return (Call(LogBackward(maps.x, dy, dx), ("x", "dy", "dx")),)
+
+
+@lower.register
+def _(layer: LogMel, shape: Shape, extent: Extent) -> Sequence[Operation]:
+    bins = layer.n_fft // 2 + 1
+    frames = layer.output_shape(shape)[1]
+    channels = 2 * round_up(bins, 16)
+    one = (1, 1)
+    fourier = Convolution(
+        1, channels, (1, layer.n_fft), (1, layer.hop), one, (0, 0), extent[1:], (1, frames), bias=False
+    )
+    mel = Convolution(bins, layer.n_mels, one, one, one, (0, 0), (1, frames), (1, frames), bias=False)
+    return (
+        FixedConvOperation(extent, fourier, NO_BORDER, layer, 0),
+        PowerOperation((channels, 1, frames), bins),
+        FixedConvOperation((bins, 1, frames), mel, NO_BORDER, layer, 1),
+        LogOperation((layer.n_mels, 1, frames)),
+    )

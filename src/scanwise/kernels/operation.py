@@ -30,7 +30,8 @@ Extent = tuple[int, int, int]
 @dataclass(frozen=True)
 class Call:
     """One native call. Arguments are names: a map ("x", "other", "y", "dy", "dx"), a parameter ("weight"), its gradient
-    ("d weight"), something derived from parameters ("derived"), "keys" (dropout), or "none"."""
+    ("d weight"), something derived from parameters ("derived"), "keys" (dropout), or "none".
+    """
 
     kernel: Kernel
     arguments: tuple[str, ...]
@@ -133,6 +134,10 @@ class Operation:
     def derived(self, maps: Maps) -> Derived | None:
         """What `backward` needs that is computed from the parameters."""
         return None
+
+    def writes_to(self, dx: FeatureMap) -> bool:
+        """Whether `backward` can write a map of this geometry."""
+        return True
 
     def fuses_derivative(self, maps: Maps) -> bool:
         """Whether `backward` takes an activation."""

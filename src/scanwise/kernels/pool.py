@@ -5,14 +5,17 @@ that saves a pass over the map.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import F32, Emitter, Index, Value
 from scanwise.kernels.activation import Activation, derivative
+from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.operation import Call, Extent, Maps, Operation
 from scanwise.kernels.window import Pooling, Window, each_window, over_channels, over_window, pointer_at
+from scanwise.layers import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d, Shape
 
-__all__ = ["AverageBackward", "AverageForward", "MaxBackward", "MaxForward", "Pooling"]
+__all__ = ["AverageBackward", "AverageForward", "MaxBackward", "MaxForward", "PoolOperation", "Pooling"]
 
 # Chains of additions or comparisons side by side: each waits four cycles for the one before.
 _VECTORS = 4
@@ -258,3 +261,47 @@ class _Scatter:
             e.store(derivative(e, activation, e.load(x, 0, lanes), e.load(dx, 0, lanes), lanes), dx, 0)
 
         self._each_vector((0, self.pooling.extent[0]), (0, self.pooling.extent[1]), vector)
+
+
+@dataclass(frozen=True)
+class PoolOperation(Operation):
+    """Max or average pooling in a network; also the whole-map `Aggregate("max")` and `Aggregate("mean")`.
+
+    Attributes:
+        pooling: the windows.
+        mode: "max" or "mean".
+    """
+
+    pooling: Pooling
+    mode: str
+
+    @property
+    def output(self) -> Extent:
+        return (self.extent[0], *self.pooling.positions)
+
+    def resized(self, rows: int, columns: int) -> "PoolOperation":
+        return replace(
+            self, extent=(self.extent[0], rows, columns), pooling=self.pooling.resized(rows, columns)
+        )
+
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        kernel = MaxForward if self.mode == "max" else AverageForward
+        return (Call(kernel(self.pooling, maps.x, maps.y), ("x", "y")),)
+
+    def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
+        dy, dx = maps.gradients
+        kernel = MaxBackward if self.mode == "max" else AverageBackward
+        return (Call(kernel(self.pooling, maps.x, dy, dx, activation), ("x", "dy", "dx")),)
+
+    def fuses_derivative(self, maps: Maps) -> bool:
+        return True
+
+
+@lower.register
+def _(
+    layer: MaxPool1d | MaxPool2d | AvgPool1d | AvgPool2d, shape: Shape, extent: Extent
+) -> Sequence[Operation]:
+    geometry = layer.geometry(shape)
+    padding = (geometry.padding[0], geometry.padding[2])
+    pooling = Pooling(geometry.kernel, geometry.stride, padding, extent[1:], geometry.output)
+    return (PoolOperation(extent, pooling, "max" if isinstance(layer, MaxPool1d | MaxPool2d) else "mean"),)

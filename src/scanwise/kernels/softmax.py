@@ -1,11 +1,16 @@
 """Softmax over channels at every position, forward and backward (lecture 5.12, step 7)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.kernels.activation import Activation
+from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.operation import Call, Extent, Maps, Operation
 from scanwise.kernels.window import each_position, over_channels, pointer_at
+from scanwise.layers import Shape, Softmax
 
 __all__ = ["SoftmaxBackward", "SoftmaxForward", "exponentials", "largest"]
 
@@ -102,3 +107,23 @@ class SoftmaxBackward:
             over_channels(e, self.y, vector)
 
         each_position(e, self.y, position)
+
+
+@dataclass(frozen=True)
+class SoftmaxOperation(Operation):
+    """`Softmax` over channels in a network."""
+
+    def resized(self, rows: int, columns: int) -> "SoftmaxOperation":
+        return replace(self, extent=(self.extent[0], rows, columns))
+
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        return (Call(SoftmaxForward(maps.x, maps.y), ("x", "y")),)
+
+    def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
+        dy, dx = maps.gradients
+        return (Call(SoftmaxBackward(maps.y, dy, dx), ("y", "dy", "dx")),)
+
+
+@lower.register
+def _(layer: Softmax, shape: Shape, extent: Extent) -> Sequence[Operation]:
+    return (SoftmaxOperation(extent),)

@@ -5,7 +5,7 @@ the same bits wherever the window lies and on every processor.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.kernels.activation import address
@@ -52,6 +52,14 @@ class Pooling:
     def overlapping(self) -> bool:
         """Whether an input may lie in several windows."""
         return any(s < k and p > 1 for s, k, p in zip(self.stride, self.kernel, self.positions, strict=True))
+
+    def resized(self, rows: int, columns: int) -> "Pooling":
+        """The same windows, without padding or overhang, on a map of another size."""
+        positions = tuple(
+            (extent - kernel) // stride + 1
+            for extent, kernel, stride in zip((rows, columns), self.kernel, self.stride, strict=True)
+        )
+        return replace(self, extent=(rows, columns), positions=(positions[0], positions[1]))
 
     def inside(self, axis: int) -> tuple[int, int]:
         """The windows from the first number to below the second lie wholly in the map."""

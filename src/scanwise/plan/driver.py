@@ -1,0 +1,292 @@
+"""The native loop that every thread runs: shards of samples, then updates, then derived parameters, step after step.
+
+A program is a list of calls. A call is a record of 64-bit words: the function's address, the number of its pointers, then
+a (base, offset) pair for each;  its address is the base's pointer plus the offset in bytes. Bases that differ between threads or samples
+(arena, gradients, row of the step, order, output) are set here, so that all threads share one list.
+
+Phases of a step, with a barrier after each:
+
+1. shards: a thread takes the next shard of the step's samples and runs the calls on it, a few samples at a time. A
+   shard adds to its own gradients. Which samples form a shard does not depend on the number of threads.
+2. updates: chunks of the parameters: sum the shards' gradients in order, and the optimizer's step.
+3. derived: what is computed from the parameters (transposed weights).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from llvmlite import ir
+
+from scanwise.codegen.emitter import F32, F64, I32, I64, POINTER, Emitter, Index, Value
+
+__all__ = ["ARGUMENTS", "RECORD_WORDS", "STATISTICS", "Base", "Driver", "Field"]
+
+# Pointers that a kernel takes at most.
+ARGUMENTS = 5
+RECORD_WORDS = 2 + 2 * ARGUMENTS
+# Floats at the end of every shard's gradients: sum of losses, number right, and 14 that are not used.
+STATISTICS = 16
+
+
+class Base(IntEnum):
+    """What an argument's offset counts from."""
+
+    ARENA = 0
+    PARAMETERS = 1
+    DERIVED = 2
+    GRADIENTS = 3
+    STEP_ROW = 4
+    CONSTANTS = 5
+    SAMPLES = 6
+    ORDER = 7
+    TARGETS = 8
+    OUTPUT = 9
+    COTANGENT = 10
+    MOMENTS = 11
+
+
+class Field(IntEnum):
+    """Words of the context that all threads share."""
+
+    RECORDS = 0
+    RECORD_COUNT = 1
+    UPDATES = 2
+    UPDATE_COUNT = 3
+    DERIVED = 4
+    DERIVED_COUNT = 5
+    THREADS = 6
+    SAMPLES = 7  # samples in the epoch
+    BATCH = 8  # samples in a step
+    SHARDS = 9
+    MICRO = 10  # samples that the arena holds
+    STEP = 11
+    STEP_END = 12
+    GRADIENTS = 13
+    GRADIENT_FLOATS = 14  # of one shard, statistics included
+    STEP_ROWS = 15
+    STEP_ROW_BYTES = 16
+    ORDER = 17
+    OUTPUT = 18
+    OUTPUT_BYTES = 19  # of one sample
+    STATISTICS = 20  # float64 pairs, one a step
+    YIELD = 21  # int (*)(void): gives the processor to another thread
+    # Each on a cache line of its own.
+    NEXT_SHARD = 24
+    NEXT_UPDATE = 32
+    NEXT_DERIVED = 40
+    ARRIVED = 48
+    GENERATION = 56
+    SIZE = 64
+
+
+@dataclass(frozen=True)
+class Driver:
+    """Arguments: context, bases (of this thread). The number n is not used."""
+
+    pointers: int = 2
+
+    def emit(self, e: Emitter) -> None:
+        _Writer(e).emit()
+
+
+class _Writer:
+    def __init__(self, e: Emitter) -> None:
+        self.e, self.b = e, e.builder
+        self.context, self.bases = e.arguments
+
+    # --- words ----------------------------------------------------------------------------------------------------
+
+    def word(self, pointer: Value, index: Index) -> Value:
+        return self.b.gep(pointer, [self.e.integer(index)], source_etype=I64)
+
+    def get(self, field: Field) -> Value:
+        return self.b.load(self.word(self.context, int(field)), typ=I64)
+
+    def put(self, field: Field, value: Index) -> None:
+        self.b.store(self.e.integer(value), self.word(self.context, int(field)))
+
+    def set_base(self, base: Base, value: Value) -> None:
+        self.b.store(value, self.word(self.bases, int(base)))
+
+    def pointer(self, word: Value) -> Value:
+        return self.b.inttoptr(word, POINTER)
+
+    # --- control --------------------------------------------------------------------------------------------------
+
+    def emit(self) -> None:
+        b = self.b
+        head, body, done = (b.append_basic_block(name) for name in ("step", "run", "end"))
+        b.branch(head)
+        b.position_at_end(head)
+        step = b.load_atomic(self.word(self.context, int(Field.STEP)), "acquire", 8, typ=I64)
+        b.cbranch(b.icmp_signed("<", step, self.get(Field.STEP_END)), body, done)
+        b.position_at_end(body)
+        self._shards(step)
+        trains = b.icmp_signed(">", self.get(Field.UPDATE_COUNT), self.e.integer(0))
+        going = b.append_basic_block("trains")
+        b.cbranch(trains, going, done)
+        b.position_at_end(going)
+        self._barrier(None)
+        shards = self.get(Field.SHARDS)
+        self._claim(
+            Field.NEXT_UPDATE,
+            self.get(Field.UPDATE_COUNT),
+            lambda i: self._call(self.get(Field.UPDATES), i, shards),
+        )
+        self._barrier(step)
+        self._claim(
+            Field.NEXT_DERIVED,
+            self.get(Field.DERIVED_COUNT),
+            lambda i: self._call(self.get(Field.DERIVED), i, self.e.integer(1)),
+        )
+        self._barrier(None, then=lambda: self.put(Field.STEP, b.add(step, self.e.integer(1))))
+        b.branch(head)
+        b.position_at_end(done)
+
+    def _claim(self, counter: Field, count: Value, body: Callable[[Value], None]) -> None:
+        """Take the next number from a shared counter and run `body(number)` while there is one."""
+        b = self.b
+        head, work, done = (b.append_basic_block(name) for name in ("claim", "work", "claimed"))
+        b.branch(head)
+        b.position_at_end(head)
+        i = b.atomic_rmw("add", self.word(self.context, int(counter)), self.e.integer(1), "acq_rel")
+        b.cbranch(b.icmp_signed("<", i, count), work, done)
+        b.position_at_end(work)
+        body(i)
+        b.branch(head)
+        b.position_at_end(done)
+
+    def _shards(self, step: Value) -> None:
+        b, e = self.b, self.e
+        batch = self.get(Field.BATCH)
+        first = b.mul(step, batch)
+        left = b.sub(self.get(Field.SAMPLES), first)
+        count = e.integer(e.minimum(batch, left))
+        row = b.add(self.get(Field.STEP_ROWS), b.mul(step, self.get(Field.STEP_ROW_BYTES)))
+        self.set_base(Base.STEP_ROW, row)
+        shards = self.get(Field.SHARDS)
+
+        def shard(s: Value) -> None:
+            low = b.sdiv(b.mul(s, count), shards)
+            high = b.sdiv(b.mul(b.add(s, e.integer(1)), count), shards)
+            floats = self.get(Field.GRADIENT_FLOATS)
+            gradients = b.add(self.get(Field.GRADIENTS), b.mul(b.mul(s, floats), e.integer(4)))
+            self.set_base(Base.GRADIENTS, gradients)
+            zero = e.constant(0.0, 16)
+            target = self.pointer(gradients)
+            e.loop(b.sdiv(floats, e.integer(16)), lambda i: e.store(zero, target, e.mul(i, 16)))
+            micro = self.get(Field.MICRO)
+            # ceil((high - low) / micro) turns
+            turns = b.sdiv(b.sub(b.add(b.sub(high, low), micro), e.integer(1)), micro)
+            e.loop(turns, lambda i: self._samples(b.add(first, low), b.add(first, high), i, micro))
+
+        self._claim(Field.NEXT_SHARD, shards, shard)
+
+    def _samples(self, low: Value, high: Value, turn: Index, micro: Value) -> None:
+        b, e = self.b, self.e
+        at = b.add(low, b.mul(e.integer(turn), micro))
+        n = e.integer(e.minimum(micro, b.sub(high, at)))
+        self.set_base(Base.ORDER, b.add(self.get(Field.ORDER), b.mul(at, e.integer(8))))
+        self.set_base(Base.OUTPUT, b.add(self.get(Field.OUTPUT), b.mul(at, self.get(Field.OUTPUT_BYTES))))
+        records = self.get(Field.RECORDS)
+        e.loop(self.get(Field.RECORD_COUNT), lambda i: self._call(records, i, n))
+
+    def _call(self, records: Value, index: Index, n: Value) -> None:
+        """One record: a switch over the number of pointers that its function takes."""
+        b, e = self.b, self.e
+        record = b.gep(self.pointer(records), [e.integer(e.mul(index, RECORD_WORDS))], source_etype=I64)
+        function = b.load(self.word(record, 0), typ=I64)
+        count = b.load(self.word(record, 1), typ=I64)
+        done = b.append_basic_block("called")
+        switch = b.switch(count, done)
+        for pointers in range(2, ARGUMENTS + 1):
+            block = b.append_basic_block(f"call{pointers}")
+            switch.add_case(e.integer(pointers), block)
+            b.position_at_end(block)
+            arguments = []
+            for i in range(pointers):
+                base = b.load(self.word(record, 2 + 2 * i), typ=I64)
+                offset = b.load(self.word(record, 3 + 2 * i), typ=I64)
+                start = b.load(self.word(self.bases, base), typ=I64)
+                arguments.append(self.pointer(b.add(start, offset)))
+            kind = ir.FunctionType(ir.VoidType(), [POINTER] * pointers + [I64])
+            b.call(b.inttoptr(function, kind.as_pointer()), [*arguments, n])
+            b.branch(done)
+        b.position_at_end(done)
+
+    # --- barrier --------------------------------------------------------------------------------------------------
+
+    def _barrier(self, statistics: Value | None, then: Callable[[], None] | None = None) -> None:
+        """Wait for all threads; the last to come resets the counters (and writes the step's statistics)."""
+        b, e = self.b, self.e
+        generation = self.word(self.context, int(Field.GENERATION))
+        seen = b.load_atomic(generation, "acquire", 8, typ=I64)
+        arrived = b.atomic_rmw("add", self.word(self.context, int(Field.ARRIVED)), e.integer(1), "acq_rel")
+        last = b.icmp_signed("==", b.add(arrived, e.integer(1)), self.get(Field.THREADS))
+        release, wait, done = (b.append_basic_block(name) for name in ("release", "wait", "together"))
+        b.cbranch(last, release, wait)
+        b.position_at_end(release)
+        for counter in (Field.NEXT_SHARD, Field.ARRIVED):
+            self.put(counter, 0)
+        if statistics is not None:
+            self.put(Field.NEXT_DERIVED, 0)
+            self._statistics(statistics)
+        if then is not None:
+            self.put(Field.NEXT_UPDATE, 0)
+            then()
+        b.store_atomic(b.add(seen, e.integer(1)), generation, "release", 8)
+        b.branch(done)
+        b.position_at_end(wait)
+        self._spin(generation, seen, done)
+        b.position_at_end(done)
+
+    def _spin(self, generation: Value, seen: Value, done: ir.Block) -> None:
+        """Look again and again, giving the processor away every thousand looks in case there are more threads than
+        processors.
+        """
+        b, e = self.b, self.e
+        start = b.block
+        head, tired, again = (b.append_basic_block(name) for name in ("spin", "tired", "again"))
+        b.branch(head)
+        b.position_at_end(head)
+        looks = b.phi(I64)
+        looks.add_incoming(e.integer(0), start)
+        now = b.load_atomic(generation, "acquire", 8, typ=I64)
+        more = b.add(looks, e.integer(1))
+        b.cbranch(b.icmp_signed("!=", now, seen), done, again)
+        b.position_at_end(again)
+        self._pause()
+        enough = b.icmp_signed("==", b.and_(more, e.integer(1023)), e.integer(0))
+        looks.add_incoming(more, b.block)
+        b.cbranch(enough, tired, head)
+        b.position_at_end(tired)
+        kind = ir.FunctionType(I32, [])
+        b.call(b.inttoptr(self.get(Field.YIELD), kind.as_pointer()), [])
+        looks.add_incoming(more, b.block)
+        b.branch(head)
+
+    def _pause(self) -> None:
+        if self.e.target.name == "neon":
+            return
+        self.b.call(self.e.declare("llvm.x86.sse2.pause", ir.VoidType(), []), [])
+
+    def _statistics(self, step: Value) -> None:
+        """Sums over the shards, in order, of losses and right answers."""
+        b, e = self.b, self.e
+        floats, gradients = self.get(Field.GRADIENT_FLOATS), self.get(Field.GRADIENTS)
+        out = self.pointer(self.get(Field.STATISTICS))
+
+        def add(s: Index, loss: Value, right: Value) -> list[Value]:
+            end = b.mul(b.add(e.integer(s), e.integer(1)), floats)
+            at = self.pointer(b.add(gradients, b.mul(b.sub(end, e.integer(STATISTICS)), e.integer(4))))
+            pair = [b.load(b.gep(at, [e.integer(i)], source_etype=F32), typ=F32) for i in (0, 1)]
+            return [
+                b.fadd(total, b.fpext(value, F64)) for total, value in zip((loss, right), pair, strict=True)
+            ]
+
+        zero = ir.Constant(F64, 0.0)
+        totals = e.loop(self.get(Field.SHARDS), add, [zero, zero])
+        for i, total in enumerate(totals):
+            index = b.add(b.mul(step, e.integer(2)), e.integer(i))
+            b.store(total, b.gep(out, [index], source_etype=F64))

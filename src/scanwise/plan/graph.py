@@ -1,0 +1,192 @@
+"""A network as a chain of operations on values, with activations fused into what makes their input.
+
+`Flatten` leaves no operation where the next layer can read the map as it is, `Dropout` none outside training, and a
+`Residual` becomes its layers and a sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from scanwise.kernels import lower
+from scanwise.kernels.activation import ActivationOperation
+from scanwise.kernels.container import AddOperation
+from scanwise.kernels.dropout import DropoutOperation
+from scanwise.kernels.flatten import FlattenOperation
+from scanwise.kernels.linear import LinearOperation
+from scanwise.kernels.operation import Extent, Operation
+from scanwise.layers import Dropout, Flatten, Layer, Linear, Residual, Sequential, Shape
+from scanwise.layers.base import _Pointwise
+
+__all__ = ["Graph", "Node", "build_graph", "extent_of"]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation: value `output` = operation(values `inputs`).
+
+    Attributes:
+        name: the layer's place in the network, as in parameter names.
+    """
+
+    name: str
+    operation: Operation
+    inputs: tuple[int, ...]
+    output: int
+
+
+@dataclass
+class Graph:
+    """Nodes in order of evaluation; value 0 is the network's input.
+
+    Attributes:
+        nodes: operations.
+        extents: (C, H, W) of every value.
+        output: the network's output value.
+    """
+
+    nodes: list[Node] = field(default_factory=list)
+    extents: list[Extent] = field(default_factory=list)
+    output: int = 0
+
+    def consumers(self, value: int) -> list[Node]:
+        return [node for node in self.nodes if value in node.inputs]
+
+    def producer(self, value: int) -> Node | None:
+        return next((node for node in self.nodes if node.output == value), None)
+
+    def value(self, extent: Extent) -> int:
+        self.extents.append(extent)
+        return len(self.extents) - 1
+
+    @property
+    def input_pitch(self) -> int:
+        """Floats per position of the network's input; 0 stands for channels padded to the vector width."""
+        readers = self.consumers(0)
+        if len(readers) == 1 and readers[0].operation.reads_values:
+            return self.extents[0][0]
+        return 0
+
+    def resized(self, rows: int, columns: int) -> Graph:
+        """The same network on a larger input: every window keeps its size (scanning)."""
+        larger = Graph(extents=[(self.extents[0][0], rows, columns)], output=self.output)
+        for node in self.nodes:
+            _, height, width = larger.extents[node.inputs[0]]
+            operation = node.operation.resized(height, width)
+            larger.nodes.append(replace(node, operation=operation))
+            larger.extents.append(operation.output)
+        return larger
+
+
+def extent_of(shape: Shape) -> Extent:
+    """(D,) and (C, T) as (C, H, W)."""
+    if len(shape) == 1:
+        return shape[0], 1, 1
+    return (shape[0], 1, shape[1]) if len(shape) == 2 else (shape[0], shape[1], shape[2])
+
+
+def build_graph(network: Sequential, input_shape: Shape, *, training: bool = False) -> Graph:
+    """The operations of `network` on inputs of `input_shape`.
+
+    Args:
+        network: the layers.
+        input_shape: shape of one sample.
+        training: whether `Dropout` drops.
+    """
+    graph = Graph([], [extent_of(input_shape)])
+    builder = _Builder(graph, training)
+    graph.output = builder.chain(network, "", input_shape, 0)
+    _fuse_activations(graph)
+    if graph.input_pitch:
+        _set_pitch(graph)
+    return graph
+
+
+class _Builder:
+    def __init__(self, graph: Graph, training: bool) -> None:
+        self.graph, self.training = graph, training
+        self.dropouts = 0
+
+    def chain(self, container: Sequential | Residual, prefix: str, shape: Shape, value: int) -> int:
+        for place, layer, reached in container.chain(shape):
+            value = self.layer(layer, f"{prefix}{place}", reached, value)
+        return value
+
+    def layer(self, layer: Layer, name: str, shape: Shape, value: int) -> int:
+        if isinstance(layer, Sequential):
+            return self.chain(layer, f"{name}.", shape, value)
+        if isinstance(layer, Residual):
+            value = self._as(shape, value)
+            inner = self.chain(layer, f"{name}.", shape, value)
+            inner = self._as(shape, inner)
+            return self.add(f"{name}", AddOperation(self.graph.extents[value]), (value, inner))
+        if isinstance(layer, Flatten):
+            return value
+        if isinstance(layer, Dropout):
+            self.dropouts += 1
+            if not (self.training and layer.p > 0):
+                return value
+        if not isinstance(layer, Linear | _Pointwise) or isinstance(layer, Dropout):
+            value = self._as(shape, value)
+        for operation in lower(layer, shape, self.graph.extents[value]):
+            if isinstance(operation, DropoutOperation):
+                operation = replace(operation, ordinal=self.dropouts - 1)
+            value = self.add(name, operation, (value,))
+        return value
+
+    def _as(self, shape: Shape, value: int) -> int:
+        """The value in the form that its shape says: flat if a `Flatten` has not been carried out yet."""
+        extent = self.graph.extents[value]
+        if len(shape) > 1 or extent[1:] == (1, 1):
+            return value
+        return self.add("flatten", FlattenOperation(extent), (value,))
+
+    def add(self, name: str, operation: Operation, inputs: tuple[int, ...]) -> int:
+        output = self.graph.value(operation.output)
+        self.graph.nodes.append(Node(name, operation, inputs, output))
+        return output
+
+
+def _fuse_activations(graph: Graph) -> None:
+    """Let a convolution apply the activation that alone reads its output."""
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        last = nodes[-1] if nodes else None
+        function = node.operation.function if isinstance(node.operation, ActivationOperation) else None
+        if (
+            function is not None
+            and function.fusable
+            and last is not None
+            and node.inputs == (last.output,)
+            and last.operation.fuses_activation
+            and last.operation.activation is None
+            and len(graph.consumers(last.output)) == 1
+        ):
+            nodes[-1] = replace(last, operation=replace(last.operation, activation=function), output=node.output)
+        else:
+            nodes.append(node)
+    graph.nodes = nodes
+    _renumber(graph)
+
+
+def _renumber(graph: Graph) -> None:
+    """Number the values that are left 0, 1, 2, ... in order."""
+    numbers = {0: 0}
+    for node in graph.nodes:
+        numbers[node.output] = len(numbers)
+    graph.extents = [graph.extents[old] for old in numbers]
+    graph.nodes = [
+        replace(node, inputs=tuple(numbers[i] for i in node.inputs), output=numbers[node.output])
+        for node in graph.nodes
+    ]
+    graph.output = numbers[graph.output]
+
+
+def _set_pitch(graph: Graph) -> None:
+    """A `Linear` that reads the network's input directly packs its weights for that map's pitch."""
+    graph.nodes = [
+        replace(node, operation=replace(node.operation, pitch=graph.input_pitch))
+        if isinstance(node.operation, LinearOperation) and node.inputs == (0,)
+        else node
+        for node in graph.nodes
+    ]

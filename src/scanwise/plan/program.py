@@ -1,0 +1,339 @@
+"""A graph -> native calls over one arena: where every map lies, and in which order kernels run on it.
+
+Every map has its own place, so borders and padding lanes are zeroed once, when the arena is made, and stay zero. The
+arena holds a few samples only (DESIGN section 4, depth first), so that this costs little memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.codegen import jit
+from scanwise.codegen.target import Target
+from scanwise.kernels import loss as losses
+from scanwise.kernels.activation import Activation, ActivationBackward
+from scanwise.kernels.container import Add, AddOperation
+from scanwise.kernels.dropout import DropoutOperation
+from scanwise.kernels.maps import FeatureMap, plain_map, round_up
+from scanwise.kernels.operation import NO_BORDER, Call, Maps
+from scanwise.kernels.optimizer import StepRow
+from scanwise.kernels.pad import PadForward
+from scanwise.kernels.transfer import Gather, GatherTargets, SampleKeys, Scatter
+from scanwise.plan.driver import ARGUMENTS, RECORD_WORDS, STATISTICS, Base
+from scanwise.plan.graph import Graph, Node
+from scanwise.plan.parameters import ParameterLayout, Place
+
+__all__ = ["Compiled", "Goal", "compile_plan"]
+
+_LINE = 16  # floats in a cache line
+_BUDGET = 1 << 20  # bytes of maps that a thread works on: they stay in a second-level cache of 1 to 2 MB
+_MOST_SAMPLES = 16
+_NOWHERE = Place(Base.ARENA, 0)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What a plan is for.
+
+    Attributes:
+        loss: name of the loss, or None for the gradient of a given cotangent (with `backward`) or none at all.
+        backward: whether gradients are computed.
+        input_gradient: whether dx is.
+        probabilities: whether the loss is of probabilities rather than logits.
+    """
+
+    loss: str | None = None
+    backward: bool = False
+    input_gradient: bool = False
+    probabilities: bool = False
+
+
+@dataclass
+class Compiled:
+    """A plan that the driver can run.
+
+    Attributes:
+        records: the calls on a few samples, as the driver's records.
+        derived_records: the calls that derive things from the parameters.
+        derived_floats: size of what is derived.
+        arena_floats: size of a thread's arena.
+        samples: how many samples the arena holds.
+        calls: the calls themselves, for tests and for `inspect`.
+    """
+
+    records: NDArray[np.int64]
+    derived_records: NDArray[np.int64]
+    derived_floats: int
+    arena_floats: int
+    samples: int
+    calls: list[Call] = field(default_factory=list)
+
+
+Buffer = tuple[FeatureMap, Place]
+
+
+def compile_plan(
+    graph: Graph, layout: ParameterLayout, dtype: str, goal: Goal, target: Target, samples: int | None = None
+) -> Compiled:
+    """The native program for `graph`.
+
+    Args:
+        graph: operations.
+        layout: where parameters lie.
+        dtype: of the caller's samples.
+        goal: which results are wanted.
+        target: instruction set.
+        samples: most samples that are ever run at once.
+    """
+    first = _Planner(graph, layout, dtype, goal, 1)
+    first.plan()
+    fitting = _samples_for(graph, first.arena_floats, _MOST_SAMPLES if samples is None else samples)
+    planner = first
+    if fitting > 1:
+        planner = _Planner(graph, layout, dtype, goal, fitting)
+        planner.plan()
+    return planner.compiled(target)
+
+
+def _samples_for(graph: Graph, floats: int, most: int) -> int:
+    """As many samples as stay in the cache, but enough that large `Linear` layers read their weights seldom."""
+    fitting = max(1, _BUDGET // (4 * floats))
+    heaviest = max((p.size for node in graph.nodes for p in node.operation.parameters()), default=0)
+    if heaviest * 4 > _BUDGET // 2:
+        fitting = max(fitting, 16)
+    return max(1, min(fitting, most, _MOST_SAMPLES))
+
+
+class _Planner:
+    def __init__(self, graph: Graph, layout: ParameterLayout, dtype: str, goal: Goal, samples: int) -> None:
+        self.graph, self.layout, self.dtype, self.goal, self.samples = graph, layout, dtype, goal, samples
+        self.arena_floats = _LINE  # a line that "none" points to
+        self.derived_floats = 0
+        self.calls: list[tuple[Call, list[Place]]] = []
+        self.derived_calls: list[tuple[Call, list[Place]]] = []
+        self.derived_places: dict[int, Place] = {}
+        self.values: list[Buffer] = [self._reserve(self._value_map(v)) for v in range(len(graph.extents))]
+        self.keys = self._floats(samples)
+        self.targets = self._floats(samples * max(1, graph.extents[graph.output][0]))
+        self.contributions: dict[int, list[Buffer]] = {}
+        self.needs = self._needed()
+
+    # --- memory ---------------------------------------------------------------------------------------------------
+
+    def _floats(self, count: int) -> Place:
+        place = Place(Base.ARENA, self.arena_floats)
+        # A spare line: a vector read of the last position may reach past the map.
+        self.arena_floats += round_up(count, _LINE) + _LINE
+        return place
+
+    def _reserve(self, extent: FeatureMap) -> Buffer:
+        return extent, self._floats(extent.size * self.samples)
+
+    def _value_map(self, value: int) -> FeatureMap:
+        channels, rows, columns = self.graph.extents[value]
+        found = plain_map(channels, rows, columns)
+        if value == 0 and self.graph.input_pitch:
+            found = FeatureMap(channels, rows, columns, self.graph.input_pitch)
+        for node in self.graph.consumers(value):
+            found = found.with_border(node.operation.border)
+        return found
+
+    def _gradient_map(self, value: int) -> FeatureMap:
+        """The map of a value's gradient, with the border that its producer's backward pass reads."""
+        plain = self._plain_gradient(value)
+        producer = self.graph.producer(value)
+        return plain.with_border(producer.operation.gradient_border()) if producer is not None else plain
+
+    def _plain_gradient(self, value: int) -> FeatureMap:
+        extent = self.values[value][0]
+        return FeatureMap(extent.channels, extent.height, extent.width, extent.pitch)
+
+    def _needed(self) -> list[bool]:
+        """Whether a value's gradient leads to a parameter, or to the wanted dx."""
+        needs = [self.goal.input_gradient] + [False] * (len(self.graph.extents) - 1)
+        for node in self.graph.nodes:
+            trained = any(p.fixed is None for p in node.operation.parameters())
+            needs[node.output] = trained or any(needs[i] for i in node.inputs)
+        return needs
+
+    # --- calls ----------------------------------------------------------------------------------------------------
+
+    def plan(self) -> None:
+        self._emit(Gather(self.dtype, self.values[0][0]), _at(Base.SAMPLES), _at(Base.ORDER), self.values[0][1])
+        if any(isinstance(node.operation, DropoutOperation) for node in self.graph.nodes):
+            self._emit(SampleKeys(), _at(Base.ORDER), _at(Base.STEP_ROW, StepRow.SEED), self.keys)
+        for index, node in enumerate(self.graph.nodes):
+            for call in node.operation.forward(self._maps(node)):
+                self._call(call, index, node)
+        output = self.graph.output
+        if not self.goal.backward:
+            self._emit(Scatter(self.values[output][0]), self.values[output][1], _at(Base.OUTPUT))
+            return
+        self._start_backward(output)
+        for index in range(len(self.graph.nodes) - 1, -1, -1):
+            self._backward(index, self.graph.nodes[index])
+        if self.goal.input_gradient:
+            extent, place = self._gathered(0)
+            self._emit(Scatter(extent), place, _at(Base.OUTPUT))
+
+    def _start_backward(self, output: int) -> None:
+        """The gradient of the network's output: of a loss, or as the caller gives it."""
+        gradient = self._reserve(self._plain_gradient(output))
+        self.contributions[output] = [gradient]
+        if self.goal.loss is None:
+            self._emit(Gather("float32", gradient[0]), _at(Base.COTANGENT), _at(Base.ORDER), gradient[1])
+            return
+        extent, place = self.values[output]
+        width = 0 if self.goal.loss == "cross_entropy" else extent.channels
+        self._emit(GatherTargets(width), _at(Base.TARGETS), _at(Base.ORDER), self.targets)
+        statistics = _at(Base.GRADIENTS, self.layout.size)
+        places = (place, self.targets, gradient[1], statistics, _at(Base.STEP_ROW, StepRow.SCALE))
+        self._emit(_loss_kernel(self.goal, extent, gradient[0]), *places)
+
+    def _maps(self, node: Node, dy: FeatureMap | None = None, dx: FeatureMap | None = None) -> Maps:
+        others = node.inputs[1:]
+        return Maps(
+            self.values[node.inputs[0]][0],
+            self.values[node.output][0],
+            self.values[others[0]][0] if others else None,
+            dy,
+            dx,
+        )
+
+    def _backward(self, index: int, node: Node) -> None:
+        if not self.needs[node.output]:
+            return
+        dy, dy_place = self._gathered(node.output)
+        for call in node.operation.parameter_gradients(self._maps(node, dy)):
+            self._call(call, index, node, dy_place)
+        if isinstance(node.operation, AddOperation):
+            for value in node.inputs:
+                self.contributions.setdefault(value, []).append((dy, dy_place))
+            return
+        value = node.inputs[0]
+        if not self.needs[value]:
+            return
+        goal = self._gradient_map(value)
+        function = self._function(value)
+        alone = len(self.graph.consumers(value)) == 1
+        fused = function is None or node.operation.fuses_derivative(self._maps(node, dy, goal))
+        direct = alone and fused and node.operation.writes_to(goal)
+        dx, dx_place = self._reserve(goal if direct else self._plain_gradient(value))
+        maps = self._maps(node, dy, dx)
+        self._derive(index, node, maps)
+        for call in node.operation.backward(maps, function if direct else None):
+            self._call(call, index, node, dy_place, dx_place)
+        if direct:
+            self.finished[value] = (dx, dx_place)
+        else:
+            self.contributions.setdefault(value, []).append((dx, dx_place))
+
+    @property
+    def finished(self) -> dict[int, Buffer]:
+        """Gradients that already are what their producer's backward pass reads."""
+        if not hasattr(self, "_finished"):
+            self._finished: dict[int, Buffer] = {}
+        return self._finished
+
+    def _function(self, value: int) -> Activation | None:
+        """The activation that was fused into the value's producer."""
+        producer = self.graph.producer(value)
+        return producer.operation.activation if producer is not None else None
+
+    def _gathered(self, value: int) -> Buffer:
+        """The gradient of what the value's producer computes before its fused activation: all contributions summed,
+        times the activation's derivative, in a map with the border that the producer reads."""
+        if value in self.finished:
+            return self.finished[value]
+        parts = self.contributions[value]
+        total = parts[0]
+        function, goal = self._function(value), self._gradient_map(value)
+        for i, part in enumerate(parts[1:], 2):
+            last = i == len(parts) and function is None
+            summed = self._reserve(goal if last else self._plain_gradient(value))
+            self._emit(Add(total[0], part[0], summed[0]), total[1], part[1], summed[1])
+            total = summed
+        if function is not None:
+            finished = self._reserve(goal)
+            saved, place = self.values[value]
+            kernel = ActivationBackward(function, saved, total[0], goal)
+            self._emit(kernel, place, total[1], finished[1])
+            total = finished
+        elif total[0] != goal and goal.border != NO_BORDER:
+            finished = self._reserve(goal)
+            self._emit(PadForward((0, 0), total[0], goal), total[1], finished[1])
+            total = finished
+        self.finished[value] = total
+        return total
+
+    def _derive(self, index: int, node: Node, maps: Maps) -> None:
+        derived = node.operation.derived(maps)
+        if derived is None or index in self.derived_places:
+            return
+        place = Place(Base.DERIVED, self.derived_floats)
+        self.derived_floats += round_up(derived.size, _LINE)
+        self.derived_places[index] = place
+        places = [place if a == "derived" else self.layout.places[index, a] for a in derived.call.arguments]
+        self.derived_calls.append((derived.call, places))
+
+    def _call(
+        self, call: Call, index: int, node: Node, dy: Place = _NOWHERE, dx: Place = _NOWHERE
+    ) -> None:
+        places = []
+        for name in call.arguments:
+            if name in ("x", "other"):
+                places.append(self.values[node.inputs[1 if name == "other" else 0]][1])
+            elif name == "y":
+                places.append(self.values[node.output][1])
+            elif name in ("dy", "dx", "none", "keys"):
+                places.append({"dy": dy, "dx": dx, "none": _NOWHERE, "keys": self.keys}[name])
+            elif name == "derived":
+                places.append(self.derived_places[index])
+            elif name.startswith("d "):
+                places.append(Place(Base.GRADIENTS, self.layout.places[index, name[2:]].offset))
+            else:
+                places.append(self.layout.places[index, name])
+        self.calls.append((call, places))
+
+    def _emit(self, kernel: jit.Kernel, *places: Place) -> None:
+        self.calls.append((Call(kernel, ()), list(places)))
+
+    def compiled(self, target: Target) -> Compiled:
+        return Compiled(
+            _records(self.calls, target),
+            _records(self.derived_calls, target),
+            self.derived_floats,
+            self.arena_floats,
+            self.samples,
+            [call for call, _ in self.calls],
+        )
+
+
+def _at(base: Base, offset: int = 0) -> Place:
+    return Place(base, offset)
+
+
+def _loss_kernel(goal: Goal, output: FeatureMap, gradient: FeatureMap) -> jit.Kernel:
+    if goal.loss == "cross_entropy":
+        return losses.CrossEntropy(output, gradient, goal.probabilities)
+    if goal.loss == "binary_cross_entropy":
+        return losses.BinaryCrossEntropy(output, gradient, goal.probabilities)
+    return losses.MeanSquaredError(output, gradient)
+
+
+def _records(calls: list[tuple[Call, list[Place]]], target: Target) -> NDArray[np.int64]:
+    records = np.zeros((len(calls), RECORD_WORDS), np.int64)
+    for record, (call, places) in zip(records, calls, strict=True):
+        assert len(places) <= ARGUMENTS
+        record[0] = jit.address(call.kernel, target)
+        record[1] = len(places)
+        record[2 : 2 + 2 * len(places)] = [word for p in places for word in (int(p.base), 4 * p.offset)]
+    return records
+
+
+def gradient_floats(layout: ParameterLayout) -> int:
+    """Floats of one shard's gradients: the parameters' and the statistics."""
+    return layout.size + STATISTICS
