@@ -43,7 +43,7 @@ class Base(IntEnum):
     TARGETS = 8
     OUTPUT = 9
     COTANGENT = 10
-    MOMENTS = 11
+    ABSOLUTE = 11  # always zero: the offset is an address
 
 
 class Field(IntEnum):
@@ -235,7 +235,7 @@ class _Writer:
         if then is not None:
             self.put(Field.NEXT_UPDATE, 0)
             then()
-        b.store_atomic(b.add(seen, e.integer(1)), generation, "release", 8)
+        b.atomic_rmw("xchg", generation, b.add(seen, e.integer(1)), "release")
         b.branch(done)
         b.position_at_end(wait)
         self._spin(generation, seen, done)

@@ -1,0 +1,161 @@
+"""The native executor: what `Model` runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.codegen.target import Target, host_target
+from scanwise.executor import Gradients, Samples
+from scanwise.executor import Target as Targets
+from scanwise.kernels.optimizer import StepRow
+from scanwise.layers import Sequential
+from scanwise.plan.driver import STATISTICS, Base, Field
+from scanwise.plan.graph import Graph, build_graph, extent_of
+from scanwise.plan.losses import goal_for, without_last
+from scanwise.plan.parameters import ParameterLayout, aligned_zeros
+from scanwise.plan.program import Goal, compile_plan
+from scanwise.plan.runner import Runner
+from scanwise.threads import get_threads
+
+__all__ = ["SHARDS", "NativeExecutor", "shards_for"]
+
+# Parts of a batch whose gradients are summed apart. It decides the order of summation, so it depends on the batch and
+# the network alone, never on the number of threads.
+SHARDS = 16
+_KEPT_SHAPES = 8
+
+
+def shards_for(batch: int, parameters: int) -> int:
+    """Shards of a batch: enough for many threads, but few where the gradients are large, since each shard has its own."""
+    most = 4 if parameters > 1 << 18 else SHARDS
+    return max(1, min(most, batch // 4))
+
+
+class NativeExecutor:
+    """Runs one network at one input shape with compiled kernels. Safe for use from several threads, one at a time.
+
+    Args:
+        network: the layers.
+        input_shape: shape of one sample.
+        target: instruction set to compile for; the host's widest if None.
+        samples: most samples that the arena may hold (tests: results do not depend on it).
+    """
+
+    def __init__(
+        self,
+        network: Sequential,
+        input_shape: tuple[int, ...],
+        *,
+        target: Target | None = None,
+        samples: int | None = None,
+    ) -> None:
+        self.network, self.input_shape = network, tuple(input_shape)
+        self.target = target or host_target()
+        self._samples = samples
+        self._lock = threading.Lock()
+        self._graph = build_graph(network, self.input_shape)
+        self._layout = ParameterLayout.of(self._graph)
+        self._parameters = aligned_zeros(self._layout.size)
+        self._runners: dict[tuple[object, ...], Runner] = {}
+        self._output_shape = tuple(network.output_shape(self.input_shape))
+        self._order = np.arange(64, dtype=np.int64)
+
+    def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take new parameters."""
+        with self._lock:
+            self._layout.write(parameters, self._parameters)
+
+    def forward(self, x: Samples) -> NDArray[np.float32]:
+        """Outputs `(N, *output_shape)`."""
+        output = np.empty((len(x), *self._output_shape), np.float32)
+        with self._lock:
+            runner = self._runner(("forward", x.dtype.name), self._graph, x.dtype.name, Goal())
+            self._infer(runner, x, output)
+        return output
+
+    def forward_at(self, x: Samples) -> NDArray[np.float32]:
+        """Outputs `(N, K, *positions)` of the network on a larger input."""
+        extent = extent_of(x.shape[1:])
+        with self._lock:
+            key = ("at", x.dtype.name, extent)
+            graph = self._runners[key].graph if key in self._runners else self._graph.resized(*extent[1:])
+            runner = self._runner(key, graph, x.dtype.name, Goal())
+            channels, rows, columns = graph.extents[graph.output]
+            positions = (columns,) if x.ndim == 3 else (rows, columns)
+            output = np.empty((len(x), channels, *positions), np.float32)
+            self._infer(runner, x, output)
+        return output
+
+    def gradients(self, x: Samples, dy: NDArray[np.float32]) -> tuple[NDArray[np.float32], Gradients]:
+        """Gradients of `sum(y * dy)` by the input and by every parameter."""
+        dx = np.empty(x.shape, np.float32)
+        cotangent = np.ascontiguousarray(dy, np.float32)
+        with self._lock:
+            goal = Goal(backward=True, input_gradient=True)
+            runner = self._runner(("gradients", x.dtype.name), self._graph, x.dtype.name, goal)
+            runner.set_output(dx)
+            runner.set_data(Base.COTANGENT, cotangent)
+            gradients, _ = self._shards(runner, x)
+        return dx, gradients
+
+    def loss_and_gradients(self, x: Samples, target: Targets, loss: str) -> tuple[float, Gradients]:
+        """Mean loss and its gradient by every parameter."""
+        with self._lock:
+            goal = goal_for(self.network, loss)
+            graph = without_last(self._graph, self.network, loss)
+            runner = self._runner(("loss", x.dtype.name, loss), graph, x.dtype.name, goal)
+            runner.set_data(Base.TARGETS, np.ascontiguousarray(target))
+            runner.step_rows[0, StepRow.SCALE] = 1.0 / len(x)
+            gradients, total = self._shards(runner, x)
+        return total / len(x), gradients
+
+    # --- running --------------------------------------------------------------------------------------------------
+
+    def _runner(self, key: tuple[object, ...], graph: Graph, dtype: str, goal: Goal) -> Runner:
+        known = self._runners.get(key)
+        if known is not None:
+            return known
+        compiled = compile_plan(graph, self._layout, dtype, goal, self.target, self._samples)
+        runner = Runner(graph, compiled, self._layout, self._parameters, self.target)
+        shapes = [k for k in self._runners if k[0] == "at"]
+        if key[0] == "at" and len(shapes) >= _KEPT_SHAPES:
+            del self._runners[shapes[0]]
+        self._runners[key] = runner
+        return runner
+
+    def _identity_order(self, n: int) -> NDArray[np.int64]:
+        if len(self._order) < n:
+            self._order = np.arange(2 * n, dtype=np.int64)
+        return self._order
+
+    def _infer(self, runner: Runner, x: Samples, output: NDArray[np.float32]) -> None:
+        n = len(x)
+        runner.set_data(Base.SAMPLES, x)
+        runner.set_order(self._identity_order(n))
+        runner.set_output(output)
+        shards = -(-n // runner.compiled.samples)
+        threads = get_threads()
+        if shards < threads and n >= threads:
+            shards = threads  # results do not depend on how samples are cut
+        runner.run_samples(n, shards, threads)
+
+    def _shards(self, runner: Runner, x: Samples) -> tuple[Gradients, float]:
+        """Run shards with gradients of their own; their sums in order, and the total loss."""
+        shards = shards_for(len(x), self._layout.size)
+        floats = self._layout.size + STATISTICS
+        sums = aligned_zeros(shards * floats)
+        runner.context[Field.GRADIENTS] = sums.ctypes.data
+        runner.context[Field.GRADIENT_FLOATS] = floats
+        runner.set_data(Base.SAMPLES, x)
+        runner.set_order(self._identity_order(len(x)))
+        runner.derive()
+        runner.run_samples(len(x), shards, get_threads())
+        parts = sums.reshape(shards, floats)
+        total = parts[0, : self._layout.size].copy()
+        for part in parts[1:]:
+            total += part[: self._layout.size]
+        return self._layout.read(total), float(parts[:, self._layout.size].astype(np.float64).sum())

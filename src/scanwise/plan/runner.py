@@ -1,0 +1,163 @@
+"""Runs a compiled plan: the context that threads share, their arenas, and the threads."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.codegen import jit
+from scanwise.codegen.target import Target
+from scanwise.errors import EngineError
+from scanwise.kernels.optimizer import StepRow
+from scanwise.plan.driver import Base, Driver, Field
+from scanwise.plan.graph import Graph
+from scanwise.plan.parameters import ParameterLayout, aligned_zeros
+from scanwise.plan.program import Compiled
+
+__all__ = ["Runner"]
+
+
+class Runner:
+    """A compiled plan with its memory, ready to run on any number of threads.
+
+    Not safe for use from several threads at once: the caller holds a lock.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        compiled: Compiled,
+        layout: ParameterLayout,
+        parameters: NDArray[np.float32],
+        target: Target,
+    ) -> None:
+        self.graph = graph
+        self.compiled = compiled
+        self.parameters = parameters
+        self.derived = aligned_zeros(compiled.derived_floats)
+        self.constants = layout.constants
+        self._function = _driver(target)
+        self._arenas: list[NDArray[np.float32]] = []
+        self._bases: list[NDArray[np.int64]] = []
+        self.context = np.zeros(Field.SIZE, np.int64)
+        self.step_rows = np.zeros((1, StepRow.SIZE), np.float32)
+        self.statistics = np.zeros((1, 2), np.float64)
+        self._kept: dict[str, NDArray[np.generic]] = {}  # arrays that native pointers lead to
+        c = self.context
+        c[Field.RECORDS], c[Field.RECORD_COUNT] = _pointer(compiled.records), len(compiled.records)
+        c[Field.DERIVED], c[Field.DERIVED_COUNT] = (
+            _pointer(compiled.derived_records),
+            len(compiled.derived_records),
+        )
+        c[Field.MICRO] = compiled.samples
+        c[Field.STEP_ROW_BYTES] = 4 * StepRow.SIZE
+        c[Field.YIELD] = _yield_address()
+        self.set_step_rows(self.step_rows, self.statistics)
+
+    def set_step_rows(self, rows: NDArray[np.float32], statistics: NDArray[np.float64]) -> None:
+        self.step_rows, self.statistics = rows, statistics
+        self.context[Field.STEP_ROWS], self.context[Field.STATISTICS] = _pointer(rows), _pointer(statistics)
+
+    def set_data(self, base: Base, array: NDArray[np.generic]) -> None:
+        """What samples, targets or cotangents are read from."""
+        self._kept[base.name] = array
+        address = _pointer(array)
+        for bases in self._bases:
+            bases[base] = address
+
+    def set_order(self, order: NDArray[np.int64]) -> None:
+        self._kept["order"] = order
+        self.context[Field.ORDER] = _pointer(order)
+
+    def set_output(self, output: NDArray[np.float32]) -> None:
+        self._kept["output"] = output
+        self.context[Field.OUTPUT] = _pointer(output)
+        self.context[Field.OUTPUT_BYTES] = output[0].nbytes
+
+    def derive(self) -> None:
+        """Compute what is derived from the parameters, on this thread. Training does so natively after each step."""
+        if len(self.compiled.derived_records) == 0:
+            return
+        self._grow(1)
+        c = self.context
+        saved = c.copy()
+        c[Field.RECORDS], c[Field.RECORD_COUNT] = c[Field.DERIVED], c[Field.DERIVED_COUNT]
+        c[Field.GRADIENT_FLOATS] = 0
+        self.run_samples(1, 1, 1)
+        c[:] = saved
+
+    def run_samples(self, samples: int, shards: int, threads: int) -> None:
+        """One pass over `samples` samples in `shards` shards, without updates."""
+        c = self.context
+        c[Field.SAMPLES] = c[Field.BATCH] = samples
+        c[Field.SHARDS] = shards
+        c[Field.STEP], c[Field.STEP_END] = 0, 1
+        c[Field.UPDATE_COUNT] = 0
+        self.run(min(threads, shards))
+
+    def run(self, threads: int) -> None:
+        """Let `threads` threads run what the context says."""
+        self._grow(threads)
+        c = self.context
+        c[Field.THREADS] = threads
+        c[Field.NEXT_SHARD : Field.SIZE] = 0
+        address = _pointer(c)
+        waiting: list[Future[None]] = []
+        for thread in range(1, threads):
+            waiting.append(_pool().submit(self._function, address, _pointer(self._bases[thread]), thread))
+        try:
+            self._function(address, _pointer(self._bases[0]), 0)
+        finally:
+            for future in waiting:
+                future.result()
+
+    def _grow(self, threads: int) -> None:
+        """Give every thread an arena of its own."""
+        while len(self._arenas) < threads:
+            try:
+                arena = aligned_zeros(self.compiled.arena_floats)
+            except MemoryError as error:
+                raise EngineError(
+                    f"the window must fit memory. Got {4 * self.compiled.arena_floats:,} bytes of activations."
+                ) from error
+            bases = np.zeros(len(Base), np.int64)
+            bases[Base.ARENA] = _pointer(arena)
+            bases[Base.PARAMETERS] = _pointer(self.parameters)
+            bases[Base.DERIVED] = _pointer(self.derived)
+            bases[Base.CONSTANTS] = _pointer(self.constants)
+            for name, array in self._kept.items():
+                if name in Base.__members__:
+                    bases[Base[name]] = _pointer(array)
+            self._arenas.append(arena)
+            self._bases.append(bases)
+
+
+def _pointer(array: NDArray[np.generic]) -> int:
+    return int(array.ctypes.data)
+
+
+@functools.cache
+def _driver(target: Target) -> Callable[[int, int, int], None]:
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
+    return kind(jit.address(Driver(), target))
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    """Threads beside the caller's. A native call holds its thread until all have come, so there must be enough."""
+    return ThreadPoolExecutor(max_workers=256, thread_name_prefix="scanwise")
+
+
+@functools.cache
+def _yield_address() -> int:
+    if sys.platform == "win32":
+        function = ctypes.windll.kernel32.SwitchToThread
+    else:
+        function = ctypes.CDLL(None).sched_yield
+    return int(ctypes.cast(function, ctypes.c_void_p).value or 0)

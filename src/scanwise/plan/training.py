@@ -1,0 +1,213 @@
+"""The native training program: whole epochs in compiled code, in time slices so that Python can show progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.codegen import jit
+from scanwise.codegen.target import Target, host_target
+from scanwise.errors import ArgumentError
+from scanwise.executor import Target as Targets
+from scanwise.kernels.optimizer import CHUNK, AdamWUpdate, SGDUpdate, StepRow
+from scanwise.layers import Sequential
+from scanwise.plan.driver import RECORD_WORDS, STATISTICS, Base, Field
+from scanwise.plan.executor import shards_for
+from scanwise.plan.graph import build_graph
+from scanwise.plan.losses import goal_for, without_last
+from scanwise.plan.parameters import ParameterLayout, aligned_zeros
+from scanwise.plan.program import compile_plan
+from scanwise.plan.runner import Runner
+from scanwise.threads import get_threads
+from scanwise.training.optimizers import SGD, Optimizer
+
+__all__ = ["NativeProgram"]
+
+
+class NativeProgram:
+    """Trains one network natively: see `scanwise.training.program.Program`, whose contract this keeps.
+
+    Args:
+        network: the layers.
+        input_shape: shape of one sample.
+        loss: "cross_entropy", "binary_cross_entropy" or "mse".
+        optimizer: its learning rate is not read; `begin_epoch` gives one for every step.
+        batch_size: samples in a step.
+        seed: of dropout.
+        target: instruction set to compile for; the host's widest if None.
+    """
+
+    def __init__(
+        self,
+        network: Sequential,
+        input_shape: tuple[int, ...],
+        *,
+        loss: str,
+        optimizer: Optimizer,
+        batch_size: int,
+        seed: int,
+        target: Target | None = None,
+    ) -> None:
+        self._target = target or host_target()
+        self._optimizer, self._batch, self._seed = optimizer, batch_size, seed
+        self._loss = loss
+        whole = build_graph(network, input_shape, training=True)
+        self._layout = ParameterLayout.of(whole)
+        self._graph = without_last(whole, network, loss)
+        self._goal = goal_for(network, loss)
+        self._parameters = aligned_zeros(self._layout.size)
+        self._moments = [aligned_zeros(self._layout.size) for _ in range(optimizer.moments)]
+        self._shards = shards_for(batch_size, self._layout.size)
+        self._stride = self._layout.size + STATISTICS
+        self._gradients = aligned_zeros(self._shards * self._stride)
+        self._runners: dict[str, Runner] = {}
+        self._runner: Runner | None = None
+        self._steps_taken = 0
+        self._epoch = 0
+        self._step_seconds = 0.0
+        self._statistics = np.zeros((0, 2), np.float64)
+        self._counts = np.zeros(0, np.int64)
+
+    def write_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take the parameters to go on from."""
+        self._layout.write(parameters, self._parameters)
+
+    def read_parameters(self) -> dict[str, NDArray[np.float32]]:
+        """A copy of the parameters after the last finished step."""
+        return self._layout.read(self._parameters)
+
+    def begin_epoch(
+        self, x: NDArray[Any], y: Targets, order: NDArray[np.int64], learning_rates: NDArray[np.float32]
+    ) -> None:
+        """Prepare one epoch over `x[order]`."""
+        steps = -(-len(order) // self._batch)
+        if len(learning_rates) != steps:
+            raise ArgumentError(f"learning_rates must have one entry a step, {steps}. Got {len(learning_rates)}.")
+        runner = self._prepare(x.dtype.name)
+        self._counts = np.full(steps, self._batch, np.int64)
+        self._counts[-1:] = len(order) - (steps - 1) * self._batch
+        self._statistics = np.zeros((steps, 2), np.float64)
+        runner.set_step_rows(self._step_rows(learning_rates), self._statistics)
+        runner.set_data(Base.SAMPLES, x)
+        runner.set_data(Base.TARGETS, y)
+        runner.set_order(np.ascontiguousarray(order, np.int64))
+        c = runner.context
+        c[Field.SAMPLES], c[Field.BATCH] = len(order), self._batch
+        c[Field.STEP] = c[Field.STEP_END] = 0
+        runner.derive()
+        self._epoch += 1
+        self._runner = runner
+
+    def advance(self, seconds: float) -> int:
+        """Run for about `seconds`; gives the steps finished in this epoch."""
+        runner = self._runner
+        if runner is None:
+            raise ArgumentError("begin_epoch must come before advance.")
+        c = runner.context
+        steps, deadline = len(self._counts), time.perf_counter() + seconds
+        while c[Field.STEP] < steps:
+            left = deadline - time.perf_counter()
+            count = int(left / self._step_seconds) if self._step_seconds > 0.0 else 1
+            first = int(c[Field.STEP])
+            c[Field.STEP_END] = min(steps, first + max(1, count))
+            started = time.perf_counter()
+            runner.run(get_threads())
+            done = int(c[Field.STEP]) - first
+            self._steps_taken += done
+            self._step_seconds = (time.perf_counter() - started) / done
+            if time.perf_counter() + self._step_seconds >= deadline:
+                break
+        return int(c[Field.STEP])
+
+    @property
+    def losses(self) -> NDArray[np.float64]:
+        """Mean loss of every step."""
+        return self._statistics[:, 0] / np.maximum(self._counts, 1)
+
+    @property
+    def correct(self) -> NDArray[np.int64]:
+        """How many of every step's samples were right."""
+        return np.rint(self._statistics[:, 1]).astype(np.int64)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Moments by parameter, and the counts of steps and epochs."""
+        state: dict[str, NDArray[Any]] = {
+            "steps": np.array(self._steps_taken, np.int64),
+            "epochs": np.array(self._epoch, np.int64),
+        }
+        for i, moment in enumerate(self._moments):
+            state |= {f"moment{i}.{name}": values for name, values in self._layout.read(moment).items()}
+        return state
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take back what `state` gave."""
+        self._steps_taken, self._epoch = int(state["steps"]), int(state["epochs"])
+        for i, moment in enumerate(self._moments):
+            prefix = f"moment{i}."
+            given = {name[len(prefix) :]: values for name, values in state.items() if name.startswith(prefix)}
+            self._layout.write(given, moment)
+
+    # --- preparation ----------------------------------------------------------------------------------------------
+
+    def _prepare(self, dtype: str) -> Runner:
+        known = self._runners.get(dtype)
+        if known is not None:
+            return known
+        largest = -(-self._batch // self._shards)
+        compiled = compile_plan(self._graph, self._layout, dtype, self._goal, self._target, largest)
+        runner = Runner(self._graph, compiled, self._layout, self._parameters, self._target)
+        c = runner.context
+        c[Field.SHARDS] = self._shards
+        c[Field.GRADIENTS] = self._gradients.ctypes.data
+        c[Field.GRADIENT_FLOATS] = self._stride
+        self._updates = self._update_records()
+        c[Field.UPDATES], c[Field.UPDATE_COUNT] = self._updates.ctypes.data, len(self._updates)
+        self._runners[dtype] = runner
+        return runner
+
+    def _update_records(self) -> NDArray[np.int64]:
+        """One call for every chunk of the parameters. Gradients are addressed absolutely: shard 0 comes first."""
+        optimizer = self._optimizer
+        kernel: jit.Kernel
+        if isinstance(optimizer, SGD):
+            kernel = SGDUpdate(self._stride, optimizer.momentum, optimizer.nesterov, optimizer.weight_decay)
+        else:
+            kernel = AdamWUpdate(self._stride, optimizer.betas, optimizer.eps)
+        moments = [moment.ctypes.data for moment in self._moments]
+        moments += [self._parameters.ctypes.data] * (2 - len(moments))  # not read
+        records = np.zeros((self._layout.size // CHUNK, RECORD_WORDS), np.int64)
+        records[:, 0], records[:, 1] = jit.address(kernel, self._target), 5
+        at = np.arange(len(records)) * CHUNK * 4
+        bases = (Base.PARAMETERS, Base.ABSOLUTE, Base.ABSOLUTE, Base.ABSOLUTE, Base.STEP_ROW)
+        starts = (0, self._gradients.ctypes.data, *moments)
+        for i, base in enumerate(bases):
+            records[:, 2 + 2 * i] = base
+            records[:, 3 + 2 * i] = starts[i] + at if i < 4 else 0
+        return records
+
+    def _step_rows(self, learning_rates: NDArray[np.float32]) -> NDArray[np.float32]:
+        rows = np.zeros((len(learning_rates), StepRow.SIZE), np.float32)
+        rates = learning_rates.astype(np.float64)
+        rows[:, StepRow.SCALE] = 1.0 / self._counts
+        rows[:, StepRow.LEARNING_RATE] = rates
+        if not isinstance(self._optimizer, SGD):
+            b1, b2 = self._optimizer.betas
+            t = self._steps_taken + 1.0 + np.arange(len(rates))
+            rows[:, StepRow.STEP_SIZE] = rates / (1.0 - b1**t)
+            rows[:, StepRow.ROOT_CORRECTION] = 1.0 / np.sqrt(1.0 - b2**t)
+            rows[:, StepRow.DECAY] = 1.0 - rates * self._optimizer.weight_decay
+        rows[:, StepRow.SEED] = np.full(len(rates), _epoch_seed(self._seed, self._epoch), np.uint32).view(np.float32)
+        return rows
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    """The seed of one epoch's sample keys: mix(seed + golden ratio * (epoch + 1)), in 32 bits."""
+    h = (seed + 0x9E3779B9 * (epoch + 1)) & 0xFFFFFFFF
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, 1)):
+        h ^= h >> shift
+        h = h * factor & 0xFFFFFFFF
+    return h
