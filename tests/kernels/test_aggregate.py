@@ -72,3 +72,16 @@ def test_a_sliding_window_is_its_windows(mode: str) -> None:
             one = harness.output(one_map, 2)
             harness.call(single, 2, harness.filled(cut_map, window), one)
             assert one.values[..., 0, 0].tobytes() == y.values[..., p, q].tobytes()
+
+
+@pytest.mark.parametrize("offset", [-300.0, 300.0, -1e30])
+def test_only_differences_matter(offset: float) -> None:
+    """Neither overflow nor underflow, and padding lanes, which hold zero, do not count as a channel."""
+    x_map, y_map = harness.bordered(3, 1, 2), harness.bordered(3, 1, 1)
+    x = np.full((1, 3, 1, 2), offset, np.float32)
+    pooling = Pooling((1, 2), (1, 1), (0, 0), (1, 2), (1, 1))
+    y = harness.output(y_map, 1)
+    harness.call(JointSoftmaxForward(pooling, x_map, y_map), 1, harness.filled(x_map, x), y)
+    np.testing.assert_allclose(y.values.reshape(-1), 1 / 3, rtol=1e-6)
+    harness.call(LogSumExpForward(pooling, x_map, y_map), 1, harness.filled(x_map, x), y)
+    np.testing.assert_allclose(y.values.reshape(-1), offset + np.log(2), rtol=1e-6)

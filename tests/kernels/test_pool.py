@@ -107,16 +107,18 @@ WIDE = Case(80, (4, 4), (2, 2), (2, 2), (0, 0), False)  # more vectors than are 
 LINE = Case(
     4, (1, 9), (1, 2), (1, 2), (0, 0), False, activation=Activation("relu")
 )  # the last one in no window
+REST = Case(5, (7, 7), (2, 3), (2, 3), (0, 0), False)  # a last row and a last column in no window
 SMALL = Case(3, (1, 2), (1, 3), (1, 2), (0, 0), True)  # a window larger than its input
 
 
-@settings(max_examples=20)
+@settings(max_examples=40)
 @given(cases())
 @example(WHOLE)
 @example(HANGING)
 @example(GAPS)
 @example(WIDE)
 @example(LINE)
+@example(REST)
 @example(SMALL)
 def test_maximum(case: Case) -> None:
     layer, x, (x_map, y_map) = case.layer(layers.MaxPool2d), case.x(), case.maps
@@ -132,13 +134,14 @@ def test_maximum(case: Case) -> None:
     harness.check_close(dx.values, expected * SLOPES[case.activation](x.astype(float)), TOLERANCE)
 
 
-@settings(max_examples=20)
+@settings(max_examples=40)
 @given(cases())
 @example(WHOLE)
 @example(HANGING)
 @example(GAPS)
 @example(WIDE)
 @example(LINE)
+@example(REST)
 @example(SMALL)
 def test_average(case: Case) -> None:
     layer, x, (x_map, y_map) = case.layer(layers.AvgPool2d), case.x(), case.maps

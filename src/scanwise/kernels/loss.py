@@ -13,7 +13,7 @@ from llvmlite import ir
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import I32, I64, Emitter, Index, Value
 from scanwise.kernels.maps import FeatureMap
-from scanwise.kernels.softmax import LOWEST, exponentials, largest
+from scanwise.kernels.softmax import exponentials, largest
 from scanwise.kernels.window import over_channels, pointer_at
 
 __all__ = ["BinaryCrossEntropy", "CrossEntropy", "MeanSquaredError"]
@@ -110,9 +110,10 @@ class CrossEntropy:
         def earlier(a: Value, other: Value) -> Value:
             return b.select(b.icmp_signed("<", other, a), other, a)
 
-        def vector(c: Index, _: int, valid: int, first: Value) -> list[Value]:
-            value = e.fill(e.load(z, c, lanes), lanes, valid, LOWEST)
-            found = b.select(b.fcmp_ordered("==", value, best), self._numbers(e, c), none)
+        # Padding lanes may equal the largest too, but they come after every channel.
+        def vector(c: Index, _count: int, _valid: int, first: Value) -> list[Value]:
+            here = b.fcmp_ordered("==", e.load(z, c, lanes), best)
+            found = b.select(here, self._numbers(e, c), none)
             return [earlier(first, found)]
 
         (first,) = over_channels(e, self.output, vector, [none])
