@@ -94,7 +94,7 @@ class ConvOperation(Operation):
         if self.convolution.depthwise:
             return None
         kernel = TransposeWeights(self.convolution)
-        return Derived(kernel.size, Call(kernel, ("weight", "derived")))
+        return Derived(kernel.size, kernel.parts())
 
     def fuses_derivative(self, maps: Maps) -> bool:
         return True

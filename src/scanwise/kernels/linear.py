@@ -125,7 +125,7 @@ class LinearOperation(Operation):
 
     def derived(self, maps: Maps) -> Derived | None:
         kernel = TransposeWeights(self.flat)
-        return Derived(kernel.size, Call(kernel, ("weight", "derived")))
+        return Derived(kernel.size, kernel.parts())
 
     def writes_to(self, dx: FeatureMap) -> bool:
         """dx is written as one run."""

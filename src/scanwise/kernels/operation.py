@@ -58,10 +58,15 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Derived:
-    """Something that is computed from parameters once per step, such as transposed weights."""
+    """Something that is computed from the weights once per step, such as their transpose.
+
+    Attributes:
+        size: its floats.
+        parts: calls with two arguments each, (kernel, offset into the weights, offset into the result): threads share them.
+    """
 
     size: int
-    call: Call
+    parts: Sequence[tuple[Kernel, int, int]]
 
 
 @dataclass(frozen=True)

@@ -162,7 +162,9 @@ def _fuse_activations(graph: Graph) -> None:
             and last.operation.activation is None
             and len(graph.consumers(last.output)) == 1
         ):
-            nodes[-1] = replace(last, operation=replace(last.operation, activation=function), output=node.output)
+            nodes[-1] = replace(
+                last, operation=replace(last.operation, activation=function), output=node.output
+            )
         else:
             nodes.append(node)
     graph.nodes = nodes

@@ -162,7 +162,9 @@ class _Planner:
     # --- calls ----------------------------------------------------------------------------------------------------
 
     def plan(self) -> None:
-        self._emit(Gather(self.dtype, self.values[0][0]), _at(Base.SAMPLES), _at(Base.ORDER), self.values[0][1])
+        self._emit(
+            Gather(self.dtype, self.values[0][0]), _at(Base.SAMPLES), _at(Base.ORDER), self.values[0][1]
+        )
         if any(isinstance(node.operation, DropoutOperation) for node in self.graph.nodes):
             self._emit(SampleKeys(), _at(Base.ORDER), _at(Base.STEP_ROW, StepRow.SEED), self.keys)
         for index, node in enumerate(self.graph.nodes):
@@ -276,12 +278,12 @@ class _Planner:
         place = Place(Base.DERIVED, self.derived_floats)
         self.derived_floats += round_up(derived.size, _LINE)
         self.derived_places[index] = place
-        places = [place if a == "derived" else self.layout.places[index, a] for a in derived.call.arguments]
-        self.derived_calls.append((derived.call, places))
+        weight = self.layout.places[index, "weight"]
+        for kernel, source, goal in derived.parts:
+            places = [Place(weight.base, weight.offset + source), Place(place.base, place.offset + goal)]
+            self.derived_calls.append((Call(kernel, ("weight", "derived")), places))
 
-    def _call(
-        self, call: Call, index: int, node: Node, dy: Place = _NOWHERE, dx: Place = _NOWHERE
-    ) -> None:
+    def _call(self, call: Call, index: int, node: Node, dy: Place = _NOWHERE, dx: Place = _NOWHERE) -> None:
         places = []
         for name in call.arguments:
             if name in ("x", "other"):

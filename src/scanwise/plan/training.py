@@ -86,7 +86,9 @@ class NativeProgram:
         """Prepare one epoch over `x[order]`."""
         steps = -(-len(order) // self._batch)
         if len(learning_rates) != steps:
-            raise ArgumentError(f"learning_rates must have one entry a step, {steps}. Got {len(learning_rates)}.")
+            raise ArgumentError(
+                f"learning_rates must have one entry a step, {steps}. Got {len(learning_rates)}."
+            )
         runner = self._prepare(x.dtype.name)
         self._counts = np.full(steps, self._batch, np.int64)
         self._counts[-1:] = len(order) - (steps - 1) * self._batch
@@ -200,7 +202,9 @@ class NativeProgram:
             rows[:, StepRow.STEP_SIZE] = rates / (1.0 - b1**t)
             rows[:, StepRow.ROOT_CORRECTION] = 1.0 / np.sqrt(1.0 - b2**t)
             rows[:, StepRow.DECAY] = 1.0 - rates * self._optimizer.weight_decay
-        rows[:, StepRow.SEED] = np.full(len(rates), _epoch_seed(self._seed, self._epoch), np.uint32).view(np.float32)
+        rows[:, StepRow.SEED] = np.full(len(rates), _epoch_seed(self._seed, self._epoch), np.uint32).view(
+            np.float32
+        )
         return rows
 
 
