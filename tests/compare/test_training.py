@@ -1,16 +1,24 @@
-"""Twenty training steps against PyTorch, for every optimizer: losses and parameters stay together."""
+"""Twenty training steps against PyTorch, for every optimizer: losses and parameters stay together.
+
+ReLU and maximum pooling have kinks: of the millions of values in twenty steps of a named network, one may lie within a
+rounding of one, and then takes another way. PyTorch's own float32 parts from its float64 like that. So named networks
+are compared closely with smooth functions in the kinks' places, and as they are by how far they moved.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 import scanwise as sw
 from benchmarks.networks import CASES
-from scanwise.layers import Sequential
+from scanwise.layers import Layer, Sequential
 from scanwise.plan.training import NativeProgram
 from scanwise.training.reference_program import ReferenceProgram
 from tests.compare.comparison import (
@@ -75,18 +83,42 @@ SMALL: dict[str, tuple[Sequential, tuple[int, ...]]] = {
 }
 
 
-def compare_trajectory(
+@dataclass(frozen=True)
+class Trajectory:
+    """What twenty steps led to, on both sides."""
+
+    initial: Mapping[str, NDArray[np.float32]]
+    losses: NDArray[np.float64]
+    parameters: dict[str, NDArray[np.float32]]
+    expected_losses: NDArray[np.float64]
+    expected: dict[str, NDArray[np.float64]]
+
+    def assert_close(self, tolerance: float) -> None:
+        """Every loss and every parameter."""
+        assert_close(self.losses, self.expected_losses, "losses", tolerance)
+        assert_all_close(self.parameters, self.expected, tolerance)
+
+    def assert_moved_alike(self, tolerance: float) -> None:
+        """The distance between the end points, as a share of the way from the beginning."""
+        assert sorted(self.parameters) == sorted(self.expected)
+        apart = sum(np.sum((self.parameters[name] - value) ** 2) for name, value in self.expected.items())
+        way = sum(np.sum((self.initial[name] - value) ** 2) for name, value in self.expected.items())
+        assert np.sqrt(apart / way) < tolerance
+
+
+def trajectory(
     network: Sequential,
     shape: tuple[int, ...],
     optimizer: str,
     program: str,
     *,
-    batch: int,
     loss: str = "cross_entropy",
-    tolerance: float,
-) -> None:
+    rate_factor: float = 1.0,
+) -> Trajectory:
     """Runs both sides over the same batches in the same order; the last batch of an epoch is a smaller one."""
+    batch = 6
     ours, kind, arguments = OPTIMIZERS[optimizer]
+    arguments = {**arguments, "lr": arguments["lr"] * rate_factor}
     model = sw.Model(network, shape, seed=0)
     n = 5 * batch - batch // 2
     x, y = samples(shape, n), targets(loss, model.output_shape, n)
@@ -95,39 +127,69 @@ def compare_trajectory(
     twin = double_twin(model).train()
     theirs = kind(twin.parameters(), **arguments)
     target = torch.tensor(y, dtype=torch.int64 if loss == "cross_entropy" else torch.float64)
+    losses, expected_losses = [], []
     for epoch in range(STEPS // 5):
         order = np.random.default_rng(epoch).permutation(n)
         trained.begin_epoch(x, y, order, np.full(5, arguments["lr"], np.float32))
         while trained.advance(1.0) < 5:
             pass
-        expected = []
+        losses.append(np.array(trained.losses))
         for rows in torch.tensor(order).split(batch):
             theirs.zero_grad()
             value = torch_loss(loss, twin(torch.tensor(x, dtype=torch.float64)[rows]), target[rows])
             value.backward()
             theirs.step()
-            expected.append(float(value.detach()))
-        assert_close(trained.losses, expected, f"losses of epoch {epoch}", tolerance)
-    assert_all_close(trained.read_parameters(), values(twin), tolerance)
+            expected_losses.append(float(value.detach()))
+    return Trajectory(
+        model.parameters,
+        np.concatenate(losses),
+        trained.read_parameters(),
+        np.array(expected_losses),
+        values(twin),
+    )
+
+
+def smooth(network: Sequential) -> Sequential:
+    """The network with smooth functions of the same shapes in place of those with kinks."""
+    return Sequential(*[_smooth_layer(layer) for layer in network.layers])
+
+
+def _smooth_layer(layer: Layer) -> Layer:
+    match layer:
+        case sw.ReLU():
+            return sw.Tanh()
+        case sw.MaxPool1d():
+            return sw.AvgPool1d(layer.kernel_size)
+        case sw.MaxPool2d():
+            return sw.AvgPool2d(layer.kernel_size)
+        case sw.Aggregate(mode="max"):
+            return sw.Aggregate("logsumexp")
+    return layer
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("name", SMALL)
 def test_small_network_trains_as_in_pytorch(name: str, optimizer: str, program: str) -> None:
-    network, shape = SMALL[name]
-    compare_trajectory(network, shape, optimizer, program, batch=6, tolerance=2e-4)
+    trajectory(*SMALL[name], optimizer, program).assert_close(1e-4)
 
 
 @pytest.mark.parametrize("loss", ["binary_cross_entropy", "mse"])
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_other_losses_train_as_in_pytorch(loss: str, program: str) -> None:
-    network, shape = SMALL["flat"]
-    compare_trajectory(network, shape, "momentum", program, batch=6, loss=loss, tolerance=2e-4)
+    trajectory(*SMALL["flat"], "momentum", program, loss=loss).assert_close(1e-4)
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "nesterov", "adamw"])
+@pytest.mark.parametrize("name", list(CASES))
+def test_smooth_named_network_trains_as_in_pytorch(name: str, optimizer: str) -> None:
+    case = CASES[name]
+    trajectory(smooth(case.network()), case.input_shape, optimizer, "native").assert_close(2e-4)
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "nesterov", "adamw"])
 @pytest.mark.parametrize("name", list(CASES))
 def test_named_network_trains_as_in_pytorch(name: str, optimizer: str) -> None:
     case = CASES[name]
-    compare_trajectory(case.network(), case.input_shape, optimizer, "native", batch=6, tolerance=1e-3)
+    trained = trajectory(case.network(), case.input_shape, optimizer, "native", rate_factor=0.1)
+    trained.assert_moved_alike(0.2)
