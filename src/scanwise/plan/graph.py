@@ -43,11 +43,13 @@ class Graph:
         nodes: operations.
         extents: (C, H, W) of every value.
         output: the network's output value.
+        parameter_shapes: PyTorch's, by network-wide name; kernels see one-dimensional layers in two dimensions.
     """
 
     nodes: list[Node] = field(default_factory=list)
     extents: list[Extent] = field(default_factory=list)
     output: int = 0
+    parameter_shapes: dict[str, Shape] = field(default_factory=dict)
 
     def consumers(self, value: int) -> list[Node]:
         return [node for node in self.nodes if value in node.inputs]
@@ -93,7 +95,7 @@ def build_graph(network: Sequential, input_shape: Shape, *, training: bool = Fal
         input_shape: shape of one sample.
         training: whether `Dropout` drops.
     """
-    graph = Graph([], [extent_of(input_shape)])
+    graph = Graph([], [extent_of(input_shape)], parameter_shapes=network.parameter_shapes(input_shape))
     builder = _Builder(graph, training)
     graph.output = builder.chain(network, "", input_shape, 0)
     _fuse_activations(graph)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scanwise.kernels.maps import round_up
 from scanwise.kernels.operation import Parameter
 from scanwise.kernels.optimizer import CHUNK
+from scanwise.layers import Shape
 from scanwise.plan.driver import Base
 from scanwise.plan.graph import Graph
 
@@ -35,18 +36,20 @@ class ParameterLayout:
     Attributes:
         places: (node index, parameter name) -> place.
         trained: network-wide name -> (parameter, offset).
+        shapes: network-wide name -> PyTorch's shape.
         size: floats of the parameter buffer, a multiple of the optimizer's chunk.
         constants: the buffer of fixed parameters.
     """
 
     places: dict[tuple[int, str], Place] = field(default_factory=dict)
     trained: dict[str, tuple[Parameter, int]] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
     size: int = 0
     constants: NDArray[np.float32] = field(default_factory=lambda: aligned_zeros(0))
 
     @classmethod
     def of(cls, graph: Graph) -> ParameterLayout:
-        layout = cls()
+        layout = cls(shapes=graph.parameter_shapes)
         offset, fixed = 0, 0
         constants: list[tuple[int, NDArray[np.float32]]] = []
         for index, node in enumerate(graph.nodes):
@@ -74,7 +77,7 @@ class ParameterLayout:
     def read(self, buffer: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
         """The buffer -> PyTorch's layout, as new arrays."""
         return {
-            name: parameter.unpack(buffer[offset : offset + parameter.size])
+            name: parameter.unpack(buffer[offset : offset + parameter.size]).reshape(self.shapes[name])
             for name, (parameter, offset) in self.trained.items()
         }
 
