@@ -63,8 +63,11 @@ class TransposeWeights:
         return found
 
     def emit(self, e: Emitter) -> None:
+        self.emit_on(e, *e.arguments)
+
+    def emit_on(self, e: Emitter, w: Value, transposed: Value) -> None:
+        """The transposition as a part of a larger kernel."""
         c = self.convolution
-        w, transposed = e.arguments
         whole = round_up(c.group_channels, self.lanes) // self.lanes * self.block
 
         def group(g: Index) -> None:

@@ -107,17 +107,29 @@ class Correlation:
         return -(-self.channels // self.lanes)
 
     def emit(self, e: Emitter) -> None:
+        self.emit_on(e, e.arguments, e.n)
+
+    def emit_on(self, e: Emitter, arguments: Sequence[Value], n: Index) -> None:
+        """The nest as a part of a larger kernel, with arguments and number of samples of its own."""
         for sweep in self.sweeps:
             if sweep.rows and sweep.columns:
-                e.loop(self.groups, lambda g, s=sweep: _Nest(e, self, s, g).emit())
+                e.loop(self.groups, lambda g, s=sweep: _Nest(e, self, s, g, arguments, n).emit())
 
 
 class _Nest:
     """Emission of one sweep for one group."""
 
-    def __init__(self, e: Emitter, kernel: Correlation, sweep: Sweep, group: Index) -> None:
-        self.e, self.kernel, self.sweep = e, kernel, sweep
-        x, w, b, y, other = e.arguments
+    def __init__(
+        self,
+        e: Emitter,
+        kernel: Correlation,
+        sweep: Sweep,
+        group: Index,
+        arguments: Sequence[Value],
+        n: Index,
+    ) -> None:
+        self.e, self.kernel, self.sweep, self.n = e, kernel, sweep, n
+        x, w, b, y, other = arguments
         self.x = e.at(x, e.mul(group, kernel.x_group))
         self.w = e.at(w, e.add(e.mul(group, kernel.w_group), sweep.weight_origin))
         self.b = e.at(b, e.mul(group, kernel.b_group))
@@ -150,7 +162,7 @@ class _Nest:
                 sweep.columns, tile.columns, lambda q, qs: self._tile(Tile(ks, count, ps, qs), n, k, p, q)
             )
 
-        e.tiles(e.n, tile.samples, samples)
+        e.tiles(self.n, tile.samples, samples)
 
     def _tile(self, tile: Tile, n: Index, k: Index, p: Index, q: Index) -> None:
         e, kernel, sweep = self.e, self.kernel, self.sweep

@@ -30,7 +30,7 @@ Extent = tuple[int, int, int]
 @dataclass(frozen=True)
 class Call:
     """One native call. Arguments are names: a map ("x", "other", "y", "dy", "dx"), a parameter ("weight"), its gradient
-    ("d weight"), something derived from parameters ("derived"), "keys" (dropout), or "none".
+    ("d weight"), something derived from parameters ("derived" for the backward pass, "transformed" for the forward pass), "scratch", "keys" (dropout), or "none".
     """
 
     kernel: Kernel
@@ -62,22 +62,27 @@ class Derived:
 
     Attributes:
         size: its floats.
-        parts: calls with two arguments each, (kernel, offset into the weights, offset into the result): threads share them.
+        parts: calls of (weights, result) or (weights, result, scratch), each as (kernel, offset into the weights, offset
+            into the result): threads share them.
+        scratch: floats of scratch that a call needs.
     """
 
     size: int
     parts: Sequence[tuple[Kernel, int, int]]
+    scratch: int = 0
 
 
 @dataclass(frozen=True)
 class Maps:
-    """Where an operation's values lie. `dy` and `dx` are None in plans that have no backward pass."""
+    """Where an operation's values lie. `dy` and `dx` are None where they play no part; `samples` is how many samples the
+    maps are for."""
 
     x: FeatureMap
     y: FeatureMap
     other: FeatureMap | None = None
     dy: FeatureMap | None = None
     dx: FeatureMap | None = None
+    samples: int = 1
 
     @property
     def gradients(self) -> tuple[FeatureMap, FeatureMap]:
@@ -139,6 +144,14 @@ class Operation:
     def derived(self, maps: Maps) -> Derived | None:
         """What `backward` needs that is computed from the parameters."""
         return None
+
+    def transformed(self) -> Derived | None:
+        """What `forward` needs that is computed from the weights."""
+        return None
+
+    def scratch(self, maps: Maps) -> int:
+        """Floats of scratch that `forward` needs, or `backward` if `maps` has gradients."""
+        return 0
 
     def writes_to(self, dx: FeatureMap) -> bool:
         """Whether `backward` can write a map of this geometry."""

@@ -43,6 +43,7 @@ class Base(IntEnum):
     TARGETS = 8
     OUTPUT = 9
     COTANGENT = 10
+    SCRATCH = 12
     ABSOLUTE = 11  # always zero: the offset is an address
 
 

@@ -15,6 +15,7 @@ from scanwise.kernels.dropout import DropoutOperation
 from scanwise.kernels.flatten import FlattenOperation
 from scanwise.kernels.linear import LinearOperation
 from scanwise.kernels.operation import Extent, Operation
+from scanwise.kernels.winograd import faster
 from scanwise.layers import Dropout, Flatten, Layer, Linear, Residual, Sequential, Shape
 from scanwise.layers.base import _Pointwise
 
@@ -60,6 +61,11 @@ class Graph:
     def value(self, extent: Extent) -> int:
         self.extents.append(extent)
         return len(self.extents) - 1
+
+    def with_fast_algorithms(self) -> Graph:
+        """The same network by faster algorithms that round differently (Winograd), where there are any."""
+        nodes = [replace(node, operation=faster(node.operation)) for node in self.nodes]
+        return Graph(nodes, self.extents, self.output)
 
     @property
     def input_pitch(self) -> int:

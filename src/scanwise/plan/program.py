@@ -18,7 +18,7 @@ from scanwise.kernels.activation import Activation, ActivationBackward
 from scanwise.kernels.container import Add, AddOperation
 from scanwise.kernels.dropout import DropoutOperation
 from scanwise.kernels.maps import FeatureMap, plain_map, round_up
-from scanwise.kernels.operation import NO_BORDER, Call, Maps
+from scanwise.kernels.operation import NO_BORDER, Call, Derived, Maps
 from scanwise.kernels.optimizer import StepRow
 from scanwise.kernels.pad import PadForward
 from scanwise.kernels.transfer import Gather, GatherTargets, SampleKeys, Scatter
@@ -60,6 +60,7 @@ class Compiled:
         derived_records: the calls that derive things from the parameters.
         derived_floats: size of what is derived.
         arena_floats: size of a thread's arena.
+        scratch_floats: size of the scratch behind it.
         samples: how many samples the arena holds.
         calls: the calls themselves, for tests and for `inspect`.
     """
@@ -68,6 +69,7 @@ class Compiled:
     derived_records: NDArray[np.int64]
     derived_floats: int
     arena_floats: int
+    scratch_floats: int
     samples: int
     calls: list[Call] = field(default_factory=list)
 
@@ -112,9 +114,10 @@ class _Planner:
         self.graph, self.layout, self.dtype, self.goal, self.samples = graph, layout, dtype, goal, samples
         self.arena_floats = _LINE  # a line that "none" points to
         self.derived_floats = 0
+        self.scratch_floats = 0
         self.calls: list[tuple[Call, list[Place]]] = []
         self.derived_calls: list[tuple[Call, list[Place]]] = []
-        self.derived_places: dict[int, Place] = {}
+        self.derived_places: dict[tuple[int, str], Place] = {}
         self.values: list[Buffer] = [self._reserve(self._value_map(v)) for v in range(len(graph.extents))]
         self.keys = self._floats(samples)
         self.targets = self._floats(samples * max(1, graph.extents[graph.output][0]))
@@ -168,7 +171,10 @@ class _Planner:
         if any(isinstance(node.operation, DropoutOperation) for node in self.graph.nodes):
             self._emit(SampleKeys(), _at(Base.ORDER), _at(Base.STEP_ROW, StepRow.SEED), self.keys)
         for index, node in enumerate(self.graph.nodes):
-            for call in node.operation.forward(self._maps(node)):
+            self._derive(index, "transformed", node.operation.transformed())
+            maps = self._maps(node)
+            self._reserve_scratch(node.operation.scratch(maps))
+            for call in node.operation.forward(maps):
                 self._call(call, index, node)
         output = self.graph.output
         if not self.goal.backward:
@@ -203,6 +209,7 @@ class _Planner:
             self.values[others[0]][0] if others else None,
             dy,
             dx,
+            self.samples,
         )
 
     def _backward(self, index: int, node: Node) -> None:
@@ -225,7 +232,8 @@ class _Planner:
         direct = alone and fused and node.operation.writes_to(goal)
         dx, dx_place = self._reserve(goal if direct else self._plain_gradient(value))
         maps = self._maps(node, dy, dx)
-        self._derive(index, node, maps)
+        self._derive(index, "derived", node.operation.derived(maps))
+        self._reserve_scratch(node.operation.scratch(maps))
         for call in node.operation.backward(maps, function if direct else None):
             self._call(call, index, node, dy_place, dx_place)
         if direct:
@@ -271,17 +279,23 @@ class _Planner:
         self.finished[value] = total
         return total
 
-    def _derive(self, index: int, node: Node, maps: Maps) -> None:
-        derived = node.operation.derived(maps)
-        if derived is None or index in self.derived_places:
+    def _derive(self, index: int, name: str, derived: Derived | None) -> None:
+        """Give what an operation derives from its weights a place, and plan its calls."""
+        if derived is None:
             return
         place = Place(Base.DERIVED, self.derived_floats)
         self.derived_floats += round_up(derived.size, _LINE)
-        self.derived_places[index] = place
+        self.derived_places[index, name] = place
+        self._reserve_scratch(derived.scratch)
         weight = self.layout.places[index, "weight"]
         for kernel, source, goal in derived.parts:
             places = [Place(weight.base, weight.offset + source), Place(place.base, place.offset + goal)]
-            self.derived_calls.append((Call(kernel, ("weight", "derived")), places))
+            places += [Place(Base.SCRATCH, 0)] * (kernel.pointers - 2)
+            self.derived_calls.append((Call(kernel, ()), places))
+
+    def _reserve_scratch(self, floats: int) -> None:
+        """Calls run one after another, so they share one scratch."""
+        self.scratch_floats = max(self.scratch_floats, round_up(floats, _LINE))
 
     def _call(self, call: Call, index: int, node: Node, dy: Place = _NOWHERE, dx: Place = _NOWHERE) -> None:
         places = []
@@ -292,8 +306,10 @@ class _Planner:
                 places.append(self.values[node.output][1])
             elif name in ("dy", "dx", "none", "keys"):
                 places.append({"dy": dy, "dx": dx, "none": _NOWHERE, "keys": self.keys}[name])
-            elif name == "derived":
-                places.append(self.derived_places[index])
+            elif name == "scratch":
+                places.append(Place(Base.SCRATCH, 0))
+            elif name in ("derived", "transformed"):
+                places.append(self.derived_places[index, name])
             elif name.startswith("d "):
                 places.append(Place(Base.GRADIENTS, self.layout.places[index, name[2:]].offset))
             else:
@@ -309,6 +325,7 @@ class _Planner:
             _records(self.derived_calls, target),
             self.derived_floats,
             self.arena_floats,
+            self.scratch_floats,
             self.samples,
             [call for call, _ in self.calls],
         )

@@ -121,13 +121,14 @@ class Runner:
         """Give every thread an arena of its own."""
         while len(self._arenas) < threads:
             try:
-                arena = aligned_zeros(self.compiled.arena_floats)
+                arena = aligned_zeros(self.compiled.arena_floats + self.compiled.scratch_floats)
             except MemoryError as error:
                 raise EngineError(
                     f"the window must fit memory. Got {4 * self.compiled.arena_floats:,} bytes of activations."
                 ) from error
             bases = np.zeros(len(Base), np.int64)
             bases[Base.ARENA] = _pointer(arena)
+            bases[Base.SCRATCH] = _pointer(arena) + 4 * self.compiled.arena_floats
             bases[Base.PARAMETERS] = _pointer(self.parameters)
             bases[Base.DERIVED] = _pointer(self.derived)
             bases[Base.CONSTANTS] = _pointer(self.constants)

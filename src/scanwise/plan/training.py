@@ -57,7 +57,7 @@ class NativeProgram:
         self._loss = loss
         whole = build_graph(network, input_shape, training=True)
         self._layout = ParameterLayout.of(whole)
-        self._graph = without_last(whole, network, loss)
+        self._graph = without_last(whole, network, loss).with_fast_algorithms()
         self._goal = goal_for(network, loss)
         self._parameters = aligned_zeros(self._layout.size)
         self._moments = [aligned_zeros(self._layout.size) for _ in range(optimizer.moments)]

@@ -1,0 +1,406 @@
+"""Winograd's minimal filtering F(4 x 4, 3 x 3) for 3 x 3 convolutions of stride 1, forward and input gradient.
+
+    y = A' [ (G g G') * (B' d B) ] A       for every 6 x 6 tile d of x and the 4 x 4 tile y of the output
+
+(Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, section 4; the points are 0, 1, -1, 2,
+-2.) 36 products in place of 144 for each pair of channels; the products over channels are 36 matrix products, which the
+convolution nest does as 36 groups. Rounding differs from the direct sum (relative error about 1e-6 rather than 1e-7), so
+it serves training steps and `precision="fast"` alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.kernels import activation as activations
+from scanwise.kernels.activation import Activation
+from scanwise.kernels.conv_gradient import TransposeWeights
+from scanwise.kernels.convolution import Convolution
+from scanwise.kernels.correlation import Axis, Correlation, Sweep, View
+from scanwise.kernels.conv import ConvOperation
+from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.operation import Border, Call, Derived, Maps, Operation
+
+__all__ = [
+    "POINTS",
+    "WinogradConvolution",
+    "WinogradOperation",
+    "WinogradWeights",
+    "faster",
+    "is_suitable",
+    "overhang",
+]
+
+TILE = 4
+REACH = 6
+POINTS = REACH * REACH
+LANES = 16
+# Tiles in a sample from which one sample at a time fills the register tiles of the matrix products.
+TILES_FOR_A_SAMPLE = 12
+
+
+def is_suitable(convolution: Convolution) -> bool:
+    """Whether this convolution is one that the algorithm is for, and where it was measured to be faster."""
+    c = convolution
+    plain = c.kernel == (3, 3) and c.stride == c.dilation == (1, 1) and c.groups == 1
+    whole = c.channels % LANES == c.outputs % LANES == 0
+    return plain and whole and min(*c.positions, *c.extent) >= TILE and max(c.padding) <= 2
+
+
+def tiles_of(extent: tuple[int, int]) -> tuple[int, int]:
+    return -(-extent[0] // TILE), -(-extent[1] // TILE)
+
+
+def overhang(extent: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns by which the tiles reach past an output of this extent."""
+    rows, columns = tiles_of(extent)
+    return rows * TILE - extent[0], columns * TILE - extent[1]
+
+
+@dataclass(frozen=True)
+class WinogradConvolution:
+    """y[p, q] = f(b + sum of w[r, s] x[p - top + r, q - left + s]), or the same times f'(saved).
+
+    Arguments: x, transformed weights, b (forward) or the saved map (backward), y, scratch.
+
+    Attributes:
+        x: map that is read, with a border of what the tiles reach over.
+        y: map that is written.
+        padding: (top, left).
+        bias: whether the third argument is a bias.
+        activation: applied (forward), or whose derivative multiplies (with `saved`).
+        saved: the map that the derivative is told from.
+        samples: most samples in a call.
+    """
+
+    x: FeatureMap
+    y: FeatureMap
+    padding: tuple[int, int]
+    bias: bool
+    activation: Activation | None
+    saved: FeatureMap | None
+    samples: int
+    pointers: int = 5
+
+    @property
+    def tiles(self) -> tuple[int, int]:
+        return tiles_of((self.y.height, self.y.width))
+
+    @property
+    def together(self) -> int:
+        """Samples whose tiles are multiplied together."""
+        return 1 if self.tiles[0] * self.tiles[1] >= TILES_FOR_A_SAMPLE else self.samples
+
+    @property
+    def scratch(self) -> int:
+        """Floats of the transformed input and output."""
+        tiles = self.together * self.tiles[0] * self.tiles[1]
+        return POINTS * tiles * (self.x.channels + self.y.channels)
+
+    def emit(self, e: Emitter) -> None:
+        x, u, other, y, scratch = e.arguments
+        tiles = self.tiles[0] * self.tiles[1]
+        spread = e.at(scratch, POINTS * self.together * tiles * self.x.channels)
+
+        def samples(first: Index, count: Index) -> None:
+            e.loop(
+                count,
+                lambda i: self._transform_input(e, e.at(x, e.mul(e.add(first, i), self.x.size)), scratch, i),
+            )
+            self._products().emit_on(e, (scratch, u, u, spread, u), count)
+            e.loop(count, lambda i: self._transform_output(e, spread, other, y, e.add(first, i), i))
+
+        if self.together == 1:
+            e.loop(e.n, lambda n: samples(n, 1))
+        else:
+            samples(0, e.n)
+
+    def _products(self) -> Correlation:
+        """36 matrix products over channels: one group of a 1 x 1 convolution for each point."""
+        tiles = self.tiles[0] * self.tiles[1]
+        c, k = self.x.channels, self.y.channels
+        sweep = Sweep(
+            1,
+            tiles,
+            x=View(tiles * c, 0, c, 0),
+            y=View(tiles * k, 0, k, 0),
+            axes=(Axis(c, 1, LANES),),
+        )
+        return Correlation(
+            (sweep,),
+            LANES,
+            k,
+            c * LANES,
+            k,
+            groups=POINTS,
+            x_group=self.together * tiles * c,
+            y_group=self.together * tiles * k,
+            w_group=c * k,
+        )
+
+    def _transform_input(self, e: Emitter, x: Value, scratch: Value, sample: Index) -> None:
+        m = self.x
+        rows, columns = self.tiles
+        point = self.together * rows * columns * m.channels
+        origin = m.origin - self.padding[0] * m.row - self.padding[1] * m.pitch
+
+        def tile(i: Index, j: Index, block: Index) -> None:
+            at = e.affine((i, TILE * m.row), (j, TILE * m.pitch), (block, LANES), (1, origin))
+            d = [
+                [e.load(x, e.add(at, r * m.row + s * m.pitch), LANES) for s in range(REACH)]
+                for r in range(REACH)
+            ]
+            goal = e.affine(
+                (sample, rows * columns * m.channels),
+                (i, columns * m.channels),
+                (j, m.channels),
+                (block, LANES),
+            )
+            for place, value in enumerate(_both_ways(e, d, _input_points)):
+                e.store(value, scratch, e.add(goal, place * point))
+
+        e.loop(
+            rows,
+            lambda i: e.loop(columns, lambda j: e.loop(m.channels // LANES, lambda block: tile(i, j, block))),
+        )
+
+    def _transform_output(
+        self, e: Emitter, spread: Value, other: Value, y: Value, n: Index, sample: Index
+    ) -> None:
+        m = self.y
+        rows, columns = self.tiles
+        point = self.together * rows * columns * m.channels
+        y = e.at(y, e.affine((n, m.size), (1, m.origin)))
+        if self.saved is not None:
+            other = e.at(other, e.affine((n, self.saved.size), (1, self.saved.origin)))
+
+        def tile(i: Index, j: Index, height: int, width: int, block: Index) -> None:
+            source = e.affine(
+                (sample, rows * columns * m.channels),
+                (i, columns * m.channels),
+                (j, m.channels),
+                (block, LANES),
+            )
+            products = [
+                [e.load(spread, e.add(source, (r * REACH + s) * point), LANES) for s in range(REACH)]
+                for r in range(REACH)
+            ]
+            values = _both_ways(e, products, _output_points)
+            base = e.at(y, e.affine((i, TILE * m.row), (j, TILE * m.pitch), (block, LANES)))
+            for r in range(height):
+                for s in range(width):
+                    value = self._finish(e, values[r * TILE + s], other, i, j, r, s, block)
+                    e.store(value, base, r * m.row + s * m.pitch)
+
+        def row(i: Index, height: int) -> None:
+            full, rest = divmod(m.width, TILE)
+            blocks = m.channels // LANES
+            e.loop(full, lambda j: e.loop(blocks, lambda block: tile(i, j, height, TILE, block)))
+            if rest:
+                e.loop(blocks, lambda block: tile(i, full, height, rest, block))
+
+        full, rest = divmod(m.height, TILE)
+        e.loop(full, lambda i: row(i, TILE))
+        if rest:
+            row(full, rest)
+
+    def _finish(
+        self, e: Emitter, value: Value, other: Value, i: Index, j: Index, r: int, s: int, block: Index
+    ) -> Value:
+        if self.saved is not None:
+            m = self.saved
+            at = e.affine(
+                (i, TILE * m.row), (j, TILE * m.pitch), (block, LANES), (1, r * m.row + s * m.pitch)
+            )
+            assert self.activation is not None
+            return activations.derivative(e, self.activation, e.load(other, at, LANES), value, LANES)
+        if self.bias:
+            value = e.builder.fadd(value, e.load(other, e.mul(block, LANES), LANES))
+        if self.activation is not None:
+            value = activations.apply(e, self.activation, value, LANES)
+        return value
+
+
+@dataclass(frozen=True)
+class WinogradWeights:
+    """U = G g G' for every pair of channels: `[36][K / lanes][C][lanes]`. Arguments: w, U, scratch.
+
+    Attributes:
+        convolution: the sizes.
+        backward: for the input gradient: the kernel turned by 180 degrees, lanes are input channels. A call then does one
+            vector of input channels; otherwise one vector of output channels.
+    """
+
+    convolution: Convolution
+    backward: bool
+    pointers: int = 3
+
+    @property
+    def size(self) -> int:
+        return POINTS * self.convolution.channels * self.convolution.outputs
+
+    @property
+    def scratch(self) -> int:
+        """Floats for one vector of transposed weights."""
+        return self.convolution.taps * self.convolution.outputs * LANES if self.backward else 0
+
+    def parts(self) -> Sequence[tuple["WinogradWeights", int, int]]:
+        """Calls that do all channels between them: (kernel, offset into w, offset into U)."""
+        c = self.convolution
+        if self.backward:
+            return [(self, i * LANES * c.lanes, i * c.outputs * LANES) for i in range(c.channels // LANES)]
+        return [(self, i * c.block, i * c.channels * LANES) for i in range(c.outputs // LANES)]
+
+    def emit(self, e: Emitter) -> None:
+        w, u, scratch = e.arguments
+        c = self.convolution
+        inner = c.channels
+        if self.backward:
+            inner = c.outputs
+            TransposeWeights(c, LANES).emit_on(e, w, scratch)
+            w = scratch
+        point = c.channels * c.outputs
+
+        def pair(i: Index) -> None:
+            taps = [e.load(w, e.affine((i, LANES), (1, t * inner * LANES)), LANES) for t in range(9)]
+            if self.backward:
+                taps.reverse()
+            g = [taps[0:3], taps[3:6], taps[6:9]]
+            for place, value in enumerate(_both_ways(e, g, _weight_points)):
+                e.store(value, u, e.affine((i, LANES), (1, place * point)))
+
+        e.loop(inner, pair)
+
+
+# --- the one-dimensional transforms -----------------------------------------------------------------------------------
+
+
+def _both_ways(
+    e: Emitter, matrix: list[list[Value]], transform: Callable[[Emitter, list[Value]], list[Value]]
+) -> list[Value]:
+    """T m T' row by row: the transform of the columns, then of the rows."""
+    columns = [transform(e, list(column)) for column in zip(*matrix, strict=True)]
+    return [value for row in zip(*columns, strict=True) for value in transform(e, list(row))]
+
+
+def _input_points(e: Emitter, d: list[Value]) -> list[Value]:
+    """B' d."""
+    b = e.builder
+
+    def times(factor: float, x: Value, y: Value) -> Value:
+        return e.fma(e.constant(factor, LANES), x, y)
+
+    even, odd = times(-4.0, d[2], d[4]), times(-4.0, d[1], d[3])
+    near, far = b.fsub(d[4], d[2]), b.fsub(d[3], d[1])
+    return [
+        times(4.0, d[0], times(-5.0, d[2], d[4])),
+        b.fadd(even, odd),
+        b.fsub(even, odd),
+        times(2.0, far, near),
+        times(-2.0, far, near),
+        times(4.0, d[1], times(-5.0, d[3], d[5])),
+    ]
+
+
+def _weight_points(e: Emitter, g: list[Value]) -> list[Value]:
+    """G g."""
+    b = e.builder
+
+    def scaled(factor: float, x: Value) -> Value:
+        return b.fmul(e.constant(factor, LANES), x)
+
+    ends = b.fadd(g[0], g[2])
+    wide = e.fma(e.constant(4.0, LANES), g[2], g[0])
+    middle = b.fadd(g[1], g[1])
+    return [
+        scaled(1 / 4, g[0]),
+        scaled(-1 / 6, b.fadd(ends, g[1])),
+        scaled(-1 / 6, b.fsub(ends, g[1])),
+        scaled(1 / 24, b.fadd(wide, middle)),
+        scaled(1 / 24, b.fsub(wide, middle)),
+        g[2],
+    ]
+
+
+def _output_points(e: Emitter, m: list[Value]) -> list[Value]:
+    """A' m."""
+    b = e.builder
+
+    def times(factor: float, x: Value, y: Value) -> Value:
+        return e.fma(e.constant(factor, LANES), x, y)
+
+    near, near_odd = b.fadd(m[1], m[2]), b.fsub(m[1], m[2])
+    far, far_odd = b.fadd(m[3], m[4]), b.fsub(m[3], m[4])
+    return [
+        b.fadd(b.fadd(m[0], near), far),
+        times(2.0, far_odd, near_odd),
+        times(4.0, far, near),
+        b.fadd(times(8.0, far_odd, near_odd), m[5]),
+    ]
+
+
+@dataclass(frozen=True)
+class WinogradOperation(ConvOperation):
+    """A convolution in a network, forward pass and input gradient by Winograd's algorithm."""
+
+    @property
+    def reads_values(self) -> bool:  # type: ignore[override]
+        return False
+
+    @property
+    def border(self) -> Border:
+        below, right = overhang(self.convolution.positions)
+        top, bottom, left, last = self.padding
+        return top, bottom + below, left, last + right
+
+    def _backward_padding(self) -> tuple[int, int]:
+        top, left = self.convolution.padding
+        return 2 - top, 2 - left
+
+    def gradient_border(self) -> Border:
+        c = self.convolution
+        sides: list[int] = []
+        for axis, before in enumerate(self._backward_padding()):
+            reach = tiles_of(c.extent)[axis] * TILE + REACH - TILE
+            sides += [before, max(0, reach - before - c.positions[axis])]
+        return sides[0], sides[1], sides[2], sides[3]
+
+    def _forward_kernel(self, maps: Maps) -> WinogradConvolution:
+        c = self.convolution
+        return WinogradConvolution(maps.x, maps.y, c.padding, c.bias, self.activation, None, maps.samples)
+
+    def forward(self, maps: Maps) -> Sequence[Call]:
+        bias = "bias" if self.convolution.bias else "none"
+        return (Call(self._forward_kernel(maps), ("x", "transformed", bias, "y", "scratch")),)
+
+    def _backward_kernel(self, maps: Maps, activation: Activation | None) -> WinogradConvolution:
+        dy, dx = maps.gradients
+        saved = maps.x if activation is not None else None
+        return WinogradConvolution(dy, dx, self._backward_padding(), False, activation, saved, maps.samples)
+
+    def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
+        saved = "x" if activation is not None else "none"
+        kernel = self._backward_kernel(maps, activation)
+        return (Call(kernel, ("dy", "derived", saved, "dx", "scratch")),)
+
+    def transformed(self) -> Derived | None:
+        kernel = WinogradWeights(self.convolution, backward=False)
+        return Derived(kernel.size, kernel.parts())
+
+    def derived(self, maps: Maps) -> Derived | None:
+        kernel = WinogradWeights(self.convolution, backward=True)
+        return Derived(kernel.size, kernel.parts(), kernel.scratch)
+
+    def scratch(self, maps: Maps) -> int:
+        if maps.dy is not None and maps.dx is not None:
+            return self._backward_kernel(maps, None).scratch
+        return self._forward_kernel(maps).scratch
+
+
+def faster(operation: Operation) -> Operation:
+    """The operation by Winograd's algorithm where that is for it."""
+    if type(operation) is ConvOperation and is_suitable(operation.convolution):
+        return WinogradOperation(
+            operation.extent, operation.convolution, operation.padding, activation=operation.activation
+        )
+    return operation
