@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 import scanwise as sw
 
-BACKENDS = ("reference",)
+BACKENDS = ("reference", "native")
 
 IMAGE_NETWORK = sw.Sequential(
     sw.Conv2d(3, 3), sw.ReLU(), sw.MaxPool2d(2), sw.Flatten(), sw.Linear(5), sw.Tanh(), sw.Linear(3)
