@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scanwise.kernels.activation import Activation
+from scanwise.kernels.columns import ColumnWeights, columns_together
 from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient, TransposeWeights
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.correlation import Axis, Correlation, Sweep, View
@@ -70,15 +71,43 @@ class ConvOperation(Operation):
         sizes = replace(c, extent=(rows, columns), positions=(positions[0], positions[1]))
         return replace(self, extent=(self.extent[0], rows, columns), convolution=sizes)
 
+    def _forward_columns(self) -> int:
+        """Columns that share a vector in the forward pass."""
+        c = self.convolution
+        zeros_stay = self.activation is None or self.activation.keeps_zero
+        if c.group_count > 1 or c.depthwise or c.dilation[1] > 1 or not zeros_stay:
+            return 1
+        return columns_together(c.outputs, c.positions[1], c.kernel[1], c.stride[1])
+
+    def _backward_columns(self, maps: Maps) -> int:
+        """Columns that share a vector in the input gradient."""
+        c = self.convolution
+        plain = c.stride == c.dilation == (1, 1) and c.groups == 1
+        if not plain or maps.gradients[1].pitch != lanes_for(c.channels):
+            return 1
+        return columns_together(c.channels, c.extent[1], c.kernel[1], 1)
+
+    def transformed(self) -> Derived | None:
+        together = self._forward_columns()
+        if together == 1:
+            return None
+        kernel = ColumnWeights(self.convolution, together, backward=False)
+        return Derived(kernel.size, [(kernel, 0, 0)], kernel.scratch)
+
     def forward(self, maps: Maps) -> Sequence[Call]:
-        kernel = forward(self.convolution, maps.x, maps.y, self.activation)
-        bias = "bias" if self.convolution.bias else "none"
-        return (Call(kernel, ("x", "weight", bias, "y", "none")),)
+        together = self._forward_columns()
+        kernel = forward(self.convolution, maps.x, maps.y, self.activation, together)
+        weights, bias = (
+            "weight" if together == 1 else "transformed",
+            "bias" if self.convolution.bias else "none",
+        )
+        return (Call(kernel, ("x", weights, bias, "y", "none")),)
 
     def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
         dy, dx = maps.gradients
         saved = maps.x if activation is not None else None
-        kernel = input_gradient(self.convolution, dy, dx, activation, saved)
+        together = self._backward_columns(maps)
+        kernel = input_gradient(self.convolution, dy, dx, activation, saved, together)
         weights = "weight" if self.convolution.depthwise else "derived"
         return (Call(kernel, ("dy", weights, "none", "dx", "x" if saved is not None else "none")),)
 
@@ -93,6 +122,10 @@ class ConvOperation(Operation):
     def derived(self, maps: Maps) -> Derived | None:
         if self.convolution.depthwise:
             return None
+        together = self._backward_columns(maps)
+        if together > 1:
+            columns = ColumnWeights(self.convolution, together, backward=True)
+            return Derived(columns.size, [(columns, 0, 0)], columns.scratch)
         kernel = TransposeWeights(self.convolution)
         return Derived(kernel.size, kernel.parts())
 
@@ -107,23 +140,34 @@ def convolution_parameters(convolution: Convolution) -> Sequence[Parameter]:
 
 
 def forward(
-    convolution: Convolution, x: FeatureMap, y: FeatureMap, activation: Activation | None = None
+    convolution: Convolution,
+    x: FeatureMap,
+    y: FeatureMap,
+    activation: Activation | None = None,
+    together: int = 1,
 ) -> Correlation:
-    """z = b + w * x, then the activation (lecture 3.1, 5.4). Arguments: w, b packed; x needs a border of the padding."""
+    """z = b + w * x, then the activation (lecture 3.1, 5.4). Arguments: x, w, b, y, -; x needs a border of the padding.
+
+    With `together` columns in a vector the weights are `ColumnWeights`.
+    """
     c = convolution
     top, left = c.padding
+    lanes = c.lanes * together
+    rows, columns = c.positions
+    step = c.stride[1] * together
     sweep = Sweep(
-        *c.positions,
-        x=View(x.size, c.stride[0] * x.row, c.stride[1] * x.pitch, x.origin - top * x.row - left * x.pitch),
-        y=View(y.size, y.row, y.pitch, y.origin),
-        axes=_forward_axes(c, x),
+        rows,
+        columns // together,
+        x=View(x.size, c.stride[0] * x.row, step * x.pitch, x.origin - top * x.row - left * x.pitch),
+        y=View(y.size, y.row, y.pitch * together, y.origin),
+        axes=_forward_axes(c, x, together),
     )
     return Correlation(
         (sweep,),
-        c.lanes,
-        c.group_outputs,
+        lanes,
+        c.group_outputs if together == 1 else lanes,
         c.block,
-        y.pitch,
+        y.pitch * together,
         groups=c.group_count,
         x_group=c.group_channels,
         y_group=c.group_outputs,
@@ -132,16 +176,19 @@ def forward(
         depthwise=c.depthwise,
         bias=c.bias,
         activation=activation,
+        together=together,
     )
 
 
-def _forward_axes(c: Convolution, x: FeatureMap) -> tuple[Axis, ...]:
-    tap = c.steps * c.lanes
+def _forward_axes(c: Convolution, x: FeatureMap, together: int) -> tuple[Axis, ...]:
+    lanes = c.lanes * together
+    width = c.kernel[1] + (together - 1) * c.stride[1]
+    tap = c.steps * lanes
     channels = 1 if c.depthwise else (c.steps if c.pitch == x.pitch else c.group_channels)
     return (
-        Axis(c.kernel[0], c.dilation[0] * x.row, c.kernel[1] * tap),
-        Axis(c.kernel[1], c.dilation[1] * x.pitch, tap),
-        Axis(channels, 1, c.lanes),
+        Axis(c.kernel[0], c.dilation[0] * x.row, width * tap),
+        Axis(width, c.dilation[1] * x.pitch, tap),
+        Axis(channels, 1, lanes),
     )
 
 
@@ -194,9 +241,15 @@ def input_gradient(
     dx: FeatureMap,
     activation: Activation | None = None,
     saved: FeatureMap | None = None,
+    together: int = 1,
 ) -> Correlation:
-    """dx, times f'(x) of the activation that made x if one is given. Arguments: dz, transposed weights, -, dx, saved."""
+    """dx, times f'(x) of the activation that made x if one is given. Arguments: dz, transposed weights, -, dx, saved.
+
+    With `together` columns in a vector (stride 1 only) the weights are `ColumnWeights`.
+    """
     c = convolution
+    if together > 1:
+        return _input_gradient_of_columns(c, dz, dx, activation, saved, together)
     lanes = c.lanes if c.depthwise else lanes_for(c.group_channels)
     inner = 1 if c.depthwise else c.group_outputs
     tap = inner * lanes
@@ -235,6 +288,48 @@ def input_gradient(
         depthwise=c.depthwise,
         activation=activation,
         backward=activation is not None,
+    )
+
+
+def _input_gradient_of_columns(
+    c: Convolution,
+    dz: FeatureMap,
+    dx: FeatureMap,
+    activation: Activation | None,
+    saved: FeatureMap | None,
+    together: int,
+) -> Correlation:
+    """Columns q m to q m + m - 1 of dx read dz from column q m + left + m - 1 backwards."""
+    lanes = lanes_for(c.channels) * together
+    width = c.kernel[1] + together - 1
+    tap = c.outputs * lanes
+    top, left = c.padding
+    start = dz.origin + top * dz.row + (left + together - 1) * dz.pitch
+
+    def columns(extent: FeatureMap) -> View:
+        return View(extent.size, extent.row, extent.pitch * together, extent.origin)
+
+    sweep = Sweep(
+        c.extent[0],
+        c.extent[1] // together,
+        x=View(dz.size, dz.row, dz.pitch * together, start),
+        y=columns(dx),
+        axes=(
+            Axis(c.kernel[0], -dz.row, width * tap),
+            Axis(width, -dz.pitch, tap),
+            Axis(c.outputs, 1, lanes),
+        ),
+        other=columns(saved) if saved is not None else None,
+    )
+    return Correlation(
+        (sweep,),
+        lanes,
+        lanes,
+        c.kernel[0] * width * tap,
+        dx.pitch * together,
+        activation=activation,
+        backward=activation is not None,
+        together=together,
     )
 
 

@@ -84,6 +84,7 @@ class Correlation:
         bias: whether the chain starts from b (otherwise from zero).
         activation: applied to the sum (forward), or whose derivative multiplies it (backward).
         backward: whether `activation` is used by its derivative, from the saved map.
+        together: neighbouring columns that share a vector, each with lanes / together of its lanes.
     """
 
     sweeps: tuple[Sweep, ...]
@@ -100,6 +101,7 @@ class Correlation:
     bias: bool = False
     activation: Activation | None = None
     backward: bool = False
+    together: int = 1
     pointers: int = 5
 
     @property
@@ -173,9 +175,7 @@ class _Nest:
         w = e.at(self.w, e.mul(k, kernel.block))
         start = []
         for v in range(tile.vectors):
-            start.append(
-                e.load(self.b, e.mul(e.add(k, v), lanes), lanes) if kernel.bias else e.constant(0.0, lanes)
-            )
+            start.append(self._bias(e.add(k, v)) if kernel.bias else e.constant(0.0, lanes))
         places = [
             (dn, dp, dq)
             for dn in range(tile.samples)
@@ -192,6 +192,14 @@ class _Nest:
                 other = e.at(other, sweep.other.offset(e.add(n, dn), e.add(p, dp), e.add(q, dq), e))
             for v in range(tile.vectors):
                 self._finish(sums[v * len(places) + i], y, other, e.add(k, v), last=self._is_last(k, v))
+
+    def _bias(self, block: Index) -> Value:
+        e, kernel = self.e, self.kernel
+        own = kernel.lanes // kernel.together
+        bias = e.load(self.b, e.mul(block, own), own)
+        if kernel.together == 1:
+            return bias
+        return e.builder.shuffle_vector(bias, bias, e.shuffle([lane % own for lane in range(kernel.lanes)]))
 
     def _reduce(
         self,
@@ -274,5 +282,5 @@ class _Nest:
             else:
                 value = activations.apply(e, kernel.activation, value, lanes)
                 if not kernel.activation.keeps_zero:
-                    value = e.keep(value, lanes, valid)
+                    value = e.keep(value, lanes, valid)  # never with columns together: see `columns`
         e.store_part(value, y, at, lanes, width)

@@ -60,6 +60,7 @@ class NativeExecutor:
         self._graph = build_graph(network, self.input_shape)
         self._layout = ParameterLayout.of(self._graph)
         self._parameters = aligned_zeros(self._layout.size)
+        self._version = 0
         self._runners: dict[tuple[object, ...], Runner] = {}
         self._output_shape = tuple(network.output_shape(self.input_shape))
         self._order = np.arange(64, dtype=np.int64)
@@ -68,6 +69,7 @@ class NativeExecutor:
         """Take new parameters."""
         with self._lock:
             self._layout.write(parameters, self._parameters)
+            self._version += 1
 
     def forward(self, x: Samples) -> NDArray[np.float32]:
         """Outputs `(N, *output_shape)`."""
@@ -118,6 +120,7 @@ class NativeExecutor:
     def _runner(self, key: tuple[object, ...], graph: Graph, dtype: str, goal: Goal) -> Runner:
         known = self._runners.get(key)
         if known is not None:
+            known.refresh(self._version)
             return known
         compiled = compile_plan(graph, self._layout, dtype, goal, self.target, self._samples)
         runner = Runner(graph, compiled, self._layout, self._parameters, self.target)
@@ -125,6 +128,7 @@ class NativeExecutor:
         if key[0] == "at" and len(shapes) >= _KEPT_SHAPES:
             del self._runners[shapes[0]]
         self._runners[key] = runner
+        runner.refresh(self._version)
         return runner
 
     def _identity_order(self, n: int) -> NDArray[np.int64]:
@@ -152,7 +156,6 @@ class NativeExecutor:
         runner.context[Field.GRADIENT_FLOATS] = floats
         runner.set_data(Base.SAMPLES, x)
         runner.set_order(self._identity_order(len(x)))
-        runner.derive()
         runner.run_samples(len(x), shards, get_threads())
         parts = sums.reshape(shards, floats)
         total = parts[0, : self._layout.size].copy()

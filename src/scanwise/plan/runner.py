@@ -42,6 +42,7 @@ class Runner:
         self.parameters = parameters
         self.derived = aligned_zeros(compiled.derived_floats)
         self.constants = layout.constants
+        self.version = -1  # of the parameters that `derived` was computed from
         self._function = _driver(target)
         self._arenas: list[NDArray[np.float32]] = []
         self._bases: list[NDArray[np.int64]] = []
@@ -79,6 +80,12 @@ class Runner:
         self._kept["output"] = output
         self.context[Field.OUTPUT] = _pointer(output)
         self.context[Field.OUTPUT_BYTES] = output[0].nbytes
+
+    def refresh(self, version: int) -> None:
+        """Derive again if the parameters have changed since."""
+        if self.version != version:
+            self.derive()
+            self.version = version
 
     def derive(self) -> None:
         """Compute what is derived from the parameters, on this thread. Training does so natively after each step."""
