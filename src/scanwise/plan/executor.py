@@ -15,7 +15,7 @@ from scanwise.kernels.optimizer import StepRow
 from scanwise.layers import Sequential
 from scanwise.plan.driver import STATISTICS, Base, Field
 from scanwise.plan.graph import Graph, build_graph, extent_of
-from scanwise.plan.losses import goal_for, without_last
+from scanwise.plan.losses import goal_for, loss_graph
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import Goal, compile_plan
 from scanwise.plan.runner import Runner
@@ -25,7 +25,7 @@ __all__ = ["SHARDS", "NativeExecutor", "shards_for"]
 
 # Parts of a batch whose gradients are summed apart. It decides the order of summation, so it depends on the batch and
 # the network alone, never on the number of threads.
-SHARDS = 16
+SHARDS = 8
 _KEPT_SHAPES = 8
 
 
@@ -108,7 +108,7 @@ class NativeExecutor:
         """Mean loss and its gradient by every parameter."""
         with self._lock:
             goal = goal_for(self.network, loss)
-            graph = without_last(self._graph, self.network, loss)
+            graph = loss_graph(self._graph, self.network, loss)
             runner = self._runner(("loss", x.dtype.name, loss), graph, x.dtype.name, goal)
             runner.set_data(Base.TARGETS, np.ascontiguousarray(target))
             runner.step_rows[0, StepRow.SCALE] = 1.0 / len(x)

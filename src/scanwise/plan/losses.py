@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scanwise.kernels.activation import ActivationOperation
+from scanwise.kernels.flatten import FlattenOperation
 from scanwise.kernels.softmax import SoftmaxOperation
 from scanwise.layers import Aggregate, Layer, Sequential, Sigmoid, Softmax
-from scanwise.plan.graph import Graph
+from scanwise.plan.graph import Graph, Node
 from scanwise.plan.program import Goal
 
-__all__ = ["goal_for", "without_last"]
+__all__ = ["goal_for", "loss_graph"]
 
 
 def last_layer(network: Sequential) -> Layer:
@@ -26,18 +27,37 @@ def goal_for(network: Sequential, loss: str) -> Goal:
     return Goal(loss=loss, backward=True, probabilities=joint and loss != "mse")
 
 
-def without_last(graph: Graph, network: Sequential, loss: str) -> Graph:
-    """The graph up to the logits, where the network ends in the function that the loss has in itself."""
+def loss_graph(graph: Graph, network: Sequential, loss: str) -> Graph:
+    """The graph up to what the loss is taken of, as one flat vector.
+
+    Where the network ends in the function that the loss has in itself, these are the logits. Nodes keep their numbers,
+    by which parameters are found.
+    """
+    return _flat(_without_last(graph, network, loss))
+
+
+def _without_last(graph: Graph, network: Sequential, loss: str) -> Graph:
     last = last_layer(network)
     if not (
         (loss == "cross_entropy" and isinstance(last, Softmax))
-        or (loss == "binary_cross_entropy" and isinstance(last, Sigmoid | Softmax))
+        or (loss == "binary_cross_entropy" and isinstance(last, Sigmoid))
     ):
         return graph
     end = graph.nodes[-1]
     if end.operation.activation is not None:  # the Sigmoid was fused into the layer before it
         bare = replace(end, operation=replace(end.operation, activation=None))
-        return Graph([*graph.nodes[:-1], bare], graph.extents, graph.output)
+        return replace(graph, nodes=[*graph.nodes[:-1], bare])
     if isinstance(end.operation, ActivationOperation | SoftmaxOperation):
-        return Graph(graph.nodes[:-1], graph.extents[:-1], end.inputs[0])
+        return replace(graph, nodes=graph.nodes[:-1], extents=graph.extents[:-1], output=end.inputs[0])
     return graph
+
+
+def _flat(graph: Graph) -> Graph:
+    """The graph with its output in the order of the targets, channels first: losses know no positions."""
+    extent = graph.extents[graph.output]
+    if extent[1:] == (1, 1):
+        return graph
+    flatten = FlattenOperation(extent)
+    goal = len(graph.extents)
+    node = Node("flatten", flatten, (graph.output,), goal)
+    return replace(graph, nodes=[*graph.nodes, node], extents=[*graph.extents, flatten.output], output=goal)

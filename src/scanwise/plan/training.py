@@ -18,7 +18,7 @@ from scanwise.layers import Sequential
 from scanwise.plan.driver import RECORD_WORDS, STATISTICS, Base, Field
 from scanwise.plan.executor import shards_for
 from scanwise.plan.graph import build_graph
-from scanwise.plan.losses import goal_for, without_last
+from scanwise.plan.losses import goal_for, loss_graph
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import compile_plan
 from scanwise.plan.runner import Runner
@@ -57,7 +57,7 @@ class NativeProgram:
         self._loss = loss
         whole = build_graph(network, input_shape, training=True)
         self._layout = ParameterLayout.of(whole)
-        self._graph = without_last(whole, network, loss).with_fast_algorithms()
+        self._graph = loss_graph(whole, network, loss).with_fast_algorithms()
         self._goal = goal_for(network, loss)
         self._parameters = aligned_zeros(self._layout.size)
         self._moments = [aligned_zeros(self._layout.size) for _ in range(optimizer.moments)]
