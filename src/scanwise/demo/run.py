@@ -33,7 +33,7 @@ EXAMPLES = 50_000
 ROUNDS = (3, 2, 2, 4)
 """Epochs of each round. After each but the last the network's own mistakes join the examples."""
 
-MISTAKE_CANVASES = 120
+MISTAKE_CANVASES = 240
 MISTAKE_THRESHOLD = 0.2
 
 Images = NDArray[np.uint8]
