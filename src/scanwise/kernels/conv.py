@@ -10,7 +10,7 @@ from scanwise.kernels.activation import Activation
 from scanwise.kernels.columns import ColumnWeights, columns_together
 from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient, TransposeWeights
 from scanwise.kernels.convolution import Convolution
-from scanwise.kernels.correlation import Axis, Correlation, Sweep, View
+from scanwise.kernels.correlation import Axis, Correlation, Sweep, View, skip_border
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, lanes_for
 from scanwise.kernels.operation import Border, Call, Derived, Extent, Maps, Operation, Parameter
@@ -320,6 +320,7 @@ def _input_gradient_of_columns(
             Axis(c.outputs, 1, lanes),
         ),
         other=columns(saved) if saved is not None else None,
+        inside=skip_border(top, c.positions[0], c.extent[0], c.kernel[0]),
     )
     return Correlation(
         (sweep,),

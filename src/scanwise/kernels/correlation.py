@@ -16,7 +16,7 @@ from scanwise.codegen.schedule import Tile, choose_tile, unroll
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
 
-__all__ = ["Axis", "Correlation", "Sweep", "View", "fuse_axes"]
+__all__ = ["Axis", "Correlation", "Sweep", "View", "fuse_axes", "skip_border"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,19 @@ class Sweep:
     y: View
     axes: tuple[Axis, ...]
     weight_origin: int = 0
-    other: View | None = None  # saved activation (backward) or addend
+    other: View | None = None  # saved activation (backward)
+    inside: tuple[int, int] | None = None  # input rows are start + p - r, of rows from 0; see `skip_border`
+
+
+# Share of the products that must fall on the border before skipping them pays for loops of unknown length.
+LEAST_BORDER = 0.1
+
+
+def skip_border(start: int, rows: int, positions: int, kernel: int) -> tuple[int, int] | None:
+    """For a nest that reads rows start + p - r: the pair that lets it skip the kernel rows that only meet border zeros
+    (which changes no bit), or None where there are too few of them."""
+    met = sum(0 <= start + p - r < rows for p in range(positions) for r in range(kernel))
+    return (start, rows) if met < (1 - LEAST_BORDER) * positions * kernel else None
 
 
 def fuse_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
@@ -184,7 +196,7 @@ class _Nest:
         ]
         offsets = [dn * sweep.x.sample + dp * sweep.x.row + dq * sweep.x.column for dn, dp, dq in places]
         sums = [start[v] for v in range(tile.vectors) for _ in places]
-        sums = self._reduce(0, x, w, 0, 0, tile.vectors, offsets, sums)
+        sums = self._rows(p, tile.rows, x, w, tile.vectors, offsets, sums)
         for i, (dn, dp, dq) in enumerate(places):
             y = e.at(self.y, sweep.y.offset(e.add(n, dn), e.add(p, dp), e.add(q, dq), e))
             other = self.other
@@ -200,6 +212,33 @@ class _Nest:
         if kernel.together == 1:
             return bias
         return e.builder.shuffle_vector(bias, bias, e.shuffle([lane % own for lane in range(kernel.lanes)]))
+
+    def _rows(
+        self,
+        p: Index,
+        rows: int,
+        x: Value,
+        w: Value,
+        vectors: int,
+        offsets: list[int],
+        sums: list[Value],
+    ) -> list[Value]:
+        """The whole reduction, or the kernel rows with which some row of the tile meets the map."""
+        e, inside = self.e, self.sweep.inside
+        if inside is None or len(self.axes) < 2:
+            return self._reduce(0, x, w, 0, 0, vectors, offsets, sums)
+        start, height = inside
+        axis = self.axes[0]
+        row = e.add(start, p)
+        first = e.maximum(0, e.add(row, 1 - height))
+        return e.loop(
+            e.minimum(axis.count, e.add(row, rows)),
+            lambda r, *inner: self._reduce(
+                1, x, w, e.mul(r, axis.x), e.mul(r, axis.w), vectors, offsets, list(inner)
+            ),
+            sums,
+            start=first,
+        )
 
     def _reduce(
         self,
