@@ -106,7 +106,9 @@ def _samples_for(graph: Graph, floats: int, most: int) -> int:
     heaviest = max((p.size for node in graph.nodes for p in node.operation.parameters()), default=0)
     if heaviest * 4 > _BUDGET // 2:
         fitting = max(fitting, 16)
-    return max(1, min(fitting, most, _MOST_SAMPLES))
+    fitting = max(1, min(fitting, most, _MOST_SAMPLES))
+    # A multiple of the register tile of `Linear`, which goes over samples.
+    return fitting // 8 * 8 if fitting >= 8 else fitting
 
 
 class _Planner:
