@@ -14,6 +14,8 @@ from scanwise.codegen.target import Target
 __all__ = ["Tile", "choose_tile", "tile_limit", "unroll"]
 
 LATENCY = 4
+# Samples that a `Linear` layer's tile goes over at most; plans hold a multiple of it where memory allows.
+SAMPLES = 8
 # Cycles for what a tile does once: addresses, bias, activation, stores.
 TILE_OVERHEAD = 20
 
@@ -50,7 +52,7 @@ def _cover_cycles(extent: int, tile: int, cost: float, rest_cost: float) -> floa
 
 @functools.cache
 def choose_tile(
-    target: Target, lanes: int, blocks: int, rows: int, columns: int, steps: int, samples: int = 16
+    target: Target, lanes: int, blocks: int, rows: int, columns: int, steps: int, samples: int = SAMPLES
 ) -> Tile:
     """The tile with the least modelled time.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.codegen import jit
+from scanwise.codegen.schedule import SAMPLES
 from scanwise.codegen.target import Target
 from scanwise.kernels import loss as losses
 from scanwise.kernels.activation import Activation, ActivationBackward
@@ -108,7 +109,7 @@ def _samples_for(graph: Graph, floats: int, most: int) -> int:
         fitting = max(fitting, 16)
     fitting = max(1, min(fitting, most, _MOST_SAMPLES))
     # A multiple of the register tile of `Linear`, which goes over samples.
-    return fitting // 8 * 8 if fitting >= 8 else fitting
+    return fitting // SAMPLES * SAMPLES if fitting >= SAMPLES else fitting
 
 
 class _Planner:
