@@ -19,7 +19,7 @@ from benchmarks.networks import Case
 from benchmarks.onnx_twin import session_of
 from benchmarks.timing import Work
 from benchmarks.torch_twin import twin_of
-from scanwise.plan.training import NativeProgram
+from scanwise.training.native_program import NativeProgram
 
 POOL = 16
 """Batches that the inputs rotate through."""

@@ -45,9 +45,16 @@ for _ in range(EPOCHS):
 """
 )
 
+# Linux's VmHWM is of this program alone; ru_maxrss there also counts the process that started it.
 _PEAK = """
-import resource, sys
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2))
+import pathlib, resource, sys
+status = pathlib.Path("/proc/self/status")
+if status.exists():
+    lines = status.read_text().splitlines()
+    kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+else:
+    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
+print(kibibytes / 1024)
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -45,6 +46,7 @@ class Report:
     peak_gflops: dict[str, float]
     versions: dict[str, str]
     machine: str = field(default_factory=lambda: processor_name())
+    load: float = field(default_factory=lambda: os.getloadavg()[0])
     timings: list[Timing] = field(default_factory=list)
     efficiencies: dict[str, list[Efficiency]] = field(default_factory=dict)
     process: dict[str, float] = field(default_factory=dict)
@@ -77,7 +79,7 @@ class Report:
         return (
             f"# Benchmark of {date.today().isoformat()}\n\n"
             f"Command: `{self.command}`  \nMachine: {self.machine}, {self.threads} threads for everyone; measured "
-            f"multiply-add peak {peaks}  \nVersions: {versions}\n\n"
+            f"multiply-add peak {peaks}; load average before {self.load:.1f}  \nVersions: {versions}\n\n"
             "Contenders run in turns in one process; medians. PyTorch's ratio is of its better memory layout."
         )
 
