@@ -30,8 +30,8 @@ class Executor(Protocol):
         """Take new parameters. Called before the first run, and again whenever one has changed."""
         ...
 
-    def forward(self, x: Samples) -> NDArray[np.float32]:
-        """Outputs `(N, *output_shape)`, a new array."""
+    def forward(self, x: Samples, *, fast: bool = False) -> NDArray[np.float32]:
+        """Outputs `(N, *output_shape)`, a new array. With `fast`, algorithms that round otherwise are allowed."""
         ...
 
     def gradients(self, x: Samples, dy: NDArray[np.float32]) -> tuple[NDArray[np.float32], Gradients]:
@@ -63,8 +63,8 @@ class ReferenceExecutor:
         """Take new parameters."""
         self._parameters = dict(parameters)
 
-    def forward(self, x: Samples) -> NDArray[np.float32]:
-        """Outputs `(N, *output_shape)`."""
+    def forward(self, x: Samples, *, fast: bool = False) -> NDArray[np.float32]:
+        """Outputs `(N, *output_shape)`; there is no other algorithm than the definition."""
         from scanwise import reference
 
         return _narrow(reference.forward(self.network, unit_range(x), self._parameters))

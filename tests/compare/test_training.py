@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 import scanwise as sw
 from benchmarks.networks import CASES
 from scanwise.layers import Layer, Sequential
-from scanwise.plan.training import NativeProgram
+from scanwise.training.native_program import NativeProgram
 from scanwise.training.reference_program import ReferenceProgram
 from tests.compare.comparison import (
     assert_all_close,

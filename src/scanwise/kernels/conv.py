@@ -256,7 +256,7 @@ def input_gradient(
     sweeps = []
     for a, rows, r0, r_step, r_count, p0 in _phases(c, 0):
         for b, columns, s0, s_step, s_count, q0 in _phases(c, 1):
-            axes = (
+            axes: tuple[Axis, ...] = (
                 Axis(r_count, -(r_step * c.dilation[0] // c.stride[0]) * dz.row, r_step * c.kernel[1] * tap),
                 Axis(s_count, -(s_step * c.dilation[1] // c.stride[1]) * dz.pitch, s_step * tap),
                 Axis(inner, 1, lanes),

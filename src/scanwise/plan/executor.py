@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.codegen.target import Target, host_target
-from scanwise.executor import Gradients, Samples
-from scanwise.executor import Target as Targets
 from scanwise.kernels.optimizer import StepRow
 from scanwise.layers import Sequential
 from scanwise.plan.driver import STATISTICS, Base, Field
@@ -65,21 +65,26 @@ class NativeExecutor:
         self._output_shape = tuple(network.output_shape(self.input_shape))
         self._order = np.arange(64, dtype=np.int64)
 
+    @functools.cached_property
+    def _fast_graph(self) -> Graph:
+        return self._graph.with_fast_algorithms()
+
     def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
         """Take new parameters."""
         with self._lock:
             self._layout.write(parameters, self._parameters)
             self._version += 1
 
-    def forward(self, x: Samples) -> NDArray[np.float32]:
-        """Outputs `(N, *output_shape)`."""
+    def forward(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32]:
+        """Outputs `(N, *output_shape)`; with `fast` by algorithms that may round differently (Winograd)."""
         output = np.empty((len(x), *self._output_shape), np.float32)
         with self._lock:
-            runner = self._runner(("forward", x.dtype.name), self._graph, x.dtype.name, Goal())
+            graph = self._fast_graph if fast else self._graph
+            runner = self._runner(("forward", x.dtype.name, fast), graph, x.dtype.name, Goal())
             self._infer(runner, x, output)
         return output
 
-    def forward_at(self, x: Samples) -> NDArray[np.float32]:
+    def forward_at(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Outputs `(N, K, *positions)` of the network on a larger input."""
         extent = extent_of(x.shape[1:])
         with self._lock:
@@ -92,7 +97,9 @@ class NativeExecutor:
             self._infer(runner, x, output)
         return output
 
-    def gradients(self, x: Samples, dy: NDArray[np.float32]) -> tuple[NDArray[np.float32], Gradients]:
+    def gradients(
+        self, x: NDArray[Any], dy: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
         """Gradients of `sum(y * dy)` by the input and by every parameter."""
         dx = np.empty(x.shape, np.float32)
         cotangent = np.ascontiguousarray(dy, np.float32)
@@ -104,7 +111,9 @@ class NativeExecutor:
             gradients, _ = self._shards(runner, x)
         return dx, gradients
 
-    def loss_and_gradients(self, x: Samples, target: Targets, loss: str) -> tuple[float, Gradients]:
+    def loss_and_gradients(
+        self, x: NDArray[Any], target: NDArray[Any], loss: str
+    ) -> tuple[float, dict[str, NDArray[np.float32]]]:
         """Mean loss and its gradient by every parameter."""
         with self._lock:
             goal = goal_for(self.network, loss)
@@ -136,7 +145,7 @@ class NativeExecutor:
             self._order = np.arange(2 * n, dtype=np.int64)
         return self._order
 
-    def _infer(self, runner: Runner, x: Samples, output: NDArray[np.float32]) -> None:
+    def _infer(self, runner: Runner, x: NDArray[Any], output: NDArray[np.float32]) -> None:
         n = len(x)
         runner.set_data(Base.SAMPLES, x)
         runner.set_order(self._identity_order(n))
@@ -147,7 +156,7 @@ class NativeExecutor:
             shards = threads  # results do not depend on how samples are cut
         runner.run_samples(n, shards, threads)
 
-    def _shards(self, runner: Runner, x: Samples) -> tuple[Gradients, float]:
+    def _shards(self, runner: Runner, x: NDArray[Any]) -> tuple[dict[str, NDArray[np.float32]], float]:
         """Run shards with gradients of their own; their sums in order, and the total loss."""
         shards = shards_for(len(x), self._layout.size)
         floats = self._layout.size + STATISTICS

@@ -63,7 +63,8 @@ class Compiled:
         arena_floats: size of a thread's arena.
         scratch_floats: size of the scratch behind it.
         samples: how many samples the arena holds.
-        calls: the calls themselves, for tests and for `inspect`.
+        calls: the calls themselves, for tests and benchmarks.
+        owners: for each call the place of its layer in the network, or "" where it belongs to none.
     """
 
     records: NDArray[np.int64]
@@ -73,6 +74,7 @@ class Compiled:
     scratch_floats: int
     samples: int
     calls: list[Call] = field(default_factory=list)
+    owners: list[str] = field(default_factory=list)
 
 
 Buffer = tuple[FeatureMap, Place]
@@ -119,6 +121,7 @@ class _Planner:
         self.derived_floats = 0
         self.scratch_floats = 0
         self.calls: list[tuple[Call, list[Place]]] = []
+        self.owners: list[str] = []
         self.derived_calls: list[tuple[Call, list[Place]]] = []
         self.derived_places: dict[tuple[int, str], Place] = {}
         self.values: list[Buffer] = [self._reserve(self._value_map(v)) for v in range(len(graph.extents))]
@@ -318,9 +321,11 @@ class _Planner:
             else:
                 places.append(self.layout.places[index, name])
         self.calls.append((call, places))
+        self.owners.append(node.name)
 
     def _emit(self, kernel: jit.Kernel, *places: Place) -> None:
         self.calls.append((Call(kernel, ()), list(places)))
+        self.owners.append("")
 
     def compiled(self, target: Target) -> Compiled:
         return Compiled(
@@ -331,6 +336,7 @@ class _Planner:
             self.scratch_floats,
             self.samples,
             [call for call, _ in self.calls],
+            self.owners,
         )
 
 

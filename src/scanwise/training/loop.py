@@ -148,7 +148,7 @@ class _Training:
 
             make = ReferenceProgram
         else:
-            from scanwise.plan.training import NativeProgram
+            from scanwise.training.native_program import NativeProgram
 
             make = NativeProgram
         return make(
