@@ -18,7 +18,7 @@ from scanwise.plan.graph import Graph, build_graph, extent_of
 from scanwise.plan.losses import goal_for, loss_graph
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import Goal, compile_plan
-from scanwise.plan.runner import Runner
+from scanwise.plan.runner import OneSample, Runner
 from scanwise.threads import get_threads
 
 __all__ = ["SHARDS", "NativeExecutor", "shards_for"]
@@ -62,6 +62,7 @@ class NativeExecutor:
         self._parameters = aligned_zeros(self._layout.size)
         self._version = 0
         self._runners: dict[tuple[object, ...], Runner] = {}
+        self._one: dict[np.dtype[Any], OneSample] = {}
         self._output_shape = tuple(network.output_shape(self.input_shape))
         self._order = np.arange(64, dtype=np.int64)
 
@@ -77,12 +78,25 @@ class NativeExecutor:
 
     def forward(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32]:
         """Outputs `(N, *output_shape)`; with `fast` by algorithms that may round differently (Winograd)."""
+        if len(x) == 1 and not fast:
+            return self._forward_one(x)
         output = np.empty((len(x), *self._output_shape), np.float32)
         with self._lock:
             graph = self._fast_graph if fast else self._graph
             runner = self._runner(("forward", x.dtype.name, fast), graph, x.dtype.name, Goal())
             self._infer(runner, x, output)
         return output
+
+    def _forward_one(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """The latency of one window is mostly Python's, so it has a way of its own."""
+        with self._lock:
+            one = self._one.get(x.dtype)
+            if one is None:
+                runner = self._runner(("forward", x.dtype.name, False), self._graph, x.dtype.name, Goal())
+                one = self._one[x.dtype] = OneSample(runner, self.input_shape, x.dtype.name, self._output_shape)
+            elif one.runner.version != self._version:
+                one.runner.refresh(self._version)
+            return one(x)
 
     def forward_at(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Outputs `(N, K, *positions)` of the network on a larger input."""
