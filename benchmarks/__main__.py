@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 import scanwise as sw
-from benchmarks import contenders, layer_efficiency, process
+from benchmarks import contenders, kernels, process
 from benchmarks.networks import CASES, Case
 from benchmarks.peak import peak_gflops
 from benchmarks.report import Report, Timing
 from benchmarks.timing import interleaved
 
 RESULTS = Path(__file__).resolve().parent / "results"
-WORKS = ("training", "inference", "latency", "layers", "process")
+WORKS = ("training", "inference", "latency", "kernels", "process")
 
 
 def _arguments() -> argparse.Namespace:
@@ -75,8 +75,8 @@ def main() -> None:
         print(f"{name} ...", file=sys.stderr, flush=True)
         case = CASES[name]
         report.timings.extend(_time(case, works, arguments.threads, rounds, seconds))
-        if "layers" in works:
-            report.efficiencies[name] = layer_efficiency.of(case, rounds=rounds, seconds=seconds / 2)
+        if "kernels" in works:
+            report.efficiencies[name] = kernels.of(case, rounds=rounds, seconds=seconds / 10)
     if "process" in works:
         print("whole processes ...", file=sys.stderr, flush=True)
         report.process = process.figures(arguments.threads, repeats=2 if arguments.quick else 5)

@@ -94,7 +94,7 @@ def _check_equal(results: dict[str, NDArray[np.floating]]) -> None:
         np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-4 * scale, err_msg=name)
 
 
-class _ScanwiseTraining:
+class ScanwiseTraining:
     """Steps of stochastic gradient descent in the native epoch loop."""
 
     def __init__(self, case: Case, x: Array, y: NDArray[np.int64]) -> None:
@@ -124,7 +124,7 @@ class _ScanwiseTraining:
         return losses
 
 
-class _TorchTraining:
+class TorchTraining:
     """The same steps in PyTorch."""
 
     def __init__(self, module: nn.Module, batches: list[torch.Tensor], labels: list[torch.Tensor]) -> None:
@@ -148,12 +148,12 @@ class _TorchTraining:
 def training(case: Case) -> dict[str, Work]:
     """Contenders whose call is one training step; their first losses are compared first."""
     x, y = case.samples(POOL * case.batch)
-    ours = _ScanwiseTraining(case, x, y)
+    ours = ScanwiseTraining(case, x, y)
     expected = ours.run(3, shuffle=False)
     works: dict[str, Work] = {SCANWISE: lambda calls: _discard(ours.run(calls))}
     labels = list(torch.from_numpy(y).split(case.batch))
     for name, (module, layout) in _layouts(twin_of(case.model()).train(), case).items():
-        theirs = _TorchTraining(module, _batches(x, case.batch, layout), labels)
+        theirs = TorchTraining(module, _batches(x, case.batch, layout), labels)
         losses = [float(loss) for loss in theirs.run(3)]
         np.testing.assert_allclose(losses, expected, rtol=1e-3, err_msg=name)
         works[name] = lambda calls, theirs=theirs: _discard(theirs.run(calls))  # type: ignore[misc]
