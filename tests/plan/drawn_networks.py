@@ -56,6 +56,10 @@ class Case:
     network: Sequential
     input_shape: Shape
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Hypothesis would print every class attribute of every layer."""
+        printer.text(repr(self))
+
     @property
     def output_shape(self) -> Shape:
         return self.network.output_shape(self.input_shape)

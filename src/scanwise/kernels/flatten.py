@@ -1,61 +1,79 @@
 """`Flatten` as a copy: a map in channel order, as one position of many channels.
 
-Only needed where a layer after `Flatten` looks at the flat order; `Linear` and pointwise functions read the map as it is.
+Only needed where a layer after `Flatten` looks at the flat order, and at a network's end; `Linear` and pointwise
+functions read the map as it is.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index
 from scanwise.kernels.activation import Activation, address
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation
+from scanwise.kernels.window import each_position
 
 __all__ = ["FlattenCopy", "FlattenOperation"]
 
 
 @dataclass(frozen=True)
 class FlattenCopy:
-    """flat[(c H + h) W + w] = map[h, w, c], or the other way. Arguments: source, goal."""
+    """flat[p, q, (c H + h) W + w] = map[p + h, q + w, c], or the other way. Arguments: source, goal.
+
+    Attributes:
+        window: H and W. Only a scan has more than one position (p, q).
+    """
 
     spread: FeatureMap
     flat: FeatureMap
+    window: tuple[int, int]
     backward: bool
     pointers: int = 2
 
     def emit(self, e: Emitter) -> None:
         source, goal = e.arguments
         m = self.spread
+        H, W = self.window
 
-        def element(n: Index, c: Index, h: Index, w: Index) -> None:
-            place = address(e, m, n, h, w, c)
-            line = address(e, self.flat, n, 0, 0, e.affine((c, m.height * m.width), (h, m.width), (1, w)))
+        def element(n: Index, p: Index, q: Index, c: Index, h: Index, w: Index) -> None:
+            place = address(e, m, n, e.add(p, h), e.add(q, w), c)
+            line = address(e, self.flat, n, p, q, e.affine((c, H * W), (h, W), (1, w)))
             if self.backward:
                 e.store(e.load(source, line, 1), goal, place)
             else:
                 e.store(e.load(source, place, 1), goal, line)
 
-        e.loop(
-            e.n,
-            lambda n: e.loop(
+        def window(n: Index, p: Index, q: Index) -> None:
+            e.loop(
                 m.channels,
-                lambda c: e.loop(m.height, lambda h: e.loop(m.width, lambda w: element(n, c, h, w))),
-            ),
-        )
+                lambda c: e.loop(H, lambda h: e.loop(W, lambda w: element(n, p, q, c, h, w))),
+            )
+
+        each_position(e, self.flat, window)
 
 
 @dataclass(frozen=True)
 class FlattenOperation(Operation):
-    """`Flatten` in a network, where the order of the values matters."""
+    """`Flatten` in a network, where the order of the values matters.
+
+    Attributes:
+        extent: (C, H, W) of the window that becomes a vector.
+        positions: windows of the map along each axis: one, but for scans.
+    """
+
+    positions: tuple[int, int] = (1, 1)
 
     @property
     def output(self) -> Extent:
         channels, rows, columns = self.extent
-        return channels * rows * columns, 1, 1
+        return (channels * rows * columns, *self.positions)
+
+    def resized(self, rows: int, columns: int) -> "FlattenOperation":
+        return replace(self, positions=(rows - self.extent[1] + 1, columns - self.extent[2] + 1))
 
     def forward(self, maps: Maps) -> Sequence[Call]:
-        return (Call(FlattenCopy(maps.x, maps.y, backward=False), ("x", "y")),)
+        return (Call(FlattenCopy(maps.x, maps.y, self.extent[1:], backward=False), ("x", "y")),)
 
     def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
         dy, dx = maps.gradients
-        return (Call(FlattenCopy(dx, dy, backward=True), ("dy", "dx")),)
+        return (Call(FlattenCopy(dx, dy, self.extent[1:], backward=True), ("dy", "dx")),)

@@ -30,7 +30,7 @@ _KEPT_SHAPES = 8
 
 
 def shards_for(batch: int, parameters: int) -> int:
-    """Shards of a batch: enough for many threads, but few where the gradients are large, since each shard has its own."""
+    """Shards of a batch: enough for many threads, but few where gradients are large, since each shard has its own."""
     most = 4 if parameters > 1 << 18 else SHARDS
     return max(1, min(most, batch // 4))
 
@@ -93,7 +93,9 @@ class NativeExecutor:
             one = self._one.get(x.dtype)
             if one is None:
                 runner = self._runner(("forward", x.dtype.name, False), self._graph, x.dtype.name, Goal())
-                one = self._one[x.dtype] = OneSample(runner, self.input_shape, x.dtype.name, self._output_shape)
+                one = self._one[x.dtype] = OneSample(
+                    runner, self.input_shape, x.dtype.name, self._output_shape
+                )
             elif one.runner.version != self._version:
                 one.runner.refresh(self._version)
             return one(x)
@@ -103,7 +105,8 @@ class NativeExecutor:
         extent = extent_of(x.shape[1:])
         with self._lock:
             key = ("at", x.dtype.name, extent)
-            graph = self._runners[key].graph if key in self._runners else self._graph.resized(*extent[1:])
+            window = self._graph.with_flat_output()
+            graph = self._runners[key].graph if key in self._runners else window.resized(*extent[1:])
             runner = self._runner(key, graph, x.dtype.name, Goal())
             channels, rows, columns = graph.extents[graph.output]
             positions = (columns,) if x.ndim == 3 else (rows, columns)

@@ -75,6 +75,18 @@ class Graph:
             return self.extents[0][0]
         return 0
 
+    def with_flat_output(self) -> Graph:
+        """The same network with its output as one vector in PyTorch's order: losses, and outputs of scans, know a map
+        that only `Flatten` made a vector as a vector.
+        """
+        extent = self.extents[self.output]
+        if extent[1:] == (1, 1):
+            return self
+        flatten = FlattenOperation(extent)
+        goal = len(self.extents)
+        node = Node("flatten", flatten, (self.output,), goal)
+        return replace(self, nodes=[*self.nodes, node], extents=[*self.extents, flatten.output], output=goal)
+
     def resized(self, rows: int, columns: int) -> Graph:
         """The same network on a larger input: every window keeps its size (scanning)."""
         larger = Graph(extents=[(self.extents[0][0], rows, columns)], output=self.output)

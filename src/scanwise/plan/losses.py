@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scanwise.kernels.activation import ActivationOperation
-from scanwise.kernels.flatten import FlattenOperation
 from scanwise.kernels.softmax import SoftmaxOperation
 from scanwise.layers import Aggregate, Layer, Sequential, Sigmoid, Softmax
-from scanwise.plan.graph import Graph, Node
+from scanwise.plan.graph import Graph
 from scanwise.plan.program import Goal
 
 __all__ = ["goal_for", "loss_graph"]
@@ -33,7 +32,7 @@ def loss_graph(graph: Graph, network: Sequential, loss: str) -> Graph:
     Where the network ends in the function that the loss has in itself, these are the logits. Nodes keep their numbers,
     by which parameters are found.
     """
-    return _flat(_without_last(graph, network, loss))
+    return _without_last(graph, network, loss).with_flat_output()
 
 
 def _without_last(graph: Graph, network: Sequential, loss: str) -> Graph:
@@ -50,14 +49,3 @@ def _without_last(graph: Graph, network: Sequential, loss: str) -> Graph:
     if isinstance(end.operation, ActivationOperation | SoftmaxOperation):
         return replace(graph, nodes=graph.nodes[:-1], extents=graph.extents[:-1], output=end.inputs[0])
     return graph
-
-
-def _flat(graph: Graph) -> Graph:
-    """The graph with its output in the order of the targets, channels first: losses know no positions."""
-    extent = graph.extents[graph.output]
-    if extent[1:] == (1, 1):
-        return graph
-    flatten = FlattenOperation(extent)
-    goal = len(graph.extents)
-    node = Node("flatten", flatten, (graph.output,), goal)
-    return replace(graph, nodes=[*graph.nodes, node], extents=[*graph.extents, flatten.output], output=goal)
