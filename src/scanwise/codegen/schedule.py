@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from scanwise.codegen.target import Target
 
-__all__ = ["Tile", "choose_tile", "tile_limit", "unroll"]
+__all__ = ["Tile", "choose_tile", "tile_limit", "unroll", "vectors_for_one_position"]
 
 LATENCY = 4
 # Samples that a `Linear` layer's tile goes over at most; plans hold a multiple of it where memory allows.
@@ -35,9 +35,16 @@ class Tile:
 
 
 def tile_limit(target: Target, lanes: int, vectors: int) -> int:
-    """The most positions that fit the registers beside the weights and one broadcast."""
+    """The most positions that fit the registers beside the weights and one broadcast; 0 where not even one does."""
     width = target.registers_for(lanes)
-    return max(1, (target.registers - 1) // (vectors * width) - 1)
+    return max(0, (target.registers - 1) // (vectors * width) - 1)
+
+
+def vectors_for_one_position(target: Target, lanes: int, blocks: int) -> int:
+    """Vectors side by side for a position by itself. Each weight is used once, as an operand that comes from memory, so
+    beside the accumulators there is one weight on its way and the broadcast.
+    """
+    return max(1, min(blocks, 8, (target.registers - 2) // target.registers_for(lanes)))
 
 
 def _step_cycles(target: Target, lanes: int, vectors: int, positions: int) -> float:
@@ -68,6 +75,8 @@ def choose_tile(
     best: tuple[float, Tile] | None = None
     for vectors in range(1, min(blocks, 4) + 1):
         limit = tile_limit(target, lanes, vectors)
+        if limit == 0:
+            break
         # A rest of one vector at a time would be a second kernel body with half the speed.
         block_cost = blocks / vectors if blocks % vectors == 0 else blocks // vectors + 1.0
         for tile in _candidates(limit, vectors, rows, columns, samples):

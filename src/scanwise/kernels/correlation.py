@@ -159,7 +159,9 @@ class _Nest:
         self.b = e.at(b, e.mul(group, kernel.b_group))
         self.y = e.at(y, e.mul(group, kernel.y_group))
         self.other = e.at(other, e.mul(group, kernel.y_group))
-        self.axes = fuse_axes(sweep.axes)
+        # Kernel rows that may be skipped stay a loop of their own.
+        alone = sweep.axes[:1] if sweep.inside is not None else ()
+        self.axes = (*alone, *fuse_axes(sweep.axes[len(alone) :]))
         self.steps = 1
         for axis in self.axes:
             self.steps *= axis.count

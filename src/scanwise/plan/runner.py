@@ -157,7 +157,9 @@ class OneSample:
     A small network takes 10 us; finding the addresses of two arrays takes as long.
     """
 
-    def __init__(self, runner: Runner, shape: tuple[int, ...], dtype: str, output_shape: tuple[int, ...]) -> None:
+    def __init__(
+        self, runner: Runner, shape: tuple[int, ...], dtype: str, output_shape: tuple[int, ...]
+    ) -> None:
         self.runner = runner
         self._x = np.zeros((1, *shape), dtype)
         self._y = np.zeros((1, *output_shape), np.float32)
@@ -165,7 +167,11 @@ class OneSample:
         self._bases = runner.bases_of(0).copy()
         self._bases[Base.SAMPLES] = _pointer(self._x)
         c = runner.context.copy()
-        c[Field.ORDER], c[Field.OUTPUT], c[Field.OUTPUT_BYTES] = _pointer(self._order), _pointer(self._y), self._y.nbytes
+        c[Field.ORDER], c[Field.OUTPUT], c[Field.OUTPUT_BYTES] = (
+            _pointer(self._order),
+            _pointer(self._y),
+            self._y.nbytes,
+        )
         c[Field.SAMPLES] = c[Field.BATCH] = c[Field.SHARDS] = c[Field.THREADS] = c[Field.STEP_END] = 1
         c[Field.STEP] = c[Field.UPDATE_COUNT] = c[Field.GRADIENT_FLOATS] = 0
         c[Field.NEXT_SHARD : Field.SIZE] = 0
