@@ -177,6 +177,7 @@ def forward(
         bias=c.bias,
         activation=activation,
         together=together,
+        settles_zero=activation is None or activation.name != "relu",  # a ReLU makes +0 of both zeros
     )
 
 
@@ -288,6 +289,7 @@ def input_gradient(
         depthwise=c.depthwise,
         activation=activation,
         backward=activation is not None,
+        settles_zero=True,
     )
 
 
@@ -330,6 +332,7 @@ def _input_gradient_of_columns(
         dx.pitch * together,
         activation=activation,
         backward=activation is not None,
+        settles_zero=True,
         together=together,
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scanwise.codegen.emitter import Emitter, Index, Value
-from scanwise.codegen.schedule import Tile, choose_tile, unroll
+from scanwise.codegen.schedule import Tile, choose_tile, unroll, vectors_for_one_position
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
 
@@ -97,6 +97,8 @@ class Correlation:
         activation: applied to the sum (forward), or whose derivative multiplies it (backward).
         backward: whether `activation` is used by its derivative, from the saved map.
         together: neighbouring columns that share a vector, each with lanes / together of its lanes.
+        settles_zero: whether +0 is added to every sum. A sum that has underflowed to -0 becomes +0 by it, as it also would
+            by one more product of zeros; so the products of zeros that some schedules leave out or put in change no bit.
     """
 
     sweeps: tuple[Sweep, ...]
@@ -114,6 +116,7 @@ class Correlation:
     activation: Activation | None = None
     backward: bool = False
     together: int = 1
+    settles_zero: bool = False
     pointers: int = 5
 
     @property
@@ -169,13 +172,14 @@ class _Nest:
     def emit(self) -> None:
         kernel, sweep, e = self.kernel, self.sweep, self.e
         tile = choose_tile(e.target, kernel.lanes, kernel.blocks, sweep.rows, sweep.columns, self.steps)
+        # A lone sample has one position per chain: more vectors side by side hide the latency instead.
+        lone = vectors_for_one_position(e.target, kernel.lanes, kernel.blocks)
+        # The last vector may hold padding lanes, so its tile is written out by itself.
+        ragged = kernel.channels % kernel.lanes != 0
 
         def samples(n: Index, count: int) -> None:
-            # A lone sample has one position per chain: more vectors side by side hide the latency instead.
-            vectors = tile.vectors if count == tile.samples else min(kernel.blocks, 8)
-            # The last vector may hold padding lanes, so its tile is written out by itself.
-            alone = kernel.channels % kernel.lanes != 0
-            looped = (kernel.blocks - 1) // vectors * vectors if alone else kernel.blocks
+            vectors = tile.vectors if count == tile.samples else lone
+            looped = (kernel.blocks - 1) // vectors * vectors if ragged else kernel.blocks
             e.tiles(looped, vectors, lambda k, ks: blocks(n, count, k, ks))
             if looped < kernel.blocks:
                 blocks(n, count, looped, kernel.blocks - looped)
@@ -326,6 +330,8 @@ class _Nest:
         # Where the next channels in memory belong to the next group, padding lanes must not be written.
         partial = kernel.groups > 1 or kernel.y_pitch < kernel.blocks * lanes
         width = valid if partial else lanes
+        if kernel.settles_zero:
+            value = e.builder.fadd(value, e.constant(0.0, lanes))
         if kernel.activation is not None:
             if kernel.backward:
                 saved = e.load_part(other, at, lanes, width)

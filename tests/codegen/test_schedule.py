@@ -1,0 +1,115 @@
+"""Register tiles fit the registers of every processor, and the code that comes of them keeps its sums there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scanwise.codegen import jit
+from scanwise.codegen.schedule import SAMPLES, choose_tile, tile_limit, unroll, vectors_for_one_position
+from scanwise.codegen.target import AVX2, AVX512, NEON, TARGETS, Target
+from scanwise.kernels import conv
+from scanwise.kernels.conv import Convolution, ParameterGradient
+from scanwise.kernels.maps import plain_map
+
+targets = st.sampled_from(list(TARGETS.values()))
+lane_counts = st.sampled_from([4, 8, 16])
+
+
+@given(
+    targets,
+    lane_counts,
+    st.integers(1, 40),
+    st.integers(1, 70),
+    st.integers(1, 300),
+    st.integers(1, 5000),
+    st.sampled_from([1, 2, SAMPLES]),
+)
+def test_tiles_fit_the_registers(
+    target: Target, lanes: int, blocks: int, rows: int, columns: int, steps: int, samples: int
+) -> None:
+    tile = choose_tile(target, lanes, blocks, rows, columns, steps, samples)
+    assert 1 <= tile.vectors <= blocks
+    assert 1 <= tile.rows <= rows
+    assert 1 <= tile.columns <= columns
+    assert samples % tile.samples == 0
+    # Rows and samples are tiled over only where a tile takes all columns, or the whole of a small map is walked.
+    assert tile.rows == 1 or tile.columns == columns
+    assert tile.samples == 1 or tile.rows == tile.columns == 1
+    weights = tile.vectors * target.registers_for(lanes)
+    assert weights * tile.positions + weights + 1 <= target.registers
+
+
+@given(targets, lane_counts, st.integers(1, 4))
+def test_the_limit_is_the_largest_that_fits(target: Target, lanes: int, vectors: int) -> None:
+    weights = vectors * target.registers_for(lanes)
+    limit = tile_limit(target, lanes, vectors)
+    assert limit == 0 or weights * limit + weights + 1 <= target.registers
+    assert weights * (limit + 1) + weights + 1 > target.registers
+
+
+@given(targets, lane_counts, st.integers(1, 40))
+def test_one_position_by_itself_fits_too(target: Target, lanes: int, blocks: int) -> None:
+    vectors = vectors_for_one_position(target, lanes, blocks)
+    assert 1 <= vectors <= min(blocks, 8)
+    assert vectors * target.registers_for(lanes) + 2 <= target.registers
+
+
+@given(st.integers(1, 5000), st.integers(1, 40))
+def test_a_loop_is_written_out_a_few_times(count: int, work: int) -> None:
+    times = unroll(count, work)
+    assert 1 <= times <= min(count, 8)
+    assert times == 1 or times * work <= 128
+
+
+# --- what LLVM makes of it --------------------------------------------------------------------------------------------
+
+WIDE = Convolution(64, 64, (3, 3), (1, 1), (1, 1), (1, 1), (32, 32), (32, 32))
+X, Y = plain_map(64, 32, 32).with_border((1, 1, 1, 1)), plain_map(64, 32, 32)
+
+
+def innermost_loops(kernel: jit.Kernel, target: Target) -> list[list[str]]:
+    """The loops of one block of machine code that jumps back to its own start, each as its instructions."""
+    found: list[list[str]] = []
+    body: list[str] = []
+    label = ""
+    comment = "//" if target is NEON else "#"
+    for line in jit.assembly(kernel, target).splitlines():
+        text = line.split(comment)[0].strip()
+        if text.endswith(":"):
+            label, body = text[:-1], []
+        elif text and not text.startswith("."):
+            body.append(text)
+            if re.match(r"(j|b\b|b\.|cb|tb)", text):
+                if text.split()[-1] == label:
+                    found.append(body)
+                label, body = "", []
+    return found
+
+
+def multiply_adds(instructions: list[str]) -> list[str]:
+    return [text for text in instructions if re.match(r"vfmadd|fmla", text)]
+
+
+@pytest.mark.parametrize(
+    ("target", "register"), [(AVX512, "%zmm"), (AVX2, "%ymm"), (NEON, ".4s")], ids=["avx512", "avx2", "neon"]
+)
+@pytest.mark.parametrize(
+    "kernel", [conv.forward(WIDE, X, Y), ParameterGradient(WIDE, X, Y)], ids=["forward", "weight gradient"]
+)
+def test_the_innermost_loop_has_no_spills(kernel: jit.Kernel, target: Target, register: str) -> None:
+    """Also for a processor that is not this one: the machine code is read, not run."""
+    loops = [body for body in innermost_loops(kernel, target) if multiply_adds(body)]
+    assert loops
+    heaviest = max(loops, key=lambda body: len(multiply_adds(body)))
+    assert len(multiply_adds(heaviest)) >= 8
+    for body in loops:
+        for text in body:
+            assert "(%rsp)" not in text, text
+            assert "[sp" not in text, text
+        assert all(register in text for text in multiply_adds(body))
+    # At least half of the instructions do the arithmetic.
+    assert 2 * len(multiply_adds(heaviest)) >= len(heaviest)
