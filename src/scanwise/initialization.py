@@ -35,6 +35,8 @@ from scanwise.layers import (
     Tanh,
 )
 
+_PIECE = 1 << 20  # values made in one go: their words and float64 values are six times as large as they are
+
 _ACTIVATIONS = (ReLU, LeakyReLU, Sigmoid, Tanh, ScaledTanh, Softmax)
 
 
@@ -76,13 +78,22 @@ def check_seed(seed: object) -> int:
 
 def raw_words(seed: int, stream: int, count: int) -> NDArray[np.uint64]:
     """`count` words of the Philox counter under the key `(seed, stream)`: the only randomness there is."""
-    return np.random.Philox(key=np.array([seed, stream], np.uint64)).random_raw(count)
+    return _counter(seed, stream).random_raw(count)
+
+
+def _counter(seed: int, stream: int) -> np.random.Philox:
+    return np.random.Philox(key=np.array([seed, stream], np.uint64))
 
 
 def _uniform(shape: Shape, bound: float, seed: int, stream: int) -> NDArray[np.float32]:
-    words = raw_words(seed, stream, math.prod(shape))
-    unit = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53  # the upper 53 bits: exact in [0, 1)
-    return ((2.0 * unit - 1.0) * bound).astype(np.float32).reshape(shape)
+    values = np.empty(math.prod(shape), np.float32)
+    counter = _counter(seed, stream)
+    for start in range(0, values.size, _PIECE):
+        piece = values[start : start + _PIECE]
+        words = counter.random_raw(piece.size)
+        unit = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53  # the upper 53 bits: exact in [0, 1)
+        piece[:] = (2.0 * unit - 1.0) * bound
+    return values.reshape(shape)
 
 
 def _bound(shape: Shape, follower: Layer | None) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-import os
+import threading
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.initialization import initial_parameters
 from scanwise.inputs import as_gradient, as_samples, as_target, check_loss
 from scanwise.layers import Sequential, Shape
+from scanwise.memory import available_bytes, gibibytes
 from scanwise.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Model:
         self._parameters = Parameters(initial_parameters(network, self.input_shape, seed))
         self._executor: Executor | None = None
         self._loaded_version = -1  # of the parameters that the executor holds
+        self._lock = threading.Lock()  # of the two lines above
 
     # -- predictions and gradients ---------------------------------------------------------------------------------
 
@@ -158,13 +160,15 @@ class Model:
     @property
     def executor(self) -> Executor:
         """What runs the network, made at first use and holding the present parameters."""
-        if self._executor is None:
-            self._executor = self._make_executor()
-            self._loaded_version = -1
-        if self._loaded_version != self._parameters.version:
-            self._executor.load_parameters(self._parameters)
-            self._loaded_version = self._parameters.version
-        return self._executor
+        with self._lock:
+            if self._executor is None:
+                self._loaded_version = -1
+                self._executor = self._make_executor()
+            version = self._parameters.version
+            if self._loaded_version != version:
+                self._executor.load_parameters(self._parameters)
+                self._loaded_version = version
+            return self._executor
 
     def _make_executor(self) -> Executor:
         if self.backend == "reference":
@@ -285,7 +289,10 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         # An executor holds machine code and is made again at first use.
-        return {**self.__dict__, "_executor": None}
+        return {**self.__dict__, "_executor": None, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=threading.Lock())
 
 
 def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
@@ -313,14 +320,14 @@ def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
 
 
 def _check_memory(rows: list[shapes.Row]) -> None:
-    """Refuse a network whose parameters and largest two maps cannot fit into this machine's memory."""
-    if not hasattr(os, "sysconf"):
-        return
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Refuse a network that cannot fit into memory: its parameters (the model's, the engine's, and one copy on the way
+    between them) and its largest two maps.
+    """
+    memory = available_bytes()
     maps = max(math.prod(row.input_shape) + math.prod(row.output_shape) for row in rows)
-    needed = 4 * (sum(row.parameters for row in rows) + maps)
+    needed = 4 * (3 * sum(row.parameters for row in rows) + maps)
     if needed > memory:
         raise ArgumentError(
-            f"input_shape must leave the network small enough for memory ({memory / 2**30:.1f} GiB). "
-            f"Got {rows[0].input_shape}, which needs {needed / 2**30:.1f} GiB."
+            f"input_shape must leave the network small enough for memory ({gibibytes(memory)} available). "
+            f"Got {rows[0].input_shape}, which needs {gibibytes(needed)}."
         )

@@ -13,7 +13,6 @@ then has its window around the pattern, not behind it.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError
+from scanwise.memory import available_bytes, gibibytes
 
 # Seconds of audio, elements of a series, or rows and columns of an image.
 Window = float | tuple[int, int]
@@ -76,11 +76,10 @@ def place(clip: NDArray[Any], window: NDArray[Any]) -> None:
 def empty_windows(number: int, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Zeros (number, *shape), refused with a clear error where they exceed the machine's memory."""
     needed = number * math.prod(shape) * dtype.itemsize
-    # Where the system does not say how much memory there is, numpy's own refusal below has to do.
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 2**63
+    memory = available_bytes()
     message = (
-        f"window must be small enough for {number} clips to fit into memory ({memory / 2**30:.1f} GiB). "
-        f"Got a window of shape {shape}, {needed / 2**30:.1f} GiB in all."
+        f"window must be small enough for {number} clips to fit into memory ({gibibytes(memory)} available). "
+        f"Got a window of shape {shape}, {gibibytes(needed)} in all."
     )
     if needed > memory:
         raise ArgumentError(message)

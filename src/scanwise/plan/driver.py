@@ -2,8 +2,8 @@
 
 A program is a list of calls. A call is a record of 64-bit words: the function's address, the number of its pointers,
 then a (base, offset) pair for each; its address is the base's pointer plus the offset in bytes. Bases that differ
-between threads or samples (arena, gradients, row of the step, order, output) are set here, so that all threads share one
-list.
+between threads or samples (arena, gradients, row of the step, order, output) are set here, so that all threads share
+one list.
 
 Phases of a step, with a barrier after each:
 

@@ -15,6 +15,7 @@ from scanwise.errors import ArgumentError
 from scanwise.executor import Target as Targets
 from scanwise.kernels.optimizer import CHUNK, AdamWUpdate, SGDUpdate, StepRow
 from scanwise.layers import Sequential
+from scanwise.memory import require
 from scanwise.plan.driver import RECORD_WORDS, STATISTICS, Base, Field
 from scanwise.plan.executor import shards_for
 from scanwise.plan.graph import build_graph
@@ -59,9 +60,13 @@ class NativeProgram:
         self._layout = ParameterLayout.of(whole)
         self._graph = loss_graph(whole, network, loss).with_fast_algorithms()
         self._goal = goal_for(network, loss)
+        self._shards = shards_for(batch_size, self._layout.size)
+        copies = 1 + optimizer.moments + self._shards
+        require(
+            4 * self._layout.size * copies, f"{copies} copies of the parameters: gradients and moments too"
+        )
         self._parameters = aligned_zeros(self._layout.size)
         self._moments = [aligned_zeros(self._layout.size) for _ in range(optimizer.moments)]
-        self._shards = shards_for(batch_size, self._layout.size)
         self._stride = self._layout.size + STATISTICS
         self._gradients = aligned_zeros(self._shards * self._stride)
         self._runners: dict[str, Runner] = {}
@@ -117,9 +122,12 @@ class NativeProgram:
             first = int(c[Field.STEP])
             c[Field.STEP_END] = min(steps, first + max(1, count))
             started = time.perf_counter()
-            runner.run(get_threads())
-            done = int(c[Field.STEP]) - first
-            self._steps_taken += done
+            try:
+                # More threads than shards would find nothing to do but wait.
+                runner.run(min(get_threads(), self._shards))
+            finally:  # a Ctrl-C comes after the native code has done its steps
+                done = int(c[Field.STEP]) - first
+                self._steps_taken += done
             self._step_seconds = (time.perf_counter() - started) / done
             if time.perf_counter() + self._step_seconds >= deadline:
                 break

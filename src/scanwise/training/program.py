@@ -1,7 +1,7 @@
 """What trains a network: the protocol, and the program that is the oracle.
 
 A program owns the parameters, the optimizer's moments and the data of the running epoch; `fit` only tells it how long
-to run. There are two: `ReferenceProgram` (in `reference_program.py`) and `scanwise.training.native_program.NativeProgram`.
+to run. There are two: `ReferenceProgram` (in `reference_program.py`) and `NativeProgram` (in `native_program.py`).
 """
 
 from __future__ import annotations
