@@ -124,7 +124,7 @@ def check_forward(case: Case) -> None:
         kernel = conv.forward(c, x_map, y_map, case.activation, together)
         harness.call(kernel, case.samples, x, weights, bias, y, None)
         results.append(np.ascontiguousarray(y.values).view(np.uint32))
-    np.testing.assert_array_equal(*results)
+    np.testing.assert_array_equal(results[0], results[1])
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def check_input_gradient(case: Case) -> None:
         kernel = conv.input_gradient(c, dz_map, dx_map, case.activation, saved, together)
         harness.call(kernel, case.samples, dz, weights, None, dx, x)
         results.append(np.ascontiguousarray(dx.values).view(np.uint32))
-    np.testing.assert_array_equal(*results)
+    np.testing.assert_array_equal(results[0], results[1])
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ __all__ = ["CHUNK", "AdamWUpdate", "SGDUpdate", "StepRow"]
 
 # Floats that one call updates: small enough to share among threads, large enough that a call costs nothing.
 CHUNK = 4096
+# An eps that float32 rounds to zero would make 0 / 0 of the buffer's padding, and that would reach every output.
+SMALLEST_EPS = 2.0**-126
 _LANES = 16
 
 
@@ -102,7 +104,7 @@ class AdamWUpdate:
             v = e.fma(e.constant(b2, _LANES), e.load(second, at, _LANES), square)
             e.store(m, first, at)
             e.store(v, second, at)
-            root = e.fma(e.sqrt(v), correction, e.constant(self.eps, _LANES))
+            root = e.fma(e.sqrt(v), correction, e.constant(max(self.eps, SMALLEST_EPS), _LANES))
             w = b.fmul(decay, e.load(parameters, at, _LANES))
             e.store(e.fma(step_size, b.fdiv(m, root), w), parameters, at)
 

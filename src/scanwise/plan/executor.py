@@ -172,6 +172,7 @@ class NativeExecutor:
         if shards < threads and n >= threads:
             shards = threads  # results do not depend on how samples are cut
         runner.run_samples(n, shards, threads)
+        runner.let_go()
 
     def _shards(self, runner: Runner, x: NDArray[Any]) -> tuple[dict[str, NDArray[np.float32]], float]:
         """Run shards with gradients of their own; their sums in order, and the total loss."""
@@ -183,6 +184,7 @@ class NativeExecutor:
         runner.set_data(Base.SAMPLES, x)
         runner.set_order(self._identity_order(len(x)))
         runner.run_samples(len(x), shards, get_threads())
+        runner.let_go()
         parts = sums.reshape(shards, floats)
         total = parts[0, : self._layout.size].copy()
         for part in parts[1:]:

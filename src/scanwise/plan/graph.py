@@ -65,7 +65,7 @@ class Graph:
     def with_fast_algorithms(self) -> Graph:
         """The same network by faster algorithms that round differently (Winograd), where there are any."""
         nodes = [replace(node, operation=faster(node.operation)) for node in self.nodes]
-        return Graph(nodes, self.extents, self.output)
+        return replace(self, nodes=nodes)
 
     @property
     def input_pitch(self) -> int:

@@ -63,7 +63,7 @@ class ParameterLayout:
                     layout.places[key] = Place(Base.PARAMETERS, offset)
                     layout.trained[f"{node.name}.{parameter.name}"] = (parameter, offset)
                     offset += round_up(parameter.size, _ALIGNMENT)
-        layout.size = round_up(offset, CHUNK)
+        layout.size = round_up(max(1, offset), CHUNK)  # a network without parameters has one chunk of nothing
         layout.constants = aligned_zeros(fixed)
         for at, values in constants:
             layout.constants[at : at + values.size] = values

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import operator
 import sys
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.codegen import jit
 from scanwise.codegen.target import Target
-from scanwise.errors import EngineError
 from scanwise.kernels.optimizer import StepRow
+from scanwise.memory import require
 from scanwise.plan.driver import Base, Driver, Field
 from scanwise.plan.graph import Graph
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import Compiled
+from scanwise.plan.workers import run_together
 
 __all__ = ["OneSample", "Runner"]
 
@@ -81,6 +82,10 @@ class Runner:
         self.context[Field.OUTPUT] = _pointer(output)
         self.context[Field.OUTPUT_BYTES] = output[0].nbytes
 
+    def let_go(self) -> None:
+        """Forget the caller's arrays, which may be large; the next run is given its own."""
+        self._kept.clear()
+
     def refresh(self, version: int) -> None:
         """Derive again if the parameters have changed since."""
         if self.version != version:
@@ -112,17 +117,15 @@ class Runner:
         """Let `threads` threads run what the context says."""
         self._grow(threads)
         c = self.context
-        c[Field.THREADS] = threads
         c[Field.NEXT_SHARD : Field.SIZE] = 0
         address = _pointer(c)
-        waiting: list[Future[None]] = []
-        for thread in range(1, threads):
-            waiting.append(_pool().submit(self.function, address, _pointer(self._bases[thread]), thread))
-        try:
-            self.function(address, _pointer(self._bases[0]), 0)
-        finally:
-            for future in waiting:
-                future.result()
+        run_together(
+            [
+                functools.partial(self.function, address, _pointer(bases), thread)
+                for thread, bases in enumerate(self._bases[:threads])
+            ],
+            functools.partial(operator.setitem, c, Field.THREADS),
+        )
 
     def bases_of(self, thread: int) -> NDArray[np.int64]:
         """The bases of one thread, its arena among them."""
@@ -132,12 +135,10 @@ class Runner:
     def _grow(self, threads: int) -> None:
         """Give every thread an arena of its own."""
         while len(self._arenas) < threads:
-            try:
-                arena = aligned_zeros(self.compiled.arena_floats + self.compiled.scratch_floats)
-            except MemoryError as error:
-                raise EngineError(
-                    f"the window must fit memory. Got {4 * self.compiled.arena_floats:,} bytes of activations."
-                ) from error
+            floats = self.compiled.arena_floats + self.compiled.scratch_floats
+            missing = threads - len(self._arenas)
+            require(4 * floats * missing, f"the values of all layers of a window, for {missing} more threads")
+            arena = aligned_zeros(floats)
             bases = np.zeros(len(Base), np.int64)
             bases[Base.ARENA] = _pointer(arena)
             bases[Base.SCRATCH] = _pointer(arena) + 4 * self.compiled.arena_floats
@@ -193,12 +194,6 @@ def _pointer(array: NDArray[np.generic]) -> int:
 def _driver(target: Target) -> Callable[[int, int, int], None]:
     kind = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
     return kind(jit.address(Driver(), target))
-
-
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    """Threads beside the caller's. A native call holds its thread until all have come, so there must be enough."""
-    return ThreadPoolExecutor(max_workers=256, thread_name_prefix="scanwise")
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -80,6 +81,8 @@ class NativeProgram:
     def write_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
         """Take the parameters to go on from."""
         self._layout.write(parameters, self._parameters)
+        if self._runner is not None:
+            self._runner.derive()
 
     def read_parameters(self) -> dict[str, NDArray[np.float32]]:
         """A copy of the parameters after the last finished step."""
@@ -174,13 +177,16 @@ class NativeProgram:
         c[Field.SHARDS] = self._shards
         c[Field.GRADIENTS] = self._gradients.ctypes.data
         c[Field.GRADIENT_FLOATS] = self._stride
-        self._updates = self._update_records()
         c[Field.UPDATES], c[Field.UPDATE_COUNT] = self._updates.ctypes.data, len(self._updates)
         self._runners[dtype] = runner
         return runner
 
-    def _update_records(self) -> NDArray[np.int64]:
-        """One call for every chunk of the parameters. Gradients are addressed absolutely: shard 0 comes first."""
+    @functools.cached_property
+    def _updates(self) -> NDArray[np.int64]:
+        """One call for every chunk of the parameters; every runner points to these records.
+
+        Gradients are addressed absolutely: shard 0 comes first.
+        """
         optimizer = self._optimizer
         kernel: jit.Kernel
         if isinstance(optimizer, SGD):

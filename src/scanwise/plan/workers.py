@@ -1,0 +1,86 @@
+"""The threads beside the caller's.
+
+A native call of several threads holds each of them until all have come (see `driver`), so every call gets threads
+that nobody else uses: idle ones, or new ones. However many plans run at once, none waits for another one's thread.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import threading
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+
+__all__ = ["run_together"]
+
+
+class _Worker:
+    """A thread that carries out one call after another."""
+
+    def __init__(self) -> None:
+        self.calls: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self.done: SimpleQueue[None] = SimpleQueue()
+        threading.Thread(target=self._serve, name="scanwise", daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            self.calls.get()()
+            self.done.put(None)
+
+
+_idle: list[_Worker] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)  # a child process has none of its parent's threads
+
+
+def run_together(calls: Sequence[Callable[[], object]], tell: Callable[[int], None]) -> None:
+    """Run the first call on this thread and the others at the same time on threads of their own.
+
+    Args:
+        calls: native functions with their arguments bound: nothing in them looks at Ctrl-C.
+        tell: is told, before they start, how many calls run. It is fewer than there are where the system gives no more
+            threads: the last ones are then left out.
+    """
+    workers = _lend(len(calls) - 1)
+    tell(1 + len(workers))
+    # Ctrl-C may come between any two lines, but not within one that Python carries out without running Python code. A
+    # thread that was started waits for this one, so this one must come too.
+    sent: list[object] = []
+    ran: list[object] = []
+    try:
+        sent.extend(map(SimpleQueue.put, [worker.calls for worker in workers], calls[1:]))
+        ran.extend(map(operator.call, calls[:1]))
+    finally:
+        if not ran:
+            tell(1 + len(sent))
+            calls[0]()
+        _wait(workers[: len(sent)])
+        _idle.extend(workers)
+
+
+def _lend(count: int) -> list[_Worker]:
+    lent: list[_Worker] = []
+    while len(lent) < count:
+        try:
+            lent.append(_idle.pop() if _idle else _Worker())
+        except IndexError:  # another thread took the last idle one
+            continue
+        except RuntimeError:  # no more threads to be had
+            break
+    return lent
+
+
+def _wait(workers: Sequence[_Worker]) -> None:
+    """Wait for all: what they work on belongs to the caller."""
+    interrupt: KeyboardInterrupt | None = None
+    for worker in workers:
+        while True:
+            try:
+                worker.done.get()
+            except KeyboardInterrupt as error:
+                interrupt = error
+                continue
+            break
+    if interrupt is not None:
+        raise interrupt
