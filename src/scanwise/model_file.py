@@ -1,10 +1,10 @@
 """Models on disk: one safetensors file holding the parameters and, as JSON, everything else.
 
-The safetensors header carries three strings beside the tensors:
+The safetensors header carries one string beside the tensors, `scanwise`. (One, because safetensors writes several in no
+fixed order, and saving a model twice shall give the same bytes.) It is JSON:
 
-    format   "scanwise"
     version  the version of this layout, a whole number
-    model    JSON: network, input_shape, labels, sample_rate, image_mode, background, loss
+    model    network, input_shape, labels, sample_rate, image_mode, background, loss
     sha256   of `model` and of every tensor's name, shape and bytes, in order of names
 
 Nothing in it is code, and nothing is unpickled.
@@ -32,34 +32,29 @@ from scanwise.layers import Sequential
 if TYPE_CHECKING:
     from scanwise.model import Model
 
-FORMAT = "scanwise"
+KEY = "scanwise"
 VERSION = 1
 _HEADER_LIMIT = 100_000_000  # safetensors' own limit
+
+Description = dict[str, Any]
 
 
 def save(model: Model, path: str | PathLike[str]) -> None:
     """Write `model` to `path`; see `Model.save`."""
     from safetensors.numpy import save as serialize
 
-    description = json.dumps(
-        {
-            "network": model.network.to_json(),
-            "input_shape": model.input_shape,
-            "labels": model.labels,
-            "sample_rate": model.sample_rate,
-            "image_mode": model.image_mode,
-            "background": model.background,
-            "loss": model.loss,
-        }
-    )
-    tensors = dict(model.parameters)
-    header = {
-        "format": FORMAT,
-        "version": str(VERSION),
-        "model": description,
-        "sha256": _digest(description, tensors),
+    description = {
+        "network": model.network.to_json(),
+        "input_shape": model.input_shape,
+        "labels": model.labels,
+        "sample_rate": model.sample_rate,
+        "image_mode": model.image_mode,
+        "background": model.background,
+        "loss": model.loss,
     }
-    write_beside(Path(path), serialize(tensors, header))
+    tensors = dict(model.parameters)
+    header = {"version": VERSION, "model": description, "sha256": _digest(description, tensors)}
+    write_beside(Path(path), serialize(tensors, {KEY: _canonical(header)}))
 
 
 def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
@@ -69,10 +64,10 @@ def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
     path = Path(path)
     content = _read(path)
     header, tensors = _parse(path, content)
-    if header.get("sha256") != _digest(header["model"], tensors):
-        raise ModelFileError(f"{path}: the content must match its checksum. The file is damaged.")
+    description = header["model"]
     try:
-        description = json.loads(header["model"])
+        if header.get("sha256") != _digest(description, tensors):
+            raise ModelFileError("The content must match its checksum: the file is damaged.")
         model = Model(
             Sequential.from_json(description["network"]),
             tuple(description["input_shape"]),
@@ -82,7 +77,7 @@ def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
             image_mode=description["image_mode"],
             background=description["background"],
         )
-    except (ScanwiseError, ValueError, KeyError, TypeError) as error:
+    except (ScanwiseError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(
             f"{path}: the model in the file must be one that can be built. {error}"
         ) from error
@@ -94,18 +89,23 @@ def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
 def write_beside(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: beside its place, flushed to the disk, then renamed.
 
+    A link stays a link: the file that it leads to is written.
+
     Raises:
-        FileError: the folder is missing or not writable, `path` is a folder, or the disk is full.
+        FileError: the folder is missing or not writable, `path` is a folder or a device, or the disk is full.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.part")
+    place = Path(os.path.realpath(path))
+    temporary = place.with_name(f".{place.name}.{secrets.token_hex(8)}.part")
     try:
-        if path.is_dir():
+        if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if place.exists() and not place.is_file():
+            raise OSError(errno.EINVAL, "It is a device or a pipe, not an ordinary file")
         with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        temporary.replace(place)
     except OSError as error:
         raise FileError(f"{path}: the file must be writable. {error.strerror or error}.") from error
     finally:
@@ -120,8 +120,8 @@ def _read(path: Path) -> bytes:
         raise FileError(f"{path}: the model file must be readable. {error.strerror or error}.") from error
 
 
-def _parse(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
-    """The header's strings and the tensors of a file of our format and version."""
+def _parse(path: Path, content: bytes) -> tuple[Description, dict[str, NDArray[Any]]]:
+    """What our string in the header says, and the tensors, of a file of our format and version."""
     from safetensors import SafetensorError
     from safetensors.numpy import load as deserialize
 
@@ -137,8 +137,8 @@ def _parse(path: Path, content: bytes) -> tuple[dict[str, str], dict[str, NDArra
         raise ModelFileError(f"{path}: the file must be intact. It is damaged: {error}.") from error
 
 
-def _header(path: Path, content: bytes) -> tuple[dict[str, str], int]:
-    """The strings in a safetensors header, and how long the whole file must be."""
+def _header(path: Path, content: bytes) -> tuple[Description, int]:
+    """What our string in a safetensors header says, and how long the whole file must be."""
     no_model = ModelFileError(f"{path}: the file must be a model that Scanwise saved. It is not one.")
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or not 2 <= length <= _HEADER_LIMIT or content[8:9] not in (b"{", b""):
@@ -147,22 +147,22 @@ def _header(path: Path, content: bytes) -> tuple[dict[str, str], int]:
         raise ModelFileError(f"{path}: the file must be complete. It is truncated within its header.")
     try:
         entries = json.loads(content[8 : 8 + length])
-        header = entries.pop("__metadata__")
+        header = json.loads(entries.pop("__metadata__")[KEY])
         end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
-        if header["format"] != FORMAT or not isinstance(header["model"], str):
+        if not isinstance(header["model"], dict):
             raise no_model
         return header, 8 + length + int(end)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OverflowError):
         raise no_model from None
 
 
-def _check_version(path: Path, header: Mapping[str, str]) -> None:
-    version = str(header.get("version"))
-    if not version.isdecimal() or int(version) < 1:
+def _check_version(path: Path, header: Description) -> None:
+    version = header.get("version")
+    if not isinstance(version, int) or version < 1:
         raise ModelFileError(
             f"{path}: the version must be a whole number. Got {version!r}: the file is damaged."
         )
-    if int(version) > VERSION:
+    if version > VERSION:
         raise ModelFileError(
             f"{path}: the version must be at most {VERSION} for this Scanwise. Got {version}: "
             "the model was saved by a newer one."
@@ -182,10 +182,15 @@ def _take(path: Path, model: Model, tensors: Mapping[str, NDArray[Any]]) -> None
         raise ModelFileError(f"{path}: {error}") from error
 
 
-def _digest(description: str, tensors: Mapping[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256(description.encode())
+def _digest(description: Description, tensors: Mapping[str, NDArray[Any]]) -> str:
+    digest = hashlib.sha256(_canonical(description).encode())
     for name in sorted(tensors):
         tensor = np.ascontiguousarray(tensors[name])
         digest.update(f"\n{name} {tensor.dtype.str} {tensor.shape}\n".encode())
         digest.update(tensor.data)
     return digest.hexdigest()
+
+
+def _canonical(data: Description) -> str:
+    """JSON that is the same for the same data."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"))

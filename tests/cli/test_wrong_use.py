@@ -125,6 +125,22 @@ def test_unknown_network(run: Run, series: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "network must be a JSON file. Got n.json"),
+        ("[" * 100_000, "network must be nested at most 50 levels deep. Got n.json."),
+        ('{"layers":[' * 400 + "]}" * 400, "layers must be nested at most 50 levels deep"),
+        ("[]", "network must be a JSON object with 'layers'"),
+    ],
+    ids=["broken", "brackets", "nested", "list"],
+)
+def test_network_files_that_are_none(run: Run, series: Path, text: str, message: str) -> None:
+    Path("n.json").write_text(text)
+    one_line(train(run, str(series), "--network", "n.json"), 2, message)
+    one_line(run("inspect", "n.json", "--input-shape", "1x20"), 2, message)
+
+
 @pytest.mark.parametrize("validation", ["1", "1.5", "-0.2", "nan"])
 def test_validation_fractions_that_are_none(run: Run, series: Path, validation: str) -> None:
     one_line(
@@ -218,8 +234,8 @@ def test_model_files_that_are_none(run: Run, model: Path, series: Path, command:
     elif damage == "flipped":
         content[-1] ^= 1
     elif damage == "newer":
-        content = content.replace(b'"version":"1"', b'"version":"9"')
-        assert b'"version":"9"' in content
+        content = content.replace(rb"\"version\":1", rb"\"version\":9")
+        assert rb"\"version\":9" in content
     bad = Path("bad")
     if damage == "folder":
         bad.mkdir()

@@ -49,8 +49,14 @@ def test_network_file_that_is_nested_without_end() -> None:
     data: dict[str, object] = {"kind": "ReLU"}
     for _ in range(5000):
         data = {"kind": "Sequential", "layers": [data]}
-    with pytest.raises(ArgumentError, match="nested less deeply"):
+    with pytest.raises(ArgumentError, match="nested at most 50 levels"):
         Sequential.from_json(data)
+    network = Sequential(Conv1d(4, (5,)))
+    for _ in range(49):
+        network = Sequential(network)
+    with pytest.raises(ArgumentError, match=r"nested at most 50 levels deep. Got 51"):
+        Sequential(network)
+    assert Sequential.from_json(network.to_json()) == network
 
 
 def test_wrong_use() -> None:

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,6 +59,16 @@ def test_a_network_without_parameters_and_one_of_every_kind(tmp_path: Path) -> N
     ):
         sw.Model(network, shape, backend="reference").save(tmp_path / "m")
         assert sw.load(tmp_path / "m").network == network
+
+
+def test_saving_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    model = image_model("reference", labels=("cat", "dog", "none"), image_mode="RGB")
+    contents = set()
+    for _ in range(10):
+        model.save(tmp_path / "m")
+        contents.add((tmp_path / "m").read_bytes())
+    sw.load(tmp_path / "m").save(tmp_path / "again")
+    assert contents == {(tmp_path / "again").read_bytes()}
 
 
 def test_other_tools_can_read_the_tensors(saved: Path) -> None:
@@ -120,7 +131,7 @@ class TestUnreadable:
             sw.load(saved)
 
     def test_newer_version(self, saved: Path) -> None:
-        rewrite(saved, lambda header: header | {"version": "2"})
+        rewrite(saved, lambda header: header | {"version": 2})
         with pytest.raises(
             sw.ModelFileError, match=r"at most 1 for this Scanwise. Got 2: the model was saved by a newer"
         ):
@@ -146,8 +157,8 @@ class TestUnreadable:
         ],
     )
     def test_impossible_description(self, saved: Path, field: str, value: object, text: str) -> None:
-        def change(header: dict[str, str]) -> dict[str, str]:
-            description = json.dumps(json.loads(header["model"]) | {field: value})
+        def change(header: dict[str, Any]) -> dict[str, Any]:
+            description = header["model"] | {field: value}
             tensors = read_tensors(saved.read_bytes())
             return header | {"model": description, "sha256": model_file._digest(description, tensors)}
 
@@ -155,8 +166,37 @@ class TestUnreadable:
         with pytest.raises(sw.ModelFileError, match=text):
             sw.load(saved)
 
+    def test_nested_without_end(self, saved: Path) -> None:
+        def change(header: dict[str, Any]) -> dict[str, Any]:
+            for _ in range(400):
+                network = header["model"]["network"]
+                header["model"]["network"] = {"kind": "Sequential", "layers": [network]}
+            return header
+
+        rewrite(saved, change)
+        with pytest.raises(sw.ModelFileError, match="can be built"):
+            sw.load(saved)
+        deep = {"scanwise": "[" * 10**6}
+        saved.write_bytes(tensor_bytes({"w": np.zeros(3)}, deep))
+        with pytest.raises(sw.ModelFileError, match="must be a model that Scanwise saved"):
+            sw.load(saved)
+
 
 class TestUnwritable:
+    def test_a_device_is_no_file_to_replace(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe")
+        for place in (tmp_path / "pipe", Path("/dev/null")):
+            with pytest.raises(sw.FileError, match="a device or a pipe"):
+                image_model("reference").save(place)
+            assert not place.is_file()
+        assert names(tmp_path) == ["pipe"]
+
+    def test_a_link_stays_a_link(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to("target")
+        image_model("reference").save(tmp_path / "link")
+        assert (tmp_path / "link").is_symlink()
+        assert sw.load(tmp_path / "target").input_shape == IMAGE_SHAPE
+
     def test_missing_folder(self, tmp_path: Path) -> None:
         with pytest.raises(sw.FileError, match=r"must be writable. No such file or directory"):
             image_model("reference").save(tmp_path / "no" / "m")
@@ -182,11 +222,11 @@ class TestUnwritable:
         assert saved.read_bytes() == before
 
 
-def rewrite(path: Path, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+def rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     content = path.read_bytes()
     length = int.from_bytes(content[:8], "little")
-    header = json.loads(content[8 : 8 + length])["__metadata__"]
-    path.write_bytes(tensor_bytes(read_tensors(content), change(header)))
+    header = json.loads(json.loads(content[8 : 8 + length])["__metadata__"]["scanwise"])
+    path.write_bytes(tensor_bytes(read_tensors(content), {"scanwise": json.dumps(change(header))}))
 
 
 def names(folder: Path) -> list[str]:

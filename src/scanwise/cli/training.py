@@ -19,6 +19,7 @@ from scanwise.data import Dataset, open_dataset, split
 from scanwise.data.dataset import ImageMode, OnError
 from scanwise.errors import ArgumentError, FileError, ShapeError
 from scanwise.layers import Sequential
+from scanwise.layers.container import DEEPEST
 from scanwise.model import Model
 from scanwise.training import EarlyStopping, History, fit
 
@@ -100,6 +101,8 @@ def read_network(path: Path) -> Sequential:
         return Sequential.from_json(json.loads(text))
     except json.JSONDecodeError as error:
         raise ArgumentError(f"network must be a JSON file. Got {path}: {error}.") from None
+    except RecursionError:
+        raise ArgumentError(f"network must be nested at most {DEEPEST} levels deep. Got {path}.") from None
 
 
 def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 from .base import Layer, Shape, from_json
 
+# Levels of nesting that a network may have: every walk over it goes as deep.
+DEEPEST = 50
+
 
 @dataclass(frozen=True, repr=False, init=False)
 class _Container(Layer):
     layers: tuple[Layer, ...]
+    depth: ClassVar[int]  # levels of nesting; set with the layers, which decide it
 
     def __init__(self, *layers: Layer) -> None:
         kind = type(self).__name__
@@ -25,7 +29,11 @@ class _Container(Layer):
                 raise ArgumentTypeError(
                     f"{kind}: layer {index} must be a layer, such as ReLU(). Got {layer!r}."
                 )
+        depth = 1 + max(getattr(layer, "depth", 0) for layer in layers)
+        if depth > DEEPEST:
+            raise ArgumentError(f"{kind}: layers must be nested at most {DEEPEST} levels deep. Got {depth}.")
         self._settle("layers", layers)
+        self._settle("depth", depth)
 
     def chain(self, input_shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
         """(name, layer, shape that reaches it), in order."""
@@ -120,13 +128,26 @@ class Sequential(_Container):
         """
         if not isinstance(data, Mapping):
             raise ArgumentTypeError(f"network must be a JSON object with 'layers'. Got {data!r}.")
-        try:
-            network = from_json({"kind": "Sequential", **data})
-        except RecursionError:
-            raise ArgumentError("network: layers must be nested less deeply.") from None
+        _check_depth(data)
+        network = from_json({"kind": "Sequential", **data})
         if not isinstance(network, Sequential):
             raise ArgumentError(f"network kind must be 'Sequential'. Got {type(network).__name__!r}.")
         return network
+
+
+def _check_depth(data: object) -> None:
+    """Refuse data nested deeper than any network, before something walks into it."""
+    level = [data]
+    for _ in range(2 * DEEPEST + 4):  # a mapping and a list for each, and those of the innermost layer
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, Mapping | list | tuple)
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+        if not level:
+            return
+    raise ArgumentError(f"network: layers must be nested at most {DEEPEST} levels deep. Got more.")
 
 
 @dataclass(frozen=True, repr=False, init=False)
