@@ -61,7 +61,9 @@ def test_places_in_audio_are_seconds(run: Run) -> None:
     write_tone(Path("a.wav"), 0.3, rate=16000)
     outcome = run("scan", "m", "a.wav", *REFERENCE, "--format", "csv")
     assert outcome.out.splitlines()[0] == "file,label,start_seconds,stop_seconds,score"
-    assert outcome.out.splitlines()[1].split(",")[2:4] == ["0.000", "0.050"]
+    start, stop = (float(text) for text in outcome.out.splitlines()[1].split(",")[2:4])
+    assert 0 <= start < 0.05
+    assert stop == pytest.approx(start + 0.05, abs=1e-9)
 
 
 def test_places_in_images_are_boxes(run: Run) -> None:
@@ -101,10 +103,7 @@ def test_signals_that_do_not_fit_exit_1(run: Run, model: Path, values: np.ndarra
 def test_a_missing_signal_exits_2(run: Run, model: Path) -> None:
     outcome = run("scan", model, "none.wav", *REFERENCE)
     assert outcome.code == 2
-    assert (
-        outcome.err
-        == "error: FILE must be an existing file. Got none.wav, which does not exist or is a folder.\n"
-    )
+    assert outcome.err == "error: FILE must be an existing file. Got none.wav, which does not exist.\n"
 
 
 @pytest.mark.parametrize("threshold", ["-0.1", "1.5", "nan"])

@@ -135,6 +135,48 @@ class TestDetections:
                 kept.append((k, y, x))
         assert [(d.start, d.index) for d in scan.detections()] == sorted(((y, x), k) for k, y, x in kept)
 
+    @pytest.mark.parametrize("overlap", [0.0, 0.2, 0.9])
+    @pytest.mark.parametrize("length", [1, 2, 8, 9])
+    def test_a_plateau_is_one_detection_in_its_middle(self, length: int, overlap: float) -> None:
+        """As from a network that ends in a maximum: every window of 10 that holds an event of 2 scores the same."""
+        z = np.full(40, -6.0)
+        z[11 : 11 + length] = 4.0
+        z[30:33] = 4.0  # another event with the same score
+        scan = result([np.zeros(40), z], 10, labels=("none", "x"), background="none")
+        assert [d.start for d in scan.detections(overlap=overlap)] == [11 + (length - 1) // 2, 31]
+
+    def test_a_plateau_at_an_end(self) -> None:
+        z = np.full(40, -6.0)
+        z[:5] = z[36:] = 4.0
+        scan = result([np.zeros(40), z], 10, labels=("none", "x"), background="none")
+        assert [d.start for d in scan.detections()] == [2, 37]
+
+    def test_a_plateau_of_an_image(self) -> None:
+        scores = np.full((2, 30, 40), -8.0)
+        scores[0] = 0
+        scores[1, 3:12, 5:16] = 5
+        scores[1, 20:27, 5:14] = 5
+        found = result(scores, (10, 12), labels=("none", "x"), background="none").detections()
+        assert [d.start for d in found] == [(7, 10), (23, 9)]
+
+    def test_equal_neighbours_of_other_labels_are_no_plateau(self) -> None:
+        one, two = np.full(20, -6.0), np.full(20, -6.0)
+        one[4:7], two[7:10] = 4.0, 4.0
+        rest = np.zeros(20) - 9
+        scan = result([one, two, rest], activation="sigmoid", labels=("a", "b", "none"), background="none")
+        assert [(d.label, d.start) for d in scan.detections()] == [("a", 5), ("b", 8)]
+
+    def test_one_event_of_a_network_that_ends_in_a_maximum(self) -> None:
+        net = sw.Sequential(sw.Conv1d(1, 3), sw.ReLU(), sw.Aggregate("max"), sw.Linear(2))
+        model = sw.Model(net, (1, 20), labels=("none", "x"))
+        model.parameters = {
+            "0.weight": np.ones((1, 1, 3)), "0.bias": [-2.5], "3.weight": [[0.0], [20.0]], "3.bias": [0.0, -5.0],
+        }  # fmt: skip
+        signal = np.zeros((1, 100), np.float32)
+        signal[0, 50:53] = 1.0
+        (found,) = sw.scan(model, signal).detections()
+        assert (found.label, found.start) == ("x", 41)  # 33 to 50 hold the event
+
     @pytest.mark.parametrize(
         ("options", "error", "text"),
         [

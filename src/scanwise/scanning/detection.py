@@ -57,7 +57,12 @@ class Candidates:
 
 
 def best_of_overlapping(
-    candidates: Candidates, counts: Sequence[int], reach: NDArray[np.bool_], *, exclusive: bool
+    candidates: Candidates,
+    counts: Sequence[int],
+    reach: NDArray[np.bool_],
+    half: Sequence[int],
+    *,
+    exclusive: bool,
 ) -> list[int]:
     """Greedy non-maximum suppression: numbers of the candidates that stay, best first.
 
@@ -65,25 +70,53 @@ def best_of_overlapping(
     a candidate that stays strikes out a fixed pattern of places around it, and the cost does not grow with the number
     of those that stay.
 
+    A network that ends in a maximum gives all windows that hold an event the same score. Of such a plateau the window
+    in the middle comes first, which has the event in its own middle, and takes all of the plateau with it.
+
     Args:
         candidates: to choose from.
         counts: windows along each axis.
         reach: `(2a+1,)` or `(2a+1, 2b+1)`, the pattern, its middle being the candidate itself.
+        half: windows along each axis up to the distance of half a window: as far as the plateau of one event goes from
+            its middle.
         exclusive: whether candidates of different labels strike each other out.
     """
-    order = np.lexsort((*candidates.place.T[::-1], candidates.label, -candidates.rank))
+    first, last = _plateaus(candidates)
+    aside = np.abs(2 * candidates.place - first - last).sum(axis=1)
+    order = np.lexsort((*candidates.place.T[::-1], candidates.label, aside, -candidates.rank))
     struck: dict[int, NDArray[np.bool_]] = {}
     kept = []
     for i in order:
         layer = 0 if exclusive else int(candidates.label[i])
         if layer not in struck:
             struck[layer] = np.zeros(counts, bool)
-        place = tuple(candidates.place[i])
-        if struck[layer][place]:
+        place = candidates.place[i]
+        if struck[layer][tuple(place)]:
             continue
         kept.append(int(i))
-        _strike(struck[layer], place, reach)
+        _strike(struck[layer], tuple(place), reach)
+        low, high = np.maximum(first[i], place - half), np.minimum(last[i], place + half)
+        struck[layer][tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))] = True
     return kept
+
+
+def _plateaus(candidates: Candidates) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and last place, `(n, axes)` each, of the run of neighbours with the same label and rank along each axis."""
+    first, last = candidates.place.copy(), candidates.place.copy()
+    for axis in range(candidates.place.shape[1]):
+        across = np.delete(candidates.place, axis, axis=1)
+        order = np.lexsort((candidates.place[:, axis], *across.T, candidates.label))
+        place, rank = candidates.place[order, axis], candidates.rank[order]
+        line = np.column_stack([across, candidates.label])[order]
+        begins = np.ones(len(order), bool)
+        begins[1:] = (
+            (np.diff(place) != 1) | (np.diff(line, axis=0) != 0).any(axis=1) | (rank[1:] != rank[:-1])
+        )
+        starts = np.flatnonzero(begins)
+        run = np.cumsum(begins) - 1
+        ends = np.append(starts[1:], len(order)) - 1
+        first[order, axis], last[order, axis] = place[starts[run]], place[ends[run]]
+    return first, last
 
 
 def overlap_pattern(

@@ -78,9 +78,10 @@ class ScanResult:
     def detections(self, threshold: float = 0.5, *, overlap: float = 0.2) -> list[Detection]:
         """What was found where: windows whose probability reaches `threshold`, the best of overlapping ones.
 
-        Of two windows that overlap too much the one that speaks more strongly for its label stays. Windows of different
-        labels compete if a window shows one label at most (softmax), and do not if it may show several (sigmoid). The
-        background label is never reported.
+        Of two windows that overlap too much the one that speaks more strongly for its label stays; of neighbours that
+        speak for it equally (all that hold an event, if the network ends in a maximum) the one in the middle. Windows
+        of different labels compete if a window shows one label at most (softmax), and do not if it may show several
+        (sigmoid). The background label is never reported.
 
         Args:
             threshold: smallest probability, 0 to 1 (for a model trained with `"mse"`: smallest output, any number).
@@ -97,7 +98,8 @@ class ScanResult:
         candidates = self._candidates(threshold)
         window, step = (tuple(getattr(axis, name) for axis in self.axes) for name in ("window", "step"))
         reach = overlap_pattern(window, step, counts, overlap)
-        kept = best_of_overlapping(candidates, counts, reach, exclusive=self.exclusive)
+        half = [axis.window // 2 // axis.step for axis in self.axes]
+        kept = best_of_overlapping(candidates, counts, reach, half, exclusive=self.exclusive)
         found = [self._detection(candidates, i) for i in kept]
         return sorted(found, key=lambda detection: (detection.start, detection.index))
 
