@@ -49,7 +49,7 @@ def test_one_label_is_enough_to_test_on(run: Run, model: Path) -> None:
     ("content", "message"),
     [
         ("0,0,0,other\n", "d.csv must hold only the model's labels (none, pulse). Got other."),
-        ("", "d.csv must hold at least one row. Got an empty file (0 bytes)."),
+        ("", "d.csv must be a CSV file in UTF-8. Got an empty file (0 bytes)."),
         ("0,nan,0,none\n", "d.csv, line 1, value 2, must be a finite number. Got nan."),
     ],
 )

@@ -57,7 +57,8 @@ def test_a_bad_row_is_named_or_skipped(tmp_path: Path, row: str, message: str) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"at least one row\. Got an empty file \(0 bytes\)"),
+        ("", r"must be a CSV file in UTF-8\. Got an empty file \(0 bytes\)"),
+        ("\n \n", r"at least one row\. Got blank lines only"),
         ("a,label\n", "at least one series. Got a header in line 1 only"),
         ("1,2,a\n", "at least 2 labels"),
     ],

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import struct
+import warnings
 import zipfile
-import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.data.array import NATIVE_TYPES, first_line, image_mode_of, require_numbers
+from scanwise.data.array import NATIVE_TYPES, image_mode_of, require_numbers
 from scanwise.data.dataset import (
     CHECKED_AT_ONCE,
     Dataset,
@@ -23,8 +24,14 @@ from scanwise.data.dataset import (
     finite_as_float32,
     require_finite,
 )
+from scanwise.data.decoding import decoding, require_file, require_path, shown
+from scanwise.data.options import check_options
 from scanwise.data.window import Window, empty_windows, image_window, place, series_window
 from scanwise.errors import DataError
+from scanwise.memory import available_bytes, gibibytes
+
+_ENCRYPTED = 1  # bit of an entry's flags
+_LARGEST_WHOLE = 2**53  # whole numbers up to here are exact in float64
 
 
 def load_npz(
@@ -55,21 +62,20 @@ def load_npz(
         The data set; `y` may hold whole numbers or strings.
 
     Raises:
+        FileError: no such file.
+        ArgumentError, ArgumentTypeError: an option is not as stated.
         DataError: not such an archive, or bad values in it.
     """
-    path = Path(path)
-    try:
+    check_options(
+        kind=kind, window=window, image_mode=image_mode, labels=labels, on_error=on_error, part=part
+    )
+    path = require_path(path, "path")
+    require_file(path, "path")
+    with decoding(path, "a .npz file"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's, on headers that older versions wrote
         x, y = _arrays(path, part)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        if isinstance(error, DataError):
-            raise
-        if path.is_file() and path.stat().st_size == 0:
-            raise DataError(f"{path} must be a .npz file. Got an empty file (0 bytes).") from None
-        raise DataError(
-            f"{path} must be a .npz file. Got one that cannot be read: {first_line(error)}."
-        ) from None
     require_numbers(x, f"x in {path}")
-    if len(x) != len(y) or len(y) == 0 or y.ndim != 1:
+    if x.ndim == 0 or y.ndim != 1 or len(x) != len(y) or len(y) == 0:
         raise DataError(f"{path} must have as many y as x, at least one. Got x {x.shape} and y {y.shape}.")
     grey = kind == "image" or image_mode is not None or (kind is None and x.dtype == np.uint8)
     if x.ndim == 2 or (x.ndim == 3 and grey):
@@ -77,7 +83,8 @@ def load_npz(
     if x.ndim not in (3, 4) or 0 in x.shape:
         raise DataError(f"x in {path} must have the shape (N, T), (N, C, T) or (N, C, H, W). Got {x.shape}.")
     if x.dtype not in NATIVE_TYPES:
-        x = x.astype(np.float32)
+        with np.errstate(over="ignore"):  # what becomes infinite is named below
+            x = x.astype(np.float32)
     names = _label_names(y, str(path))
     bad = _samples_not_finite(x)
     if len(bad) and on_error == "fatal":
@@ -103,20 +110,22 @@ def load_npz(
 
 def _arrays(path: Path, part: str) -> tuple[NDArray[Any], NDArray[Any]]:
     with zipfile.ZipFile(path) as archive:
-        names = {Path(name).stem for name in archive.namelist()}
+        names = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
         for x, y in (("x", "y"), (f"x_{part}", f"y_{part}")):
             if {x, y} <= names:
                 return _member(path, archive, x), _member(path, archive, y)
     raise DataError(
         f"{path} must hold arrays x and y, or x_{part} and y_{part}. "
-        f"Got {', '.join(sorted(names)) or 'none'}."
+        f"Got {shown(', '.join(sorted(names))) or 'none'}."
     )
 
 
 def _member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     """One array of an archive: mapped where it is stored as it is, else read."""
     entry = archive.getinfo(f"{name}.npy")
-    if entry.compress_type != zipfile.ZIP_STORED:
+    if entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & _ENCRYPTED:
+        with archive.open(entry) as stream:
+            _require_whole(path, name, *_header(stream), entry.file_size - stream.tell())
         with archive.open(entry) as stream:
             read: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
             return read
@@ -133,7 +142,21 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
         return np.memmap(path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
 
 
-def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+def _require_whole(
+    path: Path, name: str, shape: tuple[int, ...], _: bool, dtype: np.dtype[Any], present: int
+) -> None:
+    """Refuse an array that its archive does not hold whole, or that does not fit into memory, before it is taken."""
+    needed, left = math.prod(shape) * dtype.itemsize, available_bytes()
+    if not dtype.hasobject and needed > present:
+        raise DataError(f"{name} in {path} must be complete. Got {present:,} of {needed:,} bytes.")
+    if needed > left:
+        raise DataError(
+            f"{name} in {path} must fit into memory ({gibibytes(left)} available). Got {gibibytes(needed)}; "
+            "an archive written without compression is mapped, not read."
+        )
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = read(file)
@@ -141,10 +164,17 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 def _label_names(y: NDArray[Any], source: str) -> list[str]:
-    if y.dtype.kind in "fc" and (y.dtype.kind == "c" or not np.equal(np.mod(y, 1), 0).all()):
-        raise DataError(f"y in {source} must hold whole numbers or strings. Got {y.dtype} with fractions.")
+    if y.dtype.kind == "S":
+        return [value.decode("utf-8", "backslashreplace") for value in y.tolist()]
     if y.dtype.kind == "f":
+        wrong = ~np.isfinite(y) | (np.abs(y) > _LARGEST_WHOLE)
+        wrong[~wrong] = y[~wrong] != np.floor(y[~wrong])
+        if wrong.any():
+            i = int(np.argmax(wrong))
+            raise DataError(f"y in {source} must hold whole numbers or strings. Got {y[i]} at position {i}.")
         y = y.astype(np.int64)
+    if y.dtype.kind not in "biuU":
+        raise DataError(f"y in {source} must hold whole numbers or strings. Got type {y.dtype}.")
     return [str(value) for value in y.tolist()]
 
 

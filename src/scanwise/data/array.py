@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.data.dataset import ImageMode, Kind, require_finite
+from scanwise.data.decoding import decoding
 from scanwise.data.window import Window, choose_extent, image_window, series_window
 from scanwise.errors import DataError
 
@@ -20,16 +22,11 @@ NATIVE_TYPES = (np.dtype(np.uint8), np.dtype(np.int16), np.dtype(np.float32), np
 
 def read_npy(path: Path) -> NDArray[Any]:
     """Map the array of a `.npy` file; DataError unless it holds numbers."""
-    try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        if path.is_file() and path.stat().st_size == 0:
-            raise DataError(f"{path} must be a .npy file. Got an empty file (0 bytes).") from None
-        raise DataError(
-            f"{path} must be a .npy file. Got one that cannot be read: {first_line(error)}."
-        ) from None
-    if not isinstance(array, np.ndarray):
-        raise DataError(f"{path} must be a .npy file. Got an archive of several arrays.")
+    with decoding(path, "a .npy file") as head, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's, on headers that older versions wrote
+        if head.startswith(b"PK"):
+            raise DataError(f"{path} must be a .npy file. Got an archive of several arrays.")
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
     require_numbers(array, str(path))
     if array.size == 0:
         raise DataError(f"{path} must hold at least one value. Got an array of shape {array.shape}.")
@@ -109,8 +106,3 @@ def require_numbers(array: NDArray[Any], source: str) -> None:
     """Raise DataError unless the array's type is a real number."""
     if array.dtype.kind not in "biuf":
         raise DataError(f"{source} must be an array of real numbers. Got type {array.dtype}.")
-
-
-def first_line(error: Exception) -> str:
-    """The first line of a library's message, for a message of our own."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,23 +15,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.data.dataset import ImageMode, Kind, require_finite
+from scanwise.data.decoding import decoding
 from scanwise.data.window import Window, choose_extent
 from scanwise.errors import ArgumentError, DataError
+from scanwise.memory import available_bytes, gibibytes
 
 EXTENSIONS = (".wav", ".flac", ".ogg")
+
+# First bytes of such files; an ID3 tag may stand before FLAC.
+_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
 
 
 def audio_information(path: Path) -> tuple[int, int]:
     """The number of samples of one channel and the sample rate in Hz, from the file's header."""
-    import soundfile
+    with _decoding(path) as name:
+        import soundfile
 
-    try:
-        information = soundfile.info(str(path))
-    except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-        raise _unreadable(path, error) from None
-    if information.frames < 1:
-        raise DataError(f"{path} must hold at least one audio sample. Got 0.")
-    return int(information.frames), int(information.samplerate)
+        information = soundfile.info(name)
+        frames, rate = int(information.frames), int(information.samplerate)
+    if frames < 1 or rate < 1:
+        raise DataError(f"{path} must hold at least one audio sample. Got {frames} at {rate} Hz.")
+    return frames, rate
 
 
 def read_audio(path: Path, sample_rate: int | None = None) -> NDArray[np.float32]:
@@ -43,22 +51,25 @@ def read_audio(path: Path, sample_rate: int | None = None) -> NDArray[np.float32
     Raises:
         DataError: not readable as audio, no samples, or NaN or infinity among them.
     """
-    import soundfile
+    frames, rate = audio_information(path)
+    _require_memory(path, math.ceil(frames * (sample_rate or rate) / rate))
+    with _decoding(path) as name:
+        import soundfile
 
-    try:
-        samples, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, RuntimeError, OSError) as error:
-        raise _unreadable(path, error) from None
+        samples, rate = soundfile.read(name, dtype="float32", always_2d=True)
     if len(samples) == 0:
         raise DataError(f"{path} must hold at least one audio sample. Got 0.")
-    mono: NDArray[np.float32] = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is named on the next line
+        mono: NDArray[np.float32] = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
     require_finite(mono, str(path))
     if sample_rate is not None and rate != sample_rate:
-        import soxr
+        with _decoding(path):
+            import soxr
 
-        mono = soxr.resample(mono, rate, sample_rate)
+            mono = soxr.resample(mono, rate, sample_rate)
         if len(mono) == 0:
             raise DataError(f"{path} must hold at least one sample at {sample_rate} Hz. Got 0.")
+        require_finite(mono, f"{path} at {sample_rate} Hz")
     return np.ascontiguousarray(mono, dtype=np.float32)[np.newaxis]
 
 
@@ -85,7 +96,7 @@ class AudioReader:
             rate = self.sample_rate
             lengths = [math.ceil(frames * rate / own) for frames, own in self._headers]
             extent = choose_extent(lengths, max(rate // 20, 1))
-        elif isinstance(window, tuple) or window <= 0:
+        elif isinstance(window, tuple) or not 0 < window < math.inf:
             raise ArgumentError(f"window must be a number of seconds above 0 for audio. Got {window!r}.")
         else:
             extent = max(round(window * self.sample_rate), 1)
@@ -96,8 +107,23 @@ class AudioReader:
         return read_audio(path, self.sample_rate)
 
 
-def _unreadable(path: Path, error: Exception) -> DataError:
-    if path.is_file() and path.stat().st_size == 0:
-        return DataError(f"{path} must be a WAV, FLAC or OGG file. Got an empty file (0 bytes).")
-    reason = str(error).splitlines()[0].removeprefix(f"Error opening {str(path)!r}: ").rstrip(".")
-    return DataError(f"{path} must be a WAV, FLAC or OGG file. Got one that cannot be read: {reason}.")
+@contextmanager
+def _decoding(path: Path) -> Iterator[str | bytes]:
+    """Gives the file's name as soundfile takes it: in bytes, where a file's name need not be text."""
+    with decoding(path, "a WAV, FLAC or OGG file") as head:
+        if not head.startswith(_MAGIC):
+            # libsndfile would go on to guess, aloud, that it is an MP3.
+            raise DataError(
+                f"{path} must be a WAV, FLAC or OGG file. Got one of another format, or a damaged one."
+            )
+        yield str(path) if sys.platform == "win32" else os.fsencode(path)
+
+
+def _require_memory(path: Path, samples: int) -> None:
+    """Refuse a file whose header promises more samples than fit: damaged headers promise anything."""
+    left = available_bytes()
+    if 4 * samples > left:
+        raise DataError(
+            f"{path} must fit into memory ({gibibytes(left)} available). Got {samples:,} samples, "
+            f"{gibibytes(4 * samples)}."
+        )

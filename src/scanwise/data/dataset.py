@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -9,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.errors import ArgumentError, DataError
+from scanwise.data.decoding import shown
+from scanwise.errors import ArgumentError, ArgumentTypeError, DataError
 
 Kind = Literal["audio", "image", "series"]
 ImageMode = Literal["L", "RGB"]
@@ -86,19 +88,21 @@ def sort_labels(names: set[str]) -> tuple[str, ...]:
         (('-1', '9', '10'), ('a9', 'a10', 'b'))
     """
     try:
-        return tuple(sorted(names, key=lambda name: (float(name), name)))
+        values = {name: float(name) for name in names}
     except ValueError:
-        pass
-    # Splitting at runs of digits leaves text at even places and digits at odd ones, so places compare alike.
-    return tuple(
-        sorted(
-            names,
-            key=lambda name: (
-                [(int(part), "") if i % 2 else (0, part) for i, part in enumerate(re.split(r"(\d+)", name))],
-                name,
-            ),
-        )
-    )
+        values = {}
+    if values and not any(math.isnan(value) for value in values.values()):  # NaN has no place in an order
+        return tuple(sorted(names, key=lambda name: (values[name], name)))
+    return tuple(sorted(names, key=_by_letters))
+
+
+def _by_letters(name: str) -> tuple[list[tuple[int, str, str]], str]:
+    """A name's parts, text at even places and runs of digits at odd ones, so that places compare alike."""
+    parts = []
+    for i, part in enumerate(re.split(r"([0-9]+)", name)):
+        digits = part.lstrip("0")
+        parts.append((len(digits), digits, "") if i % 2 else (0, "", part))  # by value, whatever the length
+    return parts, name
 
 
 def encode_labels(
@@ -113,7 +117,7 @@ def encode_labels(
     unknown = sort_labels(set(names) - set(labels))
     if unknown:
         raise DataError(
-            f"{source} must hold only the model's labels ({', '.join(labels)}). Got {', '.join(unknown[:5])}"
+            f"{source} must hold only the model's labels ({', '.join(labels)}). Got {shown(', '.join(unknown[:5]))}"
             f"{' and others' if len(unknown) > 5 else ''}."
         )
     return np.array([index[name] for name in names], dtype=np.int64), labels
@@ -144,6 +148,12 @@ def split(dataset: Dataset, fraction: float, *, seed: int = 0) -> tuple[Dataset,
         >>> training.counts(), validation.counts()
         ({'a': 4, 'b': 4}, {'a': 1, 'b': 1})
     """
+    if isinstance(fraction, bool) or not isinstance(fraction, int | float | np.floating | np.integer):
+        raise ArgumentTypeError(f"fraction must be a number. Got {fraction!r}.")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise ArgumentTypeError(f"seed must be a whole number. Got {seed!r}.")
+    if seed < 0:
+        raise ArgumentError(f"seed must be at least 0. Got {seed}.")
     if not 0 < fraction < 1:
         raise ArgumentError(f"fraction must be greater than 0 and less than 1. Got {fraction!r}.")
     chosen = np.zeros(len(dataset), dtype=bool)

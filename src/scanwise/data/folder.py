@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from scanwise.data import array, audio, image
 from scanwise.data.dataset import Dataset, ImageMode, Kind, OnError, Skipped, encode_labels, require_kind
+from scanwise.data.decoding import is_folder, require_path
+from scanwise.data.options import check_options
 from scanwise.data.window import Window, empty_windows, place
 from scanwise.errors import DataError, FileError
 
@@ -72,10 +74,19 @@ def load_folder(
         The data set, files in the order of label and name.
 
     Raises:
-        FileError: no such folder.
+        FileError: no such folder, or one that must not be read.
+        ArgumentError, ArgumentTypeError: an option is not as stated.
         DataError: no labels, a label without files, mixed kinds, a file that cannot be read.
     """
-    folder = Path(path)
+    check_options(
+        kind=kind,
+        window=window,
+        sample_rate=sample_rate,
+        image_mode=image_mode,
+        labels=labels,
+        on_error=on_error,
+    )
+    folder = require_path(path, "path")
     members = _members(folder)
     reader = _reader(folder, [file for _, file in members], sample_rate, image_mode)
     skipped: list[Skipped] = []
@@ -117,32 +128,40 @@ def load_folder(
 
 def _members(folder: Path) -> list[tuple[str, Path]]:
     """Label and path of every file, sorted."""
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise FileError(f"DATA must be a folder with one sub-folder per label. Got {folder}, which is none.")
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-        stray = [e for e in entries if e.is_file() and _kind_by_name(e) is not None]
+        stray = [e for e in entries if not e.is_dir() and _kind_by_name(e) is not None]
         if stray:
             raise DataError(
                 f"{stray[0]} must lie in the sub-folder of its label. Got it directly in {folder}."
             )
         members: list[tuple[str, Path]] = []
         for label in (entry for entry in entries if entry.is_dir()):
-            files = sorted(f for f in label.rglob("*") if f.is_file() and not _is_left_out(f, label))
+            files = sorted(_files(label, ()))
             if not files:
                 raise DataError(f"{label} must hold at least one file. Got none.")
             members += [(label.name, file) for file in files]
-    except PermissionError as error:
-        raise FileError(f"{error.filename} must be readable. Got: permission denied.") from None
+    except OSError as error:
+        raise FileError(f"{error.filename or folder} must be readable. Got: {error.strerror}.") from None
     if not members:
         raise DataError(f"{folder} must hold one sub-folder per label. Got none.")
     return members
 
 
-def _is_left_out(file: Path, label: Path) -> bool:
-    return file.name.lower() in NOT_DATA or any(
-        part.startswith(".") for part in file.relative_to(label).parts
-    )
+def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+    """What lies in a folder at any depth; also links that lead nowhere, so that they are not passed over in silence."""
+    here = folder.resolve()
+    if here in above:
+        raise DataError(f"{folder} must be a folder of its own. Got a link to a folder that it lies in.")
+    for entry in folder.iterdir():
+        if entry.name.startswith(".") or entry.name.lower() in NOT_DATA:
+            continue
+        if entry.is_dir():
+            yield from _files(entry, (*above, here))
+        else:
+            yield entry
 
 
 def _kind_by_name(file: Path) -> str | None:

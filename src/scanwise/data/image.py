@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.data.dataset import ImageMode, Kind, require_finite
+from scanwise.data.decoding import decoding
 from scanwise.data.window import Window, choose_extent, image_window
 from scanwise.errors import DataError
 
@@ -108,25 +108,18 @@ def _opened(path: Path) -> Iterator[Image]:
     """The opened file; what pillow raises while it is used becomes a DataError that names it."""
     from PIL import Image, UnidentifiedImageError
 
-    try:
-        with warnings.catch_warnings():
-            # The user's own large picture is no attack, and damaged camera notes leave the pixels whole.
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=("PNG", "JPEG", "TIFF")) as image:
-                pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-                if pages > 1:
-                    raise DataError(f"{path} must hold one picture. Got {pages}.")
-                yield image
-    except UnidentifiedImageError:
-        raise _unreadable(path, None) from None
-    except (OSError, SyntaxError, struct.error, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception | None) -> DataError:
-    expected = f"{path} must be a PNG, JPEG or TIFF file."
-    if path.is_file() and path.stat().st_size == 0:
-        return DataError(f"{expected} Got an empty file (0 bytes).")
-    if error is None:
-        return DataError(f"{expected} Got one of another format, or a damaged one.")
-    return DataError(f"{expected} Got one that cannot be read: {str(error).splitlines()[0].rstrip('.')}.")
+    expected = "a PNG, JPEG or TIFF file"
+    with decoding(path, expected), warnings.catch_warnings():
+        # The user's own large picture is no attack, and damaged camera notes leave the pixels whole.
+        warnings.simplefilter("ignore")
+        try:
+            opened = Image.open(path, formats=("PNG", "JPEG", "TIFF"))
+        except UnidentifiedImageError:
+            raise DataError(
+                f"{path} must be {expected}. Got one of another format, or a damaged one."
+            ) from None
+        with opened as image:
+            pages = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+            if pages > 1:
+                raise DataError(f"{path} must hold one picture. Got {pages}.")
+            yield image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from scanwise.data.archive import load_npz
 from scanwise.data.array import as_signal, image_mode_of, read_npy
 from scanwise.data.audio import read_audio
 from scanwise.data.dataset import PLURAL, Dataset, ImageMode, Kind, OnError, require_finite, require_kind
+from scanwise.data.decoding import is_folder, require_file, require_path
 from scanwise.data.folder import load_folder
 from scanwise.data.image import read_image
+from scanwise.data.options import check_input_shape, check_options
 from scanwise.data.series import load_csv, read_trace
 from scanwise.data.window import Window
 from scanwise.errors import ArgumentError, DataError, FileError
@@ -73,9 +76,18 @@ def open_dataset(
         >>> data.labels, data.x.shape
         (('flat', 'pulse'), (2, 1, 3))
     """
-    path = Path(path)
+    check_options(
+        window=window,
+        sample_rate=sample_rate,
+        image_mode=image_mode,
+        labels=labels,
+        on_error=on_error,
+        part=part,
+    )
+    path = require_path(path, "DATA")
     kind: Kind | None = None
     if input_shape is not None:
+        check_input_shape(input_shape)
         kind = kind_of(input_shape, sample_rate)
         if kind == "audio":
             window = input_shape[-1] / float(sample_rate or 1)
@@ -83,9 +95,12 @@ def open_dataset(
             window = (input_shape[1], input_shape[2]) if kind == "image" else input_shape[-1]
         image_mode = image_mode or (image_mode_of(input_shape[0]) if kind == "image" else None)
     dataset: Dataset
-    if not path.exists():
+    folder = is_folder(path)
+    if not os.path.lexists(path):
         raise FileError(f"DATA must be an existing folder or file. Got {path}, which does not exist.")
-    if path.is_dir():
+    if not folder:
+        require_file(path, "DATA")
+    if folder:
         dataset = load_folder(
             path,
             kind=kind,
@@ -137,9 +152,10 @@ def read_signal(
         FileError: no such file.
         DataError: not of the model's kind, wrong channels, not readable, NaN or infinity.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileError(f"FILE must be an existing file. Got {path}, which does not exist or is a folder.")
+    check_options(sample_rate=sample_rate, image_mode=image_mode)
+    check_input_shape(input_shape)
+    path = require_path(path, "FILE")
+    require_file(path, "FILE")
     kind = kind_of(input_shape, sample_rate)
     suffix = path.suffix.lower()
     signal: NDArray[Any]

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.data.dataset import Dataset, OnError, Skipped, encode_labels, finite_as_float32
+from scanwise.data.decoding import decoding, require_file, require_path, shown
+from scanwise.data.options import check_options
 from scanwise.data.window import Window, choose_extent, empty_windows, place, series_window
 from scanwise.errors import DataError
 
@@ -38,9 +40,13 @@ def load_csv(
         The data set, x (N, 1, T) float32.
 
     Raises:
+        FileError: no such file.
+        ArgumentError, ArgumentTypeError: an option is not as stated.
         DataError: no rows, or a cell that is not a finite number; it names row and column, counted from 1.
     """
-    path = Path(path)
+    check_options(window=window, labels=labels, on_error=on_error)
+    path = require_path(path, "path")
+    require_file(path, "path")
     rows = _rows(path)
     column = -1
     first_line, first = rows[0]
@@ -102,21 +108,14 @@ def read_trace(path: Path, channels: int) -> NDArray[np.float32]:
 
 def _rows(path: Path) -> list[tuple[int, list[str]]]:
     """The rows that are not blank, each with the number of its last line."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            head = file.readline()
-            file.seek(0)
-            separator = next((sign for sign in ",;\t" if sign in head), ",")
-            reader = csv.reader(file, delimiter=separator)
-            rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(
-            f"{path} must be a CSV file in UTF-8. Got one that cannot be read: {error}."
-        ) from None
+    with decoding(path, "a CSV file in UTF-8"), path.open(newline="", encoding="utf-8-sig") as file:
+        head = file.readline()
+        file.seek(0)
+        separator = next((sign for sign in ",;\t" if sign in head), ",")
+        reader = csv.reader(file, delimiter=separator)
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     if not rows:
-        raise DataError(
-            f"{path} must hold at least one row. Got an empty file ({path.stat().st_size} bytes)."
-        )
+        raise DataError(f"{path} must hold at least one row. Got blank lines only.")
     return rows
 
 
@@ -141,7 +140,7 @@ def _numbers(path: Path, line: int, cells: list[str]) -> NDArray[np.float32]:
     finite = finite_as_float32(values)
     if not finite.all():
         place = int(np.flatnonzero(~finite)[0])
-        got = cells[place].strip() or "an empty cell"
+        got = shown(cells[place].strip()) or "an empty cell"
         raise DataError(f"{path}, line {line}, value {place + 1}, must be a finite number. Got {got}.")
     return values.astype(np.float32)
 
