@@ -97,7 +97,7 @@ class Emitter:
         *,
         start: Index = 0,
     ) -> list[Value]:
-        """Run `body(index, *carried)` for `index` from `start` below `count`; it returns the carried values' successors.
+        """Run `body(index, *carried)` for `index` from `start` below `count`; it returns the values to carry on.
 
         A loop of a constant single turn is not a loop: its body is emitted in place.
         """

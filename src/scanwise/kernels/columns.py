@@ -1,8 +1,8 @@
 """Few output channels: several neighbouring columns side by side in one vector.
 
 A map of 4 or 8 channels fills only a part of a 16-lane vector. But m = 16 / L neighbouring columns of L lanes lie one
-behind the other in memory, so one vector can hold them, if its weights hold the kernel m times, each copy shifted by one
-column:
+behind the other in memory, so one vector can hold them, if its weights hold the kernel m times, each copy shifted by
+one column:
 
     y[q m + i, k] = sum over t of x[q m step + t] W'[t][i, k],      W'[t][i, k] = w[t - i step][k], zero outside
 

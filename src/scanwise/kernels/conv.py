@@ -203,7 +203,7 @@ def _forward_axes(c: Convolution, x: FeatureMap, together: int) -> tuple[Axis, .
 
 
 def _phase(kernel: int, stride: int, dilation: int, padding: int, phase: int) -> tuple[int, int, int, int]:
-    """Taps that meet the inputs h = phase + stride i: (first tap, tap step, number, dz position at i = 0 for the first)."""
+    """Taps that meet the inputs h = phase + stride i: (first, step, number, dz position of the first at i = 0)."""
     taps = [r for r in range(kernel) if (phase + padding - r * dilation) % stride == 0]
     if not taps:
         return 0, 1, 0, 0

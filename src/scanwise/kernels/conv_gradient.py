@@ -11,9 +11,9 @@ from scanwise.kernels.maps import FeatureMap, lanes_for, round_up
 
 __all__ = ["BiasGradient", "ParameterGradient", "TransposeWeights"]
 
-# With so many positions the gradient is summed sample by sample: a sample's maps then stay in the second-level cache while
-# every tile of the gradient passes over them (measured: 1.5 to 2 times faster at 32 x 32). With fewer, loading and
-# storing the tile would cost more than that saves. The order of each sum is the same.
+# With so many positions the gradient is summed sample by sample: a sample's maps then stay in the second-level cache
+# while every tile of the gradient passes over them (measured: 1.5 to 2 times faster at 32 x 32). With fewer, loading
+# and storing the tile would cost more than that saves. The order of each sum is the same.
 POSITIONS_FOR_A_PASS = 32
 # Floats of weights that one call transposes: calls are shared among threads.
 TRANSPOSED_AT_ONCE = 1 << 15

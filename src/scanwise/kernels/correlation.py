@@ -4,8 +4,8 @@
 
 in exactly this order of r, s, c for every schedule and every processor (lecture 3.1 and 5.4, with the channel loop
 innermost because channels lie innermost in memory). The vector lane is k. `Linear` is the same nest with the kernel
-covering the map, the input gradient is the same nest over other strides, a depthwise convolution is the same nest with a
-vector of inputs in place of a broadcast.
+covering the map, the input gradient is the same nest over other strides, a depthwise convolution is the same nest with
+a vector of inputs in place of a broadcast.
 """
 
 from collections.abc import Sequence
@@ -45,7 +45,7 @@ class Axis:
 class Sweep:
     """A grid of output positions that share one reduction.
 
-    The forward pass is one sweep. The input gradient of a strided convolution is one sweep for each phase of the stride.
+    The forward pass is one sweep. The input gradient of a strided convolution is one for each phase of the stride.
     """
 
     rows: int
@@ -64,7 +64,8 @@ LEAST_BORDER = 0.1
 
 def skip_border(start: int, rows: int, positions: int, kernel: int) -> tuple[int, int] | None:
     """For a nest that reads rows start + p - r: the pair that lets it skip the kernel rows that only meet border zeros
-    (which changes no bit), or None where there are too few of them."""
+    (which changes no bit), or None where there are too few of them.
+    """
     met = sum(0 <= start + p - r < rows for p in range(positions) for r in range(kernel))
     return (start, rows) if met < (1 - LEAST_BORDER) * positions * kernel else None
 
@@ -97,8 +98,9 @@ class Correlation:
         activation: applied to the sum (forward), or whose derivative multiplies it (backward).
         backward: whether `activation` is used by its derivative, from the saved map.
         together: neighbouring columns that share a vector, each with lanes / together of its lanes.
-        settles_zero: whether +0 is added to every sum. A sum that has underflowed to -0 becomes +0 by it, as it also would
-            by one more product of zeros; so the products of zeros that some schedules leave out or put in change no bit.
+        settles_zero: whether +0 is added to every sum. A sum that has underflowed to -0 becomes +0 by it, as it also
+            would by one more product of zeros; so the products of zeros that some schedules leave out or put in change
+            no bit.
     """
 
     sweeps: tuple[Sweep, ...]
@@ -135,7 +137,8 @@ class Correlation:
 
 def _steps_without_overlap(offsets: list[int], step: int) -> int:
     """How many steps read different inputs. LLVM keeps an input that is read twice in one body, for which there are no
-    registers left: it then spills (measured: 1.7 times slower for one input channel)."""
+    registers left: it then spills (measured: 1.7 times slower for one input channel).
+    """
     read = set(offsets)
     steps = 1
     while steps < 8 and step and read.isdisjoint(offset + steps * step for offset in offsets):

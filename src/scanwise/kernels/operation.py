@@ -29,8 +29,11 @@ Extent = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Call:
-    """One native call. Arguments are names: a map ("x", "other", "y", "dy", "dx"), a parameter ("weight"), its gradient
-    ("d weight"), something derived from parameters ("derived" for the backward pass, "transformed" for the forward pass), "scratch", "keys" (dropout), or "none".
+    """One native call. Its arguments are names:
+
+    a map ("x", "other", "y", "dy", "dx"), a parameter ("weight"), its gradient ("d weight"), something computed from
+    the weights ("derived" for the backward pass, "transformed" for the forward pass), "scratch", "keys" (of dropout),
+    or "none".
     """
 
     kernel: Kernel
@@ -62,8 +65,8 @@ class Derived:
 
     Attributes:
         size: its floats.
-        parts: calls of (weights, result) or (weights, result, scratch), each as (kernel, offset into the weights, offset
-            into the result): threads share them.
+        parts: calls of (weights, result) or (weights, result, scratch), each as (kernel, offset into the weights,
+            offset into the result): threads share them.
         scratch: floats of scratch that a call needs.
     """
 
@@ -74,8 +77,7 @@ class Derived:
 
 @dataclass(frozen=True)
 class Maps:
-    """Where an operation's values lie. `dy` and `dx` are None where they play no part; `samples` is how many samples the
-    maps are for."""
+    """Where an operation's values lie, for `samples` samples. `dy` and `dx` are None where they play no part."""
 
     x: FeatureMap
     y: FeatureMap
@@ -87,7 +89,8 @@ class Maps:
     @property
     def gradients(self) -> tuple[FeatureMap, FeatureMap]:
         """(dy, dx) of a backward pass."""
-        assert self.dy is not None and self.dx is not None
+        assert self.dy is not None
+        assert self.dx is not None
         return self.dy, self.dx
 
 

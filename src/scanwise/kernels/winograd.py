@@ -4,8 +4,8 @@
 
 (Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, section 4; the points are 0, 1, -1, 2,
 -2.) 36 products in place of 144 for each pair of channels; the products over channels are 36 matrix products, which the
-convolution nest does as 36 groups. Rounding differs from the direct sum (relative error about 1e-6 rather than 1e-7), so
-it serves training steps and `precision="fast"` alone.
+convolution nest does as 36 groups. Rounding differs from the direct sum (relative error about 1e-6 rather than 1e-7),
+so it serves training steps and `precision="fast"` alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
+from scanwise.kernels.conv import ConvOperation
 from scanwise.kernels.conv_gradient import TransposeWeights
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.correlation import Axis, Correlation, Sweep, View
-from scanwise.kernels.conv import ConvOperation
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Border, Call, Derived, Maps, Operation
 
@@ -227,8 +227,8 @@ class WinogradWeights:
 
     Attributes:
         convolution: the sizes.
-        backward: for the input gradient: the kernel turned by 180 degrees, lanes are input channels. A call then does one
-            vector of input channels; otherwise one vector of output channels.
+        backward: for the input gradient: the kernel turned by 180 degrees, lanes are input channels. A call then does
+            one vector of input channels; otherwise one vector of output channels.
     """
 
     convolution: Convolution

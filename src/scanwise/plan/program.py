@@ -261,7 +261,8 @@ class _Planner:
 
     def _gathered(self, value: int) -> Buffer:
         """The gradient of what the value's producer computes before its fused activation: all contributions summed,
-        times the activation's derivative, in a map with the border that the producer reads."""
+        times the activation's derivative, in a map with the border that the producer reads.
+        """
         if value in self.finished:
             return self.finished[value]
         parts = self.contributions[value]
