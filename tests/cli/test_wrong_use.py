@@ -6,7 +6,6 @@ import errno
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -279,19 +278,15 @@ def test_output_that_nobody_reads_or_fits_nowhere(model: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
-def test_help_and_version_are_quick_and_import_neither_numpy_nor_rich() -> None:
+def test_help_imports_neither_numpy_nor_rich() -> None:
+    """So that it is quick. How quick is among the figures of `python -m benchmarks`."""
     code = (
         "import sys; from scanwise.cli import main; code = main(['--help']);"
         "assert not {'numpy', 'llvmlite', 'rich', 'soundfile', 'PIL'} & set(sys.modules), sys.modules; sys.exit(code)"
     )
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-        seconds.append(time.perf_counter() - start)
-        assert result.returncode == 0, result.stderr
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     assert "Does this pattern occur anywhere in a signal, and where?" in result.stdout
-    assert min(seconds) < 0.3
 
 
 def test_version(run: Run) -> None:
