@@ -15,18 +15,48 @@ from queue import SimpleQueue
 __all__ = ["run_together"]
 
 
+class _Meeting:
+    """Where one call's threads come together at its end."""
+
+    def __init__(self) -> None:
+        self.arrived: list[None] = []
+        self.news: SimpleQueue[None] = SimpleQueue()
+
+    def arrive(self) -> None:
+        self.arrived.append(None)
+        self.news.put(None)
+
+    def wait(self, count: int) -> None:
+        """Wait for `count` to arrive: what they work on belongs to the caller, so Ctrl-C has to wait too.
+
+        It can come after a piece of news was taken and before anything was done about it, so that news only say that it
+        is time to count again.
+        """
+        interrupt: KeyboardInterrupt | None = None
+        while len(self.arrived) < count:
+            try:
+                self.news.get()
+            except KeyboardInterrupt as error:
+                interrupt = error
+        if interrupt is not None:
+            raise interrupt
+
+
+_Work = tuple[Callable[[], object], _Meeting]
+
+
 class _Worker:
     """A thread that carries out one call after another."""
 
     def __init__(self) -> None:
-        self.calls: SimpleQueue[Callable[[], object]] = SimpleQueue()
-        self.done: SimpleQueue[None] = SimpleQueue()
+        self.work: SimpleQueue[_Work] = SimpleQueue()
         threading.Thread(target=self._serve, name="scanwise", daemon=True).start()
 
     def _serve(self) -> None:
         while True:
-            self.calls.get()()
-            self.done.put(None)
+            call, meeting = self.work.get()
+            call()
+            meeting.arrive()
 
 
 _idle: list[_Worker] = []
@@ -43,20 +73,24 @@ def run_together(calls: Sequence[Callable[[], object]], tell: Callable[[int], No
             threads: the last ones are then left out.
     """
     workers = _lend(len(calls) - 1)
+    meeting = _Meeting()
+    work: list[_Work] = [(call, meeting) for call in calls[1:]]
     tell(1 + len(workers))
     # Ctrl-C may come between any two lines, but not within one that Python carries out without running Python code. A
     # thread that was started waits for this one, so this one must come too.
     sent: list[object] = []
     ran: list[object] = []
     try:
-        sent.extend(map(SimpleQueue.put, [worker.calls for worker in workers], calls[1:]))
+        sent.extend(map(SimpleQueue.put, [worker.work for worker in workers], work))
         ran.extend(map(operator.call, calls[:1]))
     finally:
-        if not ran:
-            tell(1 + len(sent))
-            calls[0]()
-        _wait(workers[: len(sent)])
-        _idle.extend(workers)
+        try:
+            if not ran:
+                tell(1 + len(sent))
+                calls[0]()
+        finally:
+            meeting.wait(len(sent))
+            _idle.extend(workers)
 
 
 def _lend(count: int) -> list[_Worker]:
@@ -69,18 +103,3 @@ def _lend(count: int) -> list[_Worker]:
         except RuntimeError:  # no more threads to be had
             break
     return lent
-
-
-def _wait(workers: Sequence[_Worker]) -> None:
-    """Wait for all: what they work on belongs to the caller."""
-    interrupt: KeyboardInterrupt | None = None
-    for worker in workers:
-        while True:
-            try:
-                worker.done.get()
-            except KeyboardInterrupt as error:
-                interrupt = error
-                continue
-            break
-    if interrupt is not None:
-        raise interrupt
