@@ -20,6 +20,7 @@ from enum import IntEnum
 from llvmlite import ir
 
 from scanwise.codegen.emitter import F32, F64, I32, I64, POINTER, Emitter, Index, Value
+from scanwise.codegen.floating_point import FloatingPointMode
 
 __all__ = ["ARGUMENTS", "RECORD_WORDS", "STATISTICS", "Base", "Driver", "Field"]
 
@@ -118,6 +119,8 @@ class _Writer:
 
     def emit(self) -> None:
         b = self.b
+        mode = FloatingPointMode(self.e)
+        mode.set_default()
         head, body, done = (b.append_basic_block(name) for name in ("step", "run", "end"))
         b.branch(head)
         b.position_at_end(head)
@@ -145,6 +148,7 @@ class _Writer:
         self._barrier(None, then=lambda: self.put(Field.STEP, b.add(step, self.e.integer(1))))
         b.branch(head)
         b.position_at_end(done)
+        mode.restore()
 
     def _claim(self, counter: Field, count: Value, body: Callable[[Value], None]) -> None:
         """Take the next number from a shared counter and run `body(number)` while there is one."""
