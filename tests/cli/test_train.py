@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import scanwise as sw
 from tests.cli.conftest import REFERENCE, Run, pulses
-from tests.data.conftest import write_tone
+from tests.data.conftest import write_image, write_tone
 
 QUICK = (*REFERENCE, "--epochs", "3", "--batch-size", "8")
 
@@ -70,6 +70,22 @@ def test_images_keep_their_mode_and_networks_their_size(run: Run) -> None:
     assert outcome.code == 0, outcome.err
     assert outcome.json["validation_accuracy"] is None
     assert sw.load("m", backend="reference").image_mode == "L"
+
+
+def test_options_of_recordings_and_images_reach_the_model(run: Run) -> None:
+    for label, hertz in (("high", 1500.0), ("low", 250.0)):
+        for i in range(3):
+            write_tone(Path("clips", label, f"{i}.wav"), 0.05, hertz, rate=8000)
+            write_image(Path("pictures", label, f"{i}.png"), np.full((8, 8), 10 * i, np.uint8))
+    options = (*QUICK, "--network", "mlp", "--validation", "0", "--optimizer", "sgd")
+    outcome = run("train", "clips", "-o", "m", *options, "--sample-rate", "4000", "--window", "0.02")
+    assert outcome.code == 0, outcome.err
+    heard = sw.load("m", backend="reference")
+    assert (heard.sample_rate, heard.input_shape) == (4000, (1, 80))
+    outcome = run("train", "pictures", "-o", "p", *options, "--image-mode", "rgb", "--window", "6x5")
+    assert outcome.code == 0, outcome.err
+    seen = sw.load("p", backend="reference")
+    assert (seen.image_mode, seen.input_shape) == ("RGB", (3, 6, 5))
 
 
 def test_early_stopping_restores_the_best_epoch(run: Run, series: Path, network: Path) -> None:

@@ -179,6 +179,27 @@ def test_ends_that_a_loss_has_in_itself(last: Layer, loss: str) -> None:
     check_loss(Case(Sequential(Linear(4), Dropout(0.5), last), (6,)), loss)
 
 
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (MaxPool2d(3, 2, 1),),
+        (Conv2d(17, 3), Tanh(), MaxPool2d(2)),
+        (Conv2d(3, 1), ReLU(), MaxPool2d(3, 1), Flatten(), Linear(4)),
+        (Conv2d(5, 3), Aggregate("max")),
+    ],
+    ids=lambda layers: ", ".join(map(str, layers)),
+)
+def test_the_first_of_equal_maxima_takes_the_gradient(layers: tuple[Layer, ...]) -> None:
+    """In row-major order. On a constant input all values of a window are equal."""
+    case = Case(Sequential(*layers), (2, 8, 7))
+    x = np.full((2, 2, 8, 7), 0.5, np.float32)
+    dy = random_values(2, *case.output_shape, seed=5)
+    expected = reference.gradients(case.network, x, dy, case.parameters)[0]
+    found = native(case).gradients(x, dy)[0]
+    np.testing.assert_array_equal(found == 0, expected == 0)
+    assert_close(found, expected, GRADIENT_TOLERANCE, case)
+
+
 def test_uint8_is_taken_as_0_to_1() -> None:
     case = Case(Sequential(Conv2d(5, 3), ReLU(), Flatten(), Linear(3)), (2, 6, 5))
     x = np.random.default_rng(0).integers(0, 256, (SAMPLES, 2, 6, 5)).astype(np.uint8)
