@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,9 @@ def test_lenet5_learns_mnist(data_folder: Path) -> None:
     shape = (1, 28, 28)
     model = sw.Model(models.get("lenet5", shape, 10), shape, seed=0)
     optimizer = sw.SGD(sw.OneCycle(0.1), momentum=0.9, nesterov=True, weight_decay=5e-4)
+    started = time.perf_counter()
     sw.fit(model, x[:, None], y, epochs=EPOCHS, optimizer=optimizer, progress=False)
+    seconds = time.perf_counter() - started
     accuracy = float(np.mean(model(x_test[:, None]).argmax(axis=1) == y_test))
+    print(f"MNIST test accuracy: {accuracy:.4f} after {EPOCHS} epochs, {seconds:.1f} s")
     assert accuracy >= 0.99

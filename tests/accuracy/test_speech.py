@@ -5,6 +5,8 @@ The test recordings are numbers 0 to 4 of each speaker and digit; speakers are t
 
 from __future__ import annotations
 
+import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,32 +14,48 @@ import numpy as np
 import pytest
 
 import scanwise as sw
-from scanwise import data, models
+from scanwise import data
+from scanwise.cli import main
 from scanwise.data import Dataset
 
 
 @dataclass(frozen=True)
 class Trained:
+    path: Path
     model: sw.Model
     unseen: Dataset
 
 
 @pytest.fixture(scope="module")
-def trained(data_folder: Path) -> Trained:
-    clips = data.open_dataset(data_folder / "fsdd" / "train")
-    shape, rate = clips.input_shape, clips.sample_rate
-    network = models.get("tdnn", shape, len(clips.labels), sample_rate=rate)
-    model = sw.Model(network, shape, labels=clips.labels, sample_rate=rate)
-    sw.fit(model, clips, epochs=20, batch_size=64, optimizer=sw.AdamW(sw.OneCycle(3e-3)), progress=False)
+def trained(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """As a user trains: one command, no options."""
+    path = tmp_path_factory.mktemp("speech") / "words.safetensors"
+    started = time.perf_counter()
+    assert main(["train", str(data_folder / "fsdd" / "train"), "-o", str(path)]) == 0
+    print(f"scanwise train: {time.perf_counter() - started:.1f} s")
+    model = sw.load(path)
+    assert model.sample_rate is not None
     unseen = data.open_dataset(
-        data_folder / "fsdd" / "test", input_shape=shape, sample_rate=rate, labels=clips.labels
+        data_folder / "fsdd" / "test",
+        input_shape=model.input_shape,
+        sample_rate=int(model.sample_rate),
+        labels=model.labels,
     )
-    return Trained(model, unseen)
+    return Trained(path, model, unseen)
 
 
-def test_tdnn_learns_spoken_digits_from_raw_audio(trained: Trained) -> None:
-    accuracy = float(np.mean(trained.model(trained.unseen.x).argmax(axis=1) == trained.unseen.y))
-    assert accuracy >= 0.96
+def test_tdnn_learns_spoken_digits_from_raw_audio(
+    trained: Trained, data_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert isinstance(trained.model.network.layers[0], sw.LogMel)
+    assert trained.model.input_shape[0] == 1
+    capsys.readouterr()
+    assert main(["eval", str(trained.path), str(data_folder / "fsdd" / "test"), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    print(f"FSDD test accuracy: {result['accuracy']:.4f}")
+    assert result["accuracy"] >= 0.96
+    outputs = trained.model(trained.unseen.x)
+    assert float(np.mean(outputs.argmax(axis=1) == trained.unseen.y)) == pytest.approx(result["accuracy"])
 
 
 def test_digits_are_found_in_a_longer_recording(trained: Trained) -> None:
