@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--only NETWORK] [--quick] [--threads N]``; needs the extra ``[compare]``."""
+"""``python -m benchmarks [--only NETWORK] [--quick] [--threads N] [--data FOLDER]``; needs the extra ``[compare]``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 import scanwise as sw
-from benchmarks import contenders, kernels, process
+from benchmarks import contenders, kernels, process, tasks
 from benchmarks.networks import CASES, Case
 from benchmarks.peak import peak_gflops
 from benchmarks.report import Report, Timing
 from benchmarks.timing import interleaved
 
 RESULTS = Path(__file__).resolve().parent / "results"
-WORKS = ("training", "inference", "latency", "kernels", "process")
+WORKS = ("training", "inference", "latency", "kernels", "process", "tasks")
 
 
 def _arguments() -> argparse.Namespace:
@@ -34,6 +34,7 @@ def _arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="short timings: shows that it runs, not how fast"
     )
     parser.add_argument("--threads", type=int, default=sw.get_threads(), help="default: all processors")
+    parser.add_argument("--data", type=Path, help="folder with mnist.npz and fsdd, for tasks on real data")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for <date>.md and <date>.json")
     return parser.parse_args()
 
@@ -80,6 +81,9 @@ def main() -> None:
     if "process" in works:
         print("whole processes ...", file=sys.stderr, flush=True)
         report.process = process.figures(arguments.threads, repeats=2 if arguments.quick else 5)
+    if "tasks" in works and not arguments.quick:
+        print("whole tasks ...", file=sys.stderr, flush=True)
+        report.tasks = tasks.figures(arguments.threads, arguments.data)
     paths = report.write(arguments.output)
     print(report.markdown())
     print("written to " + " and ".join(str(path) for path in paths), file=sys.stderr)

@@ -50,6 +50,7 @@ class Report:
     timings: list[Timing] = field(default_factory=list)
     efficiencies: dict[str, list[Efficiency]] = field(default_factory=dict)
     process: dict[str, float] = field(default_factory=dict)
+    tasks: dict[str, float] = field(default_factory=dict)
 
     def markdown(self) -> str:
         """All tables, the ratios last."""
@@ -58,9 +59,10 @@ class Report:
             parts.append(self._timings())
         if self.efficiencies:
             parts.append(self._efficiencies())
-        if self.process:
-            rows = [[name, f"{value:.3g}"] for name, value in self.process.items()]
-            parts.append("## Whole processes\n\n" + table(["figure", "value"], rows))
+        for heading, figures in (("Whole processes", self.process), ("Whole tasks", self.tasks)):
+            if figures:
+                rows = [[name, f"{value:.3g}"] for name, value in figures.items()]
+                parts.append(f"## {heading}\n\n" + table(["figure", "value"], rows))
         if self.timings:
             parts.append(self._ratios())
         return "\n\n".join(parts) + "\n"
