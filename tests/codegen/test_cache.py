@@ -130,6 +130,10 @@ def test_a_folder_that_others_can_write_to_is_not_used(folder: Path, mode: int) 
 
 def test_the_cache_does_not_grow_for_ever(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache, "LIMIT_BYTES", 10_000)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    killed = folder / ".new-killed"  # by a process that did not come to the end of its write
+    killed.write_bytes(bytes(5000))
+    os.utime(killed, (999_999, 999_999))
     for number in range(20):
         cache.write(f"k{number}", bytes(1000))
         moment = 1_000_000 + number
@@ -138,6 +142,7 @@ def test_the_cache_does_not_grow_for_ever(folder: Path, monkeypatch: pytest.Monk
             assert cache.read("k0") is not None  # what was used last is removed last
     kept = {path.name for path in folder.iterdir()}
     assert sum((folder / name).stat().st_size for name in kept) <= 10_000
+    assert killed.name not in kept
     assert "k0.o" in kept
     assert "k19.o" in kept
     assert "k1.o" not in kept

@@ -111,50 +111,47 @@ REST = Case(5, (7, 7), (2, 3), (2, 3), (0, 0), False)  # a last row and a last c
 SMALL = Case(3, (1, 2), (1, 3), (1, 2), (0, 0), True)  # a window larger than its input
 
 
-@settings(max_examples=40)
-@given(cases())
-@example(WHOLE)
-@example(HANGING)
-@example(GAPS)
-@example(WIDE)
-@example(LINE)
-@example(REST)
-@example(SMALL)
+def drawn_and_chosen(check: Callable[[Case], None]) -> Callable[[], None]:
+    """A test of forty drawn cases and of those above."""
+    test = settings(max_examples=40)(given(cases())(check))
+    for case in (WHOLE, HANGING, GAPS, WIDE, LINE, REST, SMALL):
+        test = example(case)(test)
+    return test
+
+
+def check_gradient(
+    case: Case,
+    layer: layers.MaxPool2d | layers.AvgPool2d,
+    kind: type[MaxBackward] | type[AverageBackward],
+    scale: float | None,
+) -> None:
+    x, (x_map, y_map) = case.x(), case.maps
+    dy = harness.normal(case.seed + 1, case.samples, case.channels, *case.positions)
+    dx = harness.output(x_map, case.samples)
+    kernel = kind(case.pooling, x_map, y_map, x_map, case.activation)
+    harness.call(kernel, case.samples, harness.filled(x_map, x), harness.filled(y_map, dy), dx)
+    expected, _ = reference.backward(layer, x.astype(float), dy.astype(float), {})
+    slope = SLOPES[case.activation](x.astype(float))
+    harness.check_close(dx.values, expected * slope, TOLERANCE, scale)
+
+
+@drawn_and_chosen
 def test_maximum(case: Case) -> None:
+    """Ties, of which there are many, included: of equal maxima the first takes the gradient."""
     layer, x, (x_map, y_map) = case.layer(layers.MaxPool2d), case.x(), case.maps
     y = harness.output(y_map, case.samples)
     harness.call(MaxForward(case.pooling, x_map, y_map), case.samples, harness.filled(x_map, x), y)
     np.testing.assert_array_equal(y.values, reference.forward(layer, x.astype(float), {}))
-
-    dy = harness.normal(case.seed + 1, *y.values.shape)
-    dx = harness.output(x_map, case.samples)
-    kernel = MaxBackward(case.pooling, x_map, y_map, x_map, case.activation)
-    harness.call(kernel, case.samples, harness.filled(x_map, x), harness.filled(y_map, dy), dx)
-    expected, _ = reference.backward(layer, x.astype(float), dy.astype(float), {})
-    harness.check_close(dx.values, expected * SLOPES[case.activation](x.astype(float)), TOLERANCE)
+    check_gradient(case, layer, MaxBackward, None)
 
 
-@settings(max_examples=40)
-@given(cases())
-@example(WHOLE)
-@example(HANGING)
-@example(GAPS)
-@example(WIDE)
-@example(LINE)
-@example(REST)
-@example(SMALL)
+@drawn_and_chosen
 def test_average(case: Case) -> None:
     layer, x, (x_map, y_map) = case.layer(layers.AvgPool2d), case.x(), case.maps
     y = harness.output(y_map, case.samples)
     harness.call(AverageForward(case.pooling, x_map, y_map), case.samples, harness.filled(x_map, x), y)
     harness.check_close(y.values, reference.forward(layer, x.astype(float), {}), TOLERANCE, 1.0)
-
-    dy = harness.normal(case.seed + 1, *y.values.shape)
-    dx = harness.output(x_map, case.samples)
-    kernel = AverageBackward(case.pooling, x_map, y_map, x_map, case.activation)
-    harness.call(kernel, case.samples, harness.filled(x_map, x), harness.filled(y_map, dy), dx)
-    expected, _ = reference.backward(layer, x.astype(float), dy.astype(float), {})
-    harness.check_close(dx.values, expected * SLOPES[case.activation](x.astype(float)), TOLERANCE, 1.0)
+    check_gradient(case, layer, AverageBackward, 1.0)
 
 
 @pytest.mark.parametrize("kind", [MaxForward, AverageForward])

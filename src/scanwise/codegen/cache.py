@@ -23,6 +23,7 @@ MAGIC = b"scanwise-object-1\n"
 # A network takes 20 to 40 kernels of 5 to 20 kB; this holds some hundred networks.
 LIMIT_BYTES = 256 * 1024 * 1024
 _DIGEST = 32
+_UNFINISHED = ".new-"  # begins the names of files that are being written
 
 
 @functools.cache
@@ -97,7 +98,7 @@ def write(name: str, code: bytes) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not _is_private(folder):
             return
-        handle, temporary = tempfile.mkstemp(prefix=".new-", dir=folder)
+        handle, temporary = tempfile.mkstemp(prefix=_UNFINISHED, dir=folder)
         with os.fdopen(handle, "wb") as file:
             file.write(MAGIC + hashlib.sha256(code).digest() + code)
         os.replace(temporary, folder / f"{name}.o")
@@ -120,9 +121,9 @@ def _is_private(folder: Path) -> bool:
 
 
 def _trim(folder: Path) -> None:
-    """Remove the objects used longest ago once the folder is over its limit."""
+    """Remove the objects used longest ago, and what killed processes left, once the folder is over its limit."""
     files = []
-    for path in folder.glob("*.o"):
+    for path in (*folder.glob("*.o"), *folder.glob(f"{_UNFINISHED}*")):
         with contextlib.suppress(OSError):
             status = path.stat()
             files.append((status.st_mtime, status.st_size, path))

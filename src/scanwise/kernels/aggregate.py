@@ -5,7 +5,7 @@ and mean are in `pool`. Windows lie wholly in the map.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import Emitter, Index, Value
@@ -13,7 +13,7 @@ from scanwise.kernels.activation import Activation
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation
-from scanwise.kernels.pool import PoolOperation
+from scanwise.kernels.pool import PoolOperation, WindowOperation
 from scanwise.kernels.softmax import LOWEST
 from scanwise.kernels.window import Pooling, Window, each_window, over_channels, over_window, pointer_at
 from scanwise.layers import Aggregate, Shape
@@ -220,25 +220,8 @@ class JointSoftmaxBackward:
 
 
 @dataclass(frozen=True)
-class AggregateOperation(Operation):
-    """`Aggregate("logsumexp")` or `Aggregate("softmax")` in a network.
-
-    Attributes:
-        pooling: the whole map as one window (several when scanning).
-        mode: "logsumexp" or "softmax".
-    """
-
-    pooling: Pooling
-    mode: str
-
-    @property
-    def output(self) -> Extent:
-        return (self.extent[0], *self.pooling.positions)
-
-    def resized(self, rows: int, columns: int) -> "AggregateOperation":
-        return replace(
-            self, extent=(self.extent[0], rows, columns), pooling=self.pooling.resized(rows, columns)
-        )
+class AggregateOperation(WindowOperation):
+    """Mode "logsumexp" or "softmax"."""
 
     def forward(self, maps: Maps) -> Sequence[Call]:
         kernel = LogSumExpForward if self.mode == "logsumexp" else JointSoftmaxForward

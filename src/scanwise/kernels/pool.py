@@ -6,6 +6,7 @@ that saves a pass over the map.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from scanwise.codegen.emitter import F32, Emitter, Index, Value
 from scanwise.kernels.activation import Activation, derivative
@@ -15,7 +16,15 @@ from scanwise.kernels.operation import Call, Extent, Maps, Operation
 from scanwise.kernels.window import Pooling, Window, each_window, over_channels, over_window, pointer_at
 from scanwise.layers import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d, Shape
 
-__all__ = ["AverageBackward", "AverageForward", "MaxBackward", "MaxForward", "PoolOperation", "Pooling"]
+__all__ = [
+    "AverageBackward",
+    "AverageForward",
+    "MaxBackward",
+    "MaxForward",
+    "PoolOperation",
+    "Pooling",
+    "WindowOperation",
+]
 
 # Chains of additions or comparisons side by side: each waits four cycles for the one before.
 _VECTORS = 4
@@ -264,12 +273,12 @@ class _Scatter:
 
 
 @dataclass(frozen=True)
-class PoolOperation(Operation):
-    """Max or average pooling in a network; also the whole-map `Aggregate("max")` and `Aggregate("mean")`.
+class WindowOperation(Operation):
+    """What pooling and aggregation have in common: one value per channel and window.
 
     Attributes:
-        pooling: the windows.
-        mode: "max" or "mean".
+        pooling: the windows; one that is the whole map for an `Aggregate` (several when scanning).
+        mode: what becomes of a window's values.
     """
 
     pooling: Pooling
@@ -279,10 +288,15 @@ class PoolOperation(Operation):
     def output(self) -> Extent:
         return (self.extent[0], *self.pooling.positions)
 
-    def resized(self, rows: int, columns: int) -> "PoolOperation":
+    def resized(self, rows: int, columns: int) -> Self:
         return replace(
             self, extent=(self.extent[0], rows, columns), pooling=self.pooling.resized(rows, columns)
         )
+
+
+@dataclass(frozen=True)
+class PoolOperation(WindowOperation):
+    """Mode "max" or "mean": pooling, and the whole-map `Aggregate("max")` and `Aggregate("mean")`."""
 
     def forward(self, maps: Maps) -> Sequence[Call]:
         kernel = MaxForward if self.mode == "max" else AverageForward

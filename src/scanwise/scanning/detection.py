@@ -20,6 +20,9 @@ class Detection:
         start: where the window begins: a sample, or (row, column).
         stop: where the window ends, exclusive: a sample, or (row, column).
         sample_rate: samples per second, if the model knows.
+
+    >>> Detection("yes", 3, 0.98, start=4000, stop=12000, sample_rate=8000.0).seconds
+    (0.5, 1.5)
     """
 
     label: str

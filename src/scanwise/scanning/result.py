@@ -34,6 +34,12 @@ class ScanResult:
         activation: how scores become probabilities: `"softmax"`, `"sigmoid"`, `"probability"` (they are) or `"value"`
             (they do not; see `scanning.probability`).
         exclusive: whether a window shows one label at most.
+
+    >>> import scanwise as sw
+    >>> model = sw.Model(sw.Sequential(sw.Conv1d(3, 4), sw.Aggregate("max")), (1, 8))
+    >>> result = sw.scan(model, np.zeros((1, 20)), step=2)
+    >>> result.scores.shape, result.positions, result.presence.shape
+    ((3, 7), array([ 0,  2,  4,  6,  8, 10, 12]), (3,))
     """
 
     scores: NDArray[np.float32]
