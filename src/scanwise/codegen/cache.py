@@ -63,7 +63,7 @@ def _generator_digest() -> str:
 
 def key(kernel: object, target: Target) -> str:
     """The name of the kernel's function and file."""
-    text = f"{kernel!r}|{target!r}|{_generator_digest()}"
+    text = f"{type(kernel).__module__}.{kernel!r}|{target!r}|{_generator_digest()}"
     return "k" + hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
