@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from scanwise.layers import LogMel, Sequential
 from scanwise.reference import forward
 
-
 AUDIO = np.random.default_rng(0).normal(size=4000) * 0.1
 LAYERS = (
     LogMel(8000, 200, 80, 40),
