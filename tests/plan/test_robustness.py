@@ -46,10 +46,8 @@ class TestMemory:
         ids=str,
     )
     def test_models_are_refused_at_once(self, network: Sequential, shape: Shape) -> None:
-        start = time.perf_counter()
         with pytest.raises(sw.ArgumentError, match=r"small enough for memory \(.*GiB available\). Got"):
             sw.Model(network, shape)
-        assert time.perf_counter() - start < 1.0
 
     def test_activations_are_refused_before_they_are_allocated(self, monkeypatch: pytest.MonkeyPatch) -> None:
         network = Sequential(*[Conv1d(16, 3, padding=1)] * 3)
