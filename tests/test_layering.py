@@ -13,7 +13,7 @@ import scanwise
 # In the order of the data's way. A module imports from its own stage and from those above it.
 STAGES = (
     ("errors",),
-    ("threads", "memory"),
+    ("threads", "memory", "paths"),
     ("layers",),
     ("shapes",),
     ("models",),

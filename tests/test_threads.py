@@ -39,3 +39,18 @@ def test_bad_arguments() -> None:
         sw.set_threads(0)
     with pytest.raises(sw.ArgumentTypeError, match=r"n must be a whole number of threads. Got 1.5"):
         sw.set_threads(1.5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "1025", "²"])
+def test_environment_out_of_all_proportion(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("SCANWISE_THREADS", text)
+    with pytest.raises(sw.ArgumentError, match="at least 1 and at most 1024") as caught:
+        sw.get_threads()
+    assert len(str(caught.value)) < 200
+
+
+def test_more_threads_than_any_machine_has() -> None:
+    with pytest.raises(sw.ArgumentError, match=r"n must be at most 1024 threads\. Got 1000000000"):
+        sw.set_threads(10**9)
+    with pytest.raises(sw.ArgumentTypeError, match=r"n must be a whole number of threads\. Got True"):
+        sw.set_threads(True)

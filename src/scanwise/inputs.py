@@ -38,17 +38,31 @@ def as_samples(x: ArrayLike, input_shape: tuple[int, ...], name: str = "x") -> S
 
 def real_array(x: ArrayLike, name: str) -> NDArray[Any]:
     """`x` as a C-contiguous float32 or uint8 array of any shape."""
-    try:
-        array = np.asarray(x)
-    except ValueError as error:
-        raise ArgumentTypeError(
-            f"{name} must be an array of real numbers. Got {type(x).__name__}: {error}."
-        ) from None
-    if array.dtype.kind not in "fiub":
-        raise ArgumentTypeError(f"{name} must be an array of real numbers. Got dtype {array.dtype}.")
+    array = number_array(x, name)
     dtype = _UINT8 if array.dtype == _UINT8 else _FLOAT32
     with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the caller's check names
         return np.require(array, dtype, "C")
+
+
+def number_array(x: ArrayLike, name: str) -> NDArray[Any]:
+    """`x` as an array of any real dtype.
+
+    Raises:
+        ArgumentTypeError: it is none, or what it is does not want to become one (a tensor that needs gradients, say).
+        ArgumentError: it is a masked array with masked values, which would count as values.
+    """
+    try:
+        array = np.asarray(x)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        reason = (str(error).splitlines() or [""])[0].rstrip(".")
+        raise ArgumentTypeError(
+            f"{name} must be an array of real numbers. Got {type(x).__name__}: {reason}."
+        ) from None
+    if array.dtype.kind not in "fiub":
+        raise ArgumentTypeError(f"{name} must be an array of real numbers. Got dtype {array.dtype}.")
+    if isinstance(x, np.ma.MaskedArray) and np.any(x.mask):
+        raise ArgumentError(f"{name} must have no masked values. Got {np.count_nonzero(x.mask)} of {x.size}.")
+    return array
 
 
 def check_finite(
@@ -100,9 +114,7 @@ def as_target(
     binary_cross_entropy: float32 `(N, *output_shape)`, each in 0..1; `(N,)` is accepted for an output of one value.
     mse: float32 `(N, *output_shape)`; `(N,)` is accepted for an output of one value.
     """
-    array = np.asarray(y)
-    if array.dtype.kind not in "fiub":
-        raise ArgumentTypeError(f"{name} must be an array of numbers. Got dtype {array.dtype}.")
+    array = number_array(y, name)
     if array.ndim == 0 or len(array) != samples:
         found = "a single number" if array.ndim == 0 else f"{len(array)}"
         raise ShapeError(f"{name} must have one entry for each of the {samples} samples of x. Got {found}.")

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scanwise.executor import Executor
 
 BACKENDS = ("native", "reference")
+IMAGE_MODES = ("L", "RGB")
 PRECISIONS = ("exact", "fast")
 BACKGROUND_NAMES = ("background", "none")
 
@@ -206,7 +207,12 @@ class Model:
         if labels is None:
             self._labels: tuple[str, ...] | None = None
             return
-        if isinstance(labels, str) or not all(isinstance(label, str) for label in labels):
+        given: object = labels
+        if (
+            isinstance(given, str)
+            or not isinstance(given, Sequence | np.ndarray)
+            or not all(isinstance(label, str) for label in given)
+        ):
             raise ArgumentTypeError(f"labels must be a sequence of strings. Got {labels!r}.")
         if len(labels) != self.output_shape[0]:
             raise ArgumentError(
@@ -215,7 +221,7 @@ class Model:
             )
         if len(set(labels)) != len(labels):
             raise ArgumentError(f"labels must differ from each other. Got {tuple(labels)!r}.")
-        self._labels = tuple(labels)
+        self._labels = tuple(map(str, labels))
 
     @property
     def sample_rate(self) -> float | None:
@@ -224,9 +230,27 @@ class Model:
 
     @sample_rate.setter
     def sample_rate(self, rate: float | None) -> None:
-        if rate is not None and not 0 < rate < math.inf:
+        if rate is None:
+            self._sample_rate: float | None = None
+            return
+        if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating):
+            raise ArgumentTypeError(f"sample_rate must be a number of samples per second. Got {rate!r}.")
+        if not 0 < rate < math.inf:
             raise ArgumentError(f"sample_rate must be a positive number of samples per second. Got {rate!r}.")
-        self._sample_rate = rate
+        self._sample_rate = rate if isinstance(rate, int) else float(rate)
+
+    @property
+    def image_mode(self) -> str | None:
+        """`"L"` (grey) or `"RGB"`, or None."""
+        return self._image_mode
+
+    @image_mode.setter
+    def image_mode(self, mode: str | None) -> None:
+        if mode is not None and mode not in IMAGE_MODES:
+            raise ArgumentError(
+                f"image_mode must be one of {', '.join(map(repr, IMAGE_MODES))}. Got {mode!r}."
+            )
+        self._image_mode = mode
 
     @property
     def background(self) -> str | None:

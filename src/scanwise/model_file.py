@@ -26,8 +26,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.errors import FileError, ModelFileError, ScanwiseError
+from scanwise.errors import ArgumentError, FileError, ModelFileError, ScanwiseError
+from scanwise.inputs import LOSSES
 from scanwise.layers import Sequential
+from scanwise.memory import available_bytes, gibibytes
+from scanwise.paths import require_file, require_path
 
 if TYPE_CHECKING:
     from scanwise.model import Model
@@ -54,14 +57,16 @@ def save(model: Model, path: str | PathLike[str]) -> None:
     }
     tensors = dict(model.parameters)
     header = {"version": VERSION, "model": description, "sha256": _digest(description, tensors)}
-    write_beside(Path(path), serialize(tensors, {KEY: _canonical(header)}))
+    write_beside(require_path(path, "path"), serialize(tensors, {KEY: _canonical(header)}))
 
 
 def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
     """Read the model at `path`; see `scanwise.load`."""
-    from scanwise.model import Model
+    from scanwise.model import BACKENDS, Model
 
-    path = Path(path)
+    if backend not in BACKENDS:
+        raise ArgumentError(f"backend must be one of {', '.join(map(repr, BACKENDS))}. Got {backend!r}.")
+    path = require_path(path, "path")
     content = _read(path)
     header, tensors = _parse(path, content)
     description = header["model"]
@@ -82,7 +87,10 @@ def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
             f"{path}: the model in the file must be one that can be built. {error}"
         ) from error
     _take(path, model, tensors)
-    model.loss = description.get("loss")
+    loss = description.get("loss")
+    if loss is not None and loss not in LOSSES:
+        raise ModelFileError(f"{path}: the loss must be one of {', '.join(LOSSES)}. Got {loss!r}.")
+    model.loss = loss
     return model
 
 
@@ -95,7 +103,9 @@ def write_beside(path: Path, content: bytes) -> None:
         FileError: the folder is missing or not writable, `path` is a folder or a device, or the disk is full.
     """
     place = Path(os.path.realpath(path))
-    temporary = place.with_name(f".{place.name}.{secrets.token_hex(8)}.part")
+    temporary = (
+        place.parent / f".scanwise-{secrets.token_hex(8)}.part"
+    )  # short, where the name itself is long
     try:
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -114,6 +124,11 @@ def write_beside(path: Path, content: bytes) -> None:
 
 
 def _read(path: Path) -> bytes:
+    size, left = require_file(path, "model"), available_bytes()
+    if size > left:
+        raise ModelFileError(
+            f"{path}: the file must fit into memory ({gibibytes(left)} available). Got {gibibytes(size)}."
+        )
     try:
         return path.read_bytes()
     except OSError as error:

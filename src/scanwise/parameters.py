@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
-from scanwise.inputs import check_finite
+from scanwise.errors import ArgumentError, ShapeError
+from scanwise.inputs import check_finite, number_array
 from scanwise.layers import Shape
 
 
@@ -75,16 +75,7 @@ class Parameters(Mapping[str, NDArray[np.float32]]):
         if name not in self._arrays:
             known = ", ".join(self._arrays) or "(none)"
             raise ArgumentError(f"parameter name must be one of {known}. Got {name!r}.")
-        try:
-            array = np.asarray(value)
-        except ValueError:
-            raise ArgumentTypeError(
-                f"parameter {name!r} must be an array of real numbers. Got {value!r}."
-            ) from None
-        if array.dtype.kind not in "fiub":
-            raise ArgumentTypeError(
-                f"parameter {name!r} must be an array of real numbers. Got dtype {array.dtype}."
-            )
+        array = number_array(value, f"parameter {name!r}")
         expected = self._arrays[name].shape
         if array.shape != expected:
             raise ShapeError(f"parameter {name!r} must have shape {expected}. Got {array.shape}.")

@@ -11,6 +11,7 @@ import os
 from scanwise.errors import ArgumentError, ArgumentTypeError
 
 _VARIABLE = "SCANWISE_THREADS"
+MOST = 1024  # every thread has its own memory for activations: a slip of the keyboard shall not take it all
 _threads: int | None = None
 
 
@@ -41,7 +42,7 @@ def set_threads(n: int) -> None:
 
     Raises:
         ArgumentTypeError: `n` is not a whole number.
-        ArgumentError: `n` is smaller than 1.
+        ArgumentError: `n` is smaller than 1, or larger than 1024.
 
     >>> import scanwise as sw
     >>> before = sw.get_threads()
@@ -55,8 +56,12 @@ def set_threads(n: int) -> None:
         number = operator.index(n)
     except TypeError:
         raise ArgumentTypeError(f"n must be a whole number of threads. Got {n!r}.") from None
+    if isinstance(n, bool):
+        raise ArgumentTypeError(f"n must be a whole number of threads. Got {n!r}.")
     if number < 1:
         raise ArgumentError(f"n must be at least 1 thread. Got {number}.")
+    if number > MOST:
+        raise ArgumentError(f"n must be at most {MOST} threads. Got {number}.")
     _threads = number
 
 
@@ -64,11 +69,14 @@ def _from_environment() -> int:
     text = os.environ.get(_VARIABLE, "").strip()
     if not text:
         return _available()
-    if not text.isdecimal() or int(text) < 1:
+    # Ten digits are enough to be out of range; Python refuses to read thousands.
+    number = int(text) if text.isdecimal() and len(text) < 10 else 0
+    if not 1 <= number <= MOST:
         raise ArgumentError(
-            f"environment variable {_VARIABLE} must be a whole number of at least 1. Got {text!r}"
+            f"environment variable {_VARIABLE} must be a whole number of at least 1 and at most {MOST}. "
+            f"Got {text[:40]!r}."
         )
-    return int(text)
+    return number
 
 
 def _available() -> int:

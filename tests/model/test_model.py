@@ -201,7 +201,7 @@ class TestGradients:
             ([0, 1, 2], "cross_entropy", sw.ShapeError, "one entry for each of the 2 samples of x. Got 3"),
             ([0.0, 1.0], "cross_entropy", sw.ArgumentTypeError, "whole label numbers"),
             (np.eye(3)[:2].astype(int), "cross_entropy", sw.ShapeError, r"of shape \(N,\)"),
-            (["a", "b"], "cross_entropy", sw.ArgumentTypeError, "must be an array of numbers"),
+            (["a", "b"], "cross_entropy", sw.ArgumentTypeError, "must be an array of real numbers"),
             (0, "mse", sw.ShapeError, "Got a single number"),
             ([0, 1], "mse", sw.ShapeError, r"shape of the output, \(2, 3\)"),
             (np.full((2, 3), np.nan), "mse", sw.ArgumentError, "y must be finite"),

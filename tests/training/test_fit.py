@@ -296,7 +296,7 @@ class TestBadInput:
             ({"y": Y[:5]}, sw.ShapeError, "y must have one entry for each of the 6 samples of x. Got 5"),
             ({"y": Y + 1}, sw.ArgumentError, "y must be label numbers from 0 to 2. Got 3 at index 2"),
             ({"y": np.zeros(6, int)}, sw.DataError, "y must hold at least two different labels.* Got only 0"),
-            ({"y": ["a"] * 6}, sw.ArgumentTypeError, "y must be an array of numbers"),
+            ({"y": ["a"] * 6}, sw.ArgumentTypeError, "y must be an array of real numbers"),
             ({"x": NAN}, sw.DataError, r"x must be finite.*nan at index \(4, 2\)"),
             ({"x": X * np.float64(1e300)}, sw.DataError, "x must be finite"),
             ({"x": X[:, :3]}, sw.ShapeError, r"x must have shape \(N, 4\). Got \(6, 3\)"),

@@ -24,11 +24,12 @@ from scanwise.data.dataset import (
     finite_as_float32,
     require_finite,
 )
-from scanwise.data.decoding import decoding, require_file, require_path, shown
+from scanwise.data.decoding import decoding, shown
 from scanwise.data.options import check_options
 from scanwise.data.window import Window, empty_windows, image_window, place, series_window
 from scanwise.errors import DataError
 from scanwise.memory import available_bytes, gibibytes
+from scanwise.paths import require_file, require_path
 
 _ENCRYPTED = 1  # bit of an entry's flags
 _LARGEST_WHOLE = 2**53  # whole numbers up to here are exact in float64

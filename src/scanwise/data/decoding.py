@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scanwise.errors import ArgumentTypeError, DataError, FileError, ScanwiseError
+from scanwise.errors import DataError, ScanwiseError
 
 _SHOWN = 40  # characters of a user's text that a message repeats
-
-
-def require_path(path: object, name: str) -> Path:
-    """`path` as a Path; ArgumentTypeError unless it is text or a path."""
-    if not isinstance(path, str | os.PathLike):
-        raise ArgumentTypeError(f"{name} must be a path. Got {path!r}.")
-    if "\0" in os.fspath(path):
-        raise FileError(f"{name} must be a path. Got one with a null character: {os.fspath(path)!r}.")
-    return Path(path)
-
-
-def require_file(path: Path, name: str) -> None:
-    """Raise FileError unless `path` is an ordinary file: opening a pipe waits, and reading a device never ends."""
-    try:
-        mode = path.stat().st_mode
-    except FileNotFoundError:
-        raise FileError(f"{name} must be an existing file. Got {path}, which does not exist.") from None
-    except OSError as error:
-        raise FileError(f"{name} must be a file that can be read. Got {path}: {error.strerror}.") from None
-    if stat.S_ISDIR(mode):
-        raise FileError(f"{name} must be an existing file. Got {path}, which is a folder.")
-    if not stat.S_ISREG(mode):
-        raise FileError(f"{name} must be an ordinary file. Got {path}, which is a device or pipe.")
-
-
-def is_folder(path: Path) -> bool:
-    """Whether there is a folder at `path`; False also for a path that cannot be one."""
-    try:
-        return path.is_dir()
-    except OSError:  # a name that is too long, say
-        return False
 
 
 @contextmanager

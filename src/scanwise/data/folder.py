@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from scanwise.data import array, audio, image
 from scanwise.data.dataset import Dataset, ImageMode, Kind, OnError, Skipped, encode_labels, require_kind
-from scanwise.data.decoding import is_folder, require_path
 from scanwise.data.options import check_options
 from scanwise.data.window import Window, empty_windows, place
 from scanwise.errors import DataError, FileError
+from scanwise.paths import is_folder, require_path
 
 # Written into folders by the systems that show them; hidden files (.DS_Store) are left out by their dot.
 NOT_DATA = ("thumbs.db", "desktop.ini")

@@ -15,13 +15,13 @@ from scanwise.data.archive import load_npz
 from scanwise.data.array import as_signal, image_mode_of, read_npy
 from scanwise.data.audio import read_audio
 from scanwise.data.dataset import PLURAL, Dataset, ImageMode, Kind, OnError, require_finite, require_kind
-from scanwise.data.decoding import is_folder, require_file, require_path
 from scanwise.data.folder import load_folder
 from scanwise.data.image import read_image
 from scanwise.data.options import check_input_shape, check_options
 from scanwise.data.series import load_csv, read_trace
 from scanwise.data.window import Window
 from scanwise.errors import ArgumentError, DataError, FileError
+from scanwise.paths import is_folder, require_file, require_path
 
 
 def kind_of(input_shape: tuple[int, ...], sample_rate: int | None) -> Kind:

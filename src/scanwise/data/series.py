@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.data.dataset import Dataset, OnError, Skipped, encode_labels, finite_as_float32
-from scanwise.data.decoding import decoding, require_file, require_path, shown
+from scanwise.data.decoding import decoding, shown
 from scanwise.data.options import check_options
 from scanwise.data.window import Window, choose_extent, empty_windows, place, series_window
 from scanwise.errors import DataError
+from scanwise.paths import require_file, require_path
 
 
 def load_csv(

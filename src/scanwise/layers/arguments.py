@@ -54,7 +54,14 @@ def number(layer: str, name: str, value: object) -> float:
     """`value` as a finite float."""
     if isinstance(value, bool | str) or not isinstance(value, SupportsFloat):
         raise ArgumentTypeError(f"{layer}: {name} must be a number. Got {value!r}.")
-    result = float(value)
+    try:
+        result = float(value)
+    except (
+        OverflowError,
+        ValueError,
+        TypeError,
+    ):  # an int of hundreds of digits; an array of several numbers
+        result = math.nan
     if not math.isfinite(result):
         raise ArgumentError(f"{layer}: {name} must be a finite number. Got {value!r}.")
     return result

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
-from scanwise.inputs import check_finite
+from scanwise.inputs import check_finite, number_array
 from scanwise.model import Model
 from scanwise.scanning.evaluation import by_window, shared
 from scanwise.scanning.grid import Axis, Coverage
@@ -63,6 +63,8 @@ def scan(
     """
     if not isinstance(model, Model):
         raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
+    if progress is not None and not callable(progress):
+        raise ArgumentTypeError(f"progress must be a function. Got {progress!r}.")
     labels = _score_count(model)
     array = _checked_signal(model, signal)
     stride = shapes.receptive_field(model.network, model.input_shape)[1]
@@ -132,9 +134,7 @@ def _score_count(model: Model) -> int:
 
 
 def _checked_signal(model: Model, signal: ArrayLike) -> NDArray[Any]:
-    array: NDArray[Any] = np.asarray(signal)
-    if array.dtype.kind not in "fiub":
-        raise ArgumentTypeError(f"signal must be an array of real numbers. Got dtype {array.dtype}.")
+    array = number_array(signal, "signal")
     wanted = model.input_shape
     names = "(C, T)" if len(wanted) == 2 else "(C, H, W)"
     if array.ndim != len(wanted):

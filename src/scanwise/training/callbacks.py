@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.errors import ArgumentError
+from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.training.history import History
 
 if TYPE_CHECKING:
@@ -69,8 +69,14 @@ class EarlyStopping(Callback):
     _best_parameters: dict[str, NDArray[np.float32]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if isinstance(self.patience, bool) or not isinstance(self.patience, int | np.integer):
+            raise ArgumentTypeError(f"patience must be a whole number. Got {self.patience!r}.")
         if self.patience < 1:
             raise ArgumentError(f"patience must be a whole number of at least 1. Got {self.patience!r}.")
+        if isinstance(self.minimum_change, bool) or not isinstance(
+            self.minimum_change, int | float | np.floating | np.integer
+        ):
+            raise ArgumentTypeError(f"minimum_change must be a number. Got {self.minimum_change!r}.")
         if not 0.0 <= self.minimum_change < math.inf:
             raise ArgumentError(f"minimum_change must be at least 0. Got {self.minimum_change!r}.")
 

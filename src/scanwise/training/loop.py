@@ -253,6 +253,8 @@ def _checked_settings(
         raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
     if not isinstance(optimizer, SGD | AdamW):
         raise ArgumentTypeError(f"optimizer must be SGD(...) or AdamW(...). Got {optimizer!r}.")
+    if not isinstance(callbacks, Sequence):
+        raise ArgumentTypeError(f"callbacks must be a sequence of Callbacks or functions. Got {callbacks!r}.")
     found: list[Callback] = []
     for callback in callbacks:
         if isinstance(callback, Callback):

@@ -94,7 +94,8 @@ class AdamW:
 
     def __post_init__(self) -> None:
         _check_lr(self.lr)
-        if len(self.betas) != 2:
+        betas: object = self.betas
+        if not isinstance(betas, tuple | list) or len(betas) != 2:
             raise ArgumentError(f"betas must be a pair of numbers. Got {self.betas!r}.")
         object.__setattr__(self, "betas", tuple(self.betas))
         for beta in self.betas:

@@ -97,10 +97,10 @@ class ReferenceProgram:
         keys = reference.sample_keys(self._seed, self._epoch, rows)
         masks = reference.dropout_masks(self._network, self._input_shape, keys)
         values: dict[str, NDArray[Any]] = {**self._parameters, **masks}
-        outputs = reference.forward(self._network, x, values).astype(np.float32)
-        hits = correct(outputs, target, self._loss)
-        self._correct[step] = 0 if hits is None else int(hits.sum())
         with np.errstate(all="ignore"):  # training that diverges is the loop's to report
+            outputs = reference.forward(self._network, x, values).astype(np.float32)
+            hits = correct(outputs, target, self._loss)
+            self._correct[step] = 0 if hits is None else int(hits.sum())
             self._losses[step], gradients = reference.loss_and_gradients(
                 self._network, x, target, values, self._loss
             )

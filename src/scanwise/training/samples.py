@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scanwise.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError
 from scanwise.executor import Target
 from scanwise.initialization import raw_words
-from scanwise.inputs import as_target, check_finite, real_array, wrong_shape
+from scanwise.inputs import as_target, check_finite, number_array, real_array, wrong_shape
 from scanwise.model import Model
 from scanwise.training.losses import Score, correct, gives_probabilities, losses
 from scanwise.training.program import SAMPLE_DTYPES
@@ -116,7 +116,7 @@ def _samples(model: Model, x: object, y: ArrayLike, loss: str, x_name: str, y_na
 def _gatherable(x: object, name: str) -> NDArray[Any]:
     """`x` as an array that a program gathers from: as it is if possible, else converted, but never a whole file."""
     mapped = isinstance(x, np.memmap)
-    array: NDArray[Any] = np.asarray(x) if isinstance(x, np.ndarray) else real_array(x, name)  # type: ignore[arg-type]
+    array = number_array(x, name)  # type: ignore[arg-type]  # it checks
     accepted = array.dtype.isnative and any(array.dtype == dtype for dtype in SAMPLE_DTYPES)
     if accepted and array.flags.c_contiguous:
         return array

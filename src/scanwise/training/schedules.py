@@ -46,6 +46,8 @@ class Step:
     def __post_init__(self) -> None:
         _check_positive("lr", self.lr)
         _check_positive("factor", self.factor)
+        if isinstance(self.every_epochs, bool) or not isinstance(self.every_epochs, int | np.integer):
+            raise ArgumentTypeError(f"every_epochs must be a whole number. Got {self.every_epochs!r}.")
         if self.every_epochs < 1:
             raise ArgumentError(
                 f"every_epochs must be a whole number of at least 1. Got {self.every_epochs!r}"
@@ -144,9 +146,11 @@ class OneCycle:
 
 def learning_rates(lr: float | Schedule, epoch: int, epochs: int, steps: int) -> NDArray[np.float32]:
     """The rates of one epoch for a number or a schedule, checked: `(steps,)` float32, finite and not negative."""
-    if not isinstance(lr, Schedule):
-        return np.full(steps, lr, np.float32)
-    rates = np.ascontiguousarray(lr.learning_rates(epoch, epochs, steps), np.float32)
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is refused
+        if isinstance(lr, Schedule):
+            rates = np.ascontiguousarray(lr.learning_rates(epoch, epochs, steps), np.float32)
+        else:
+            rates = np.full(steps, lr, np.float32)
     if rates.shape != (steps,) or not np.isfinite(rates).all() or (rates < 0.0).any():
         raise ArgumentError(
             f"learning_rates of {lr!r} must give {steps} finite rates of at least 0 for epoch {epoch}. Got {rates!r}"

@@ -1,0 +1,53 @@
+"""Paths that a user gives: checked before they are opened, because some are never done being read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from scanwise.errors import ArgumentTypeError, FileError
+
+__all__ = ["is_folder", "require_file", "require_path"]
+
+
+def require_path(path: object, name: str) -> Path:
+    """`path` as a Path.
+
+    Raises:
+        ArgumentTypeError: it is neither text nor a path.
+        FileError: it holds a null character, which no file's name does.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise ArgumentTypeError(f"{name} must be a path. Got {path!r}.")
+    if "\0" in text:
+        raise FileError(f"{name} must be a path. Got one with a null character: {text!r}.")
+    return Path(text)
+
+
+def require_file(path: Path, name: str) -> int:
+    """The size in bytes of an ordinary file: opening a pipe waits, and reading a device never ends.
+
+    Raises:
+        FileError: there is no such file, or it is a folder, device or pipe.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise FileError(f"{name} must be an existing file. Got {path}, which does not exist.") from None
+    except OSError as error:
+        raise FileError(f"{name} must be a file that can be read. Got {path}: {error.strerror}.") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise FileError(f"{name} must be an existing file. Got {path}, which is a folder.")
+    if not stat.S_ISREG(status.st_mode):
+        raise FileError(f"{name} must be an ordinary file. Got {path}, which is a device or pipe.")
+    return status.st_size
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder at `path`; False also for a path that cannot be one."""
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, say
+        return False
