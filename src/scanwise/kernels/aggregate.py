@@ -13,9 +13,17 @@ from scanwise.kernels.activation import Activation
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation
-from scanwise.kernels.pool import PoolOperation, WindowOperation
+from scanwise.kernels.pool import PoolOperation
 from scanwise.kernels.softmax import LOWEST
-from scanwise.kernels.window import Pooling, Window, each_window, over_channels, over_window, pointer_at
+from scanwise.kernels.window import (
+    Pooling,
+    Window,
+    WindowOperation,
+    each_window,
+    over_channels,
+    over_window,
+    pointer_at,
+)
 from scanwise.layers import Aggregate, Shape
 
 __all__ = ["JointSoftmaxBackward", "JointSoftmaxForward", "LogSumExpBackward", "LogSumExpForward"]

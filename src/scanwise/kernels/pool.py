@@ -5,26 +5,25 @@ that saves a pass over the map.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
 from scanwise.codegen.emitter import F32, Emitter, Index, Value
 from scanwise.kernels.activation import Activation, derivative
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation
-from scanwise.kernels.window import Pooling, Window, each_window, over_channels, over_window, pointer_at
+from scanwise.kernels.window import (
+    Pooling,
+    Window,
+    WindowOperation,
+    each_window,
+    over_channels,
+    over_window,
+    pointer_at,
+)
 from scanwise.layers import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d, Shape
 
-__all__ = [
-    "AverageBackward",
-    "AverageForward",
-    "MaxBackward",
-    "MaxForward",
-    "PoolOperation",
-    "Pooling",
-    "WindowOperation",
-]
+__all__ = ["AverageBackward", "AverageForward", "MaxBackward", "MaxForward", "PoolOperation", "Pooling"]
 
 # Chains of additions or comparisons side by side: each waits four cycles for the one before.
 _VECTORS = 4
@@ -270,28 +269,6 @@ class _Scatter:
             e.store(derivative(e, activation, e.load(x, 0, lanes), e.load(dx, 0, lanes), lanes), dx, 0)
 
         self._each_vector((0, self.pooling.extent[0]), (0, self.pooling.extent[1]), vector)
-
-
-@dataclass(frozen=True)
-class WindowOperation(Operation):
-    """What pooling and aggregation have in common: one value per channel and window.
-
-    Attributes:
-        pooling: the windows; one that is the whole map for an `Aggregate` (several when scanning).
-        mode: what becomes of a window's values.
-    """
-
-    pooling: Pooling
-    mode: str
-
-    @property
-    def output(self) -> Extent:
-        return (self.extent[0], *self.pooling.positions)
-
-    def resized(self, rows: int, columns: int) -> Self:
-        return replace(
-            self, extent=(self.extent[0], rows, columns), pooling=self.pooling.resized(rows, columns)
-        )
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,23 @@ the same bits wherever the window lies and on every processor.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.kernels.activation import address
 from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.operation import Extent, Operation
 
-__all__ = ["Pooling", "Window", "each_position", "each_window", "over_channels", "over_window", "pointer_at"]
+__all__ = [
+    "Pooling",
+    "Window",
+    "WindowOperation",
+    "each_position",
+    "each_window",
+    "over_channels",
+    "over_window",
+    "pointer_at",
+]
 
 # Elements of a window and vectors of a position that are written out; more become a loop.
 WRITTEN_OUT = 16
@@ -179,3 +190,25 @@ def over_channels(
     if rest:
         values = list(body(full * lanes, 1, rest, *values) or ())
     return values
+
+
+@dataclass(frozen=True)
+class WindowOperation(Operation):
+    """What pooling and aggregation have in common: one value per channel and window.
+
+    Attributes:
+        pooling: the windows; one that is the whole map for an `Aggregate` (several when scanning).
+        mode: what becomes of a window's values.
+    """
+
+    pooling: Pooling
+    mode: str
+
+    @property
+    def output(self) -> Extent:
+        return (self.extent[0], *self.pooling.positions)
+
+    def resized(self, rows: int, columns: int) -> Self:
+        return replace(
+            self, extent=(self.extent[0], rows, columns), pooling=self.pooling.resized(rows, columns)
+        )
