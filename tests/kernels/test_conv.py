@@ -157,6 +157,14 @@ EXAMPLES = [
     Case(40, 10, (5, 4), (3, 3), groups=2, activation=RELU),  # 16 lanes that do not divide 20
     Case(64, 33, (2, 2), (1, 1), samples=5),
     Case(2, 4, (5, 5), (1, 1), (3, 3)),  # inputs that no tap reaches
+    # Long strides: the input gradient's phases are loops.
+    Case(2, 5, (1, 60), (1, 9), (1, 7), (0, 2), activation=TANH),
+    Case(3, 4, (13, 11), (5, 4), (4, 3), (2, 1), activation=RELU),
+    Case(5, 3, (1, 40), (1, 3), (1, 10)),
+    Case(4, 4, (9, 31), (2, 3), (2, 5), (0, 3), dilation=(3, 2), groups=4),
+    # Long kernels of few channels: the weight gradient's tiles are loops.
+    Case(3, 5, (1, 90), (1, 60), activation=RELU),
+    Case(3, 17, (1, 90), (1, 61), activation=RELU),
 ]
 
 

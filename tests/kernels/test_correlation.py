@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from scanwise.kernels import conv, correlation
 from scanwise.kernels.columns import VECTOR, ColumnWeights
 from scanwise.kernels.conv import Convolution
-from scanwise.kernels.correlation import LEAST_BORDER, Axis, fuse_axes, skip_border
 from scanwise.kernels.maps import lanes_for
+from scanwise.kernels.sweep import LEAST_BORDER, Axis, fuse_axes, skip_border
 from tests.kernels import harness
 
 Pair = tuple[int, int]

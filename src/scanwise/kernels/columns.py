@@ -81,21 +81,21 @@ class ColumnWeights:
             w = scratch
         zero = e.constant(0.0, lanes)
 
-        def element(r: Index, i: Index) -> None:
-            for t in range(self.width):
-                for place in range(self.together):
-                    shift = self.together - 1 - place if self.backward else place * c.stride[1]
-                    s = t - shift
-                    value: Value = zero
-                    if 0 <= s < c.kernel[1]:
-                        tap = e.add(e.mul(r, c.kernel[1]), s)
-                        value = e.load(w, e.affine((tap, self.inner * lanes), (i, lanes)), lanes)
-                    at = e.affine(
-                        (r, self.width * self.inner * VECTOR),
-                        (t, self.inner * VECTOR),
-                        (i, VECTOR),
-                        (place, lanes),
-                    )
-                    e.store(value, goal, at)
+        def element(r: Index, i: Index, place: int) -> None:
+            shift = self.together - 1 - place if self.backward else place * c.stride[1]
 
-        e.loop(c.kernel[0], lambda r: e.loop(self.inner, lambda i: element(r, i)))
+            def put(t: Index, value: Value) -> None:
+                at = e.affine((r, self.width * self.inner * VECTOR), (t, self.inner * VECTOR), (i, VECTOR))
+                e.store(value, goal, e.add(at, place * lanes))
+
+            def copy(s: Index) -> None:
+                tap = e.add(e.mul(r, c.kernel[1]), s)
+                value = e.load(w, e.affine((tap, self.inner * lanes), (i, lanes)), lanes)
+                put(e.add(s, shift), value)
+
+            e.loop(shift, lambda t: put(t, zero))
+            e.loop(c.kernel[1], copy)
+            e.loop(self.width, lambda t: put(t, zero), start=shift + c.kernel[1])
+
+        for place in range(self.together):
+            e.loop(c.kernel[0], lambda r, p=place: e.loop(self.inner, lambda i: element(r, i, p)))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.codegen.schedule import tile_limit
 from scanwise.kernels.convolution import Convolution
-from scanwise.kernels.correlation import Axis, fuse_axes
 from scanwise.kernels.maps import FeatureMap, lanes_for, round_up
+from scanwise.kernels.sweep import Axis, fuse_axes
 
 __all__ = ["BiasGradient", "ParameterGradient", "TransposeWeights"]
 
@@ -15,6 +15,8 @@ __all__ = ["BiasGradient", "ParameterGradient", "TransposeWeights"]
 # while every tile of the gradient passes over them (measured: 1.5 to 2 times faster at 32 x 32). With fewer, loading
 # and storing the tile would cost more than that saves. The order of each sum is the same.
 POSITIONS_FOR_A_PASS = 32
+# Taps and channels of the weight gradient whose sums are written out one by one, at most.
+WRITTEN_OUT = 64
 # Floats of weights that one call transposes: calls are shared among threads.
 TRANSPOSED_AT_ONCE = 1 << 15
 
@@ -212,8 +214,13 @@ class _GradientNest:
         inner: list[Axis] = [axes.pop()]
         size = inner[0].count
         while axes and size < min(8, self.most):
-            size *= axes[-1].count
-            inner.insert(0, axes.pop())
+            outer = axes.pop()
+            part = _largest_divisor(outer.count, WRITTEN_OUT // size)
+            size *= part
+            inner.insert(0, Axis(part, outer.x, outer.w))
+            if part < outer.count:
+                axes.append(Axis(outer.count // part, outer.x * part, outer.w * part))
+                break
         offsets = [(0, 0)]
         for axis in inner[:-1] if len(inner) > 1 else []:
             offsets = [(xo + i * axis.x, wo + i * axis.w) for xo, wo in offsets for i in range(axis.count)]
@@ -288,6 +295,10 @@ class _GradientNest:
         for v in range(vectors):
             for i, (_, w) in enumerate(places):
                 e.store(sums[v * len(places) + i], dw, v * c.block + w)
+
+
+def _largest_divisor(number: int, limit: int) -> int:
+    return next(d for d in range(min(number, limit), 0, -1) if number % d == 0)
 
 
 def _over_positions(

@@ -15,72 +15,9 @@ from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.codegen.schedule import Tile, choose_tile, unroll, vectors_for_one_position
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
+from scanwise.kernels.sweep import Sweep, fuse_axes
 
-__all__ = ["Axis", "Correlation", "Sweep", "View", "fuse_axes", "skip_border"]
-
-
-@dataclass(frozen=True)
-class View:
-    """Strides, in floats, by which a nest walks a map: samples, rows and columns of output positions."""
-
-    sample: int
-    row: int
-    column: int
-    origin: int
-
-    def offset(self, n: Index, p: Index, q: Index, e: Emitter) -> Index:
-        return e.affine((n, self.sample), (p, self.row), (q, self.column), (1, self.origin))
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One loop of the reduction: number of turns, and what a turn adds to the input and to the weight index."""
-
-    count: int
-    x: int
-    w: int
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A grid of output positions that share one reduction.
-
-    The forward pass is one sweep. The input gradient of a strided convolution is one for each phase of the stride.
-    """
-
-    rows: int
-    columns: int
-    x: View
-    y: View
-    axes: tuple[Axis, ...]
-    weight_origin: int = 0
-    other: View | None = None  # saved activation (backward)
-    inside: tuple[int, int] | None = None  # input rows are start + p - r, of rows from 0; see `skip_border`
-
-
-# Share of the products that must fall on the border before skipping them pays for loops of unknown length.
-LEAST_BORDER = 0.1
-
-
-def skip_border(start: int, rows: int, positions: int, kernel: int) -> tuple[int, int] | None:
-    """For a nest that reads rows start + p - r: the pair that lets it skip the kernel rows that only meet border zeros
-    (which changes no bit), or None where there are too few of them.
-    """
-    met = sum(0 <= start + p - r < rows for p in range(positions) for r in range(kernel))
-    return (start, rows) if met < (1 - LEAST_BORDER) * positions * kernel else None
-
-
-def fuse_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
-    """Join neighbouring loops that walk input and weights in one stride: fewer, longer loops, the same order."""
-    fused: list[Axis] = []
-    for axis in axes:
-        if axis.count == 1:
-            continue
-        if fused and fused[-1].x == axis.x * axis.count and fused[-1].w == axis.w * axis.count:
-            fused[-1] = Axis(fused[-1].count * axis.count, axis.x, axis.w)
-        else:
-            fused.append(axis)
-    return tuple(fused) or (Axis(1, 0, 0),)
+__all__ = ["Correlation"]
 
 
 @dataclass(frozen=True)
@@ -132,7 +69,20 @@ class Correlation:
         """The nest as a part of a larger kernel, with arguments and number of samples of its own."""
         for sweep in self.sweeps:
             if sweep.rows and sweep.columns:
-                e.loop(self.groups, lambda g, s=sweep: _Nest(e, self, s, g, arguments, n).emit())
+                e.loop(self.groups, lambda g, s=sweep: self._grids(e, s, g, arguments, n))
+
+    def _grids(self, e: Emitter, sweep: Sweep, group: Index, arguments: Sequence[Value], n: Index) -> None:
+        x, w, b, y, other = arguments
+        x = e.at(x, e.mul(group, self.x_group))
+        w = e.at(w, e.add(e.mul(group, self.w_group), sweep.weight_origin))
+        b = e.at(b, e.mul(group, self.b_group))
+        y, other = (e.at(pointer, e.mul(group, self.y_group)) for pointer in (y, other))
+
+        def grid(w_step: Index, y_step: Index, other_step: Index) -> None:
+            places = (x, e.at(w, w_step), b, e.at(y, y_step), e.at(other, other_step))
+            _Nest(e, self, sweep, places, n).emit()
+
+        sweep.each(e, grid)
 
 
 def _steps_without_overlap(offsets: list[int], step: int) -> int:
@@ -147,24 +97,13 @@ def _steps_without_overlap(offsets: list[int], step: int) -> int:
 
 
 class _Nest:
-    """Emission of one sweep for one group."""
+    """Emission of one grid for one group, from where `arguments` point to."""
 
     def __init__(
-        self,
-        e: Emitter,
-        kernel: Correlation,
-        sweep: Sweep,
-        group: Index,
-        arguments: Sequence[Value],
-        n: Index,
+        self, e: Emitter, kernel: Correlation, sweep: Sweep, arguments: Sequence[Value], n: Index
     ) -> None:
         self.e, self.kernel, self.sweep, self.n = e, kernel, sweep, n
-        x, w, b, y, other = arguments
-        self.x = e.at(x, e.mul(group, kernel.x_group))
-        self.w = e.at(w, e.add(e.mul(group, kernel.w_group), sweep.weight_origin))
-        self.b = e.at(b, e.mul(group, kernel.b_group))
-        self.y = e.at(y, e.mul(group, kernel.y_group))
-        self.other = e.at(other, e.mul(group, kernel.y_group))
+        self.x, self.w, self.b, self.y, self.other = arguments
         # Kernel rows that may be skipped stay a loop of their own.
         alone = sweep.axes[:1] if sweep.inside is not None else ()
         self.axes = (*alone, *fuse_axes(sweep.axes[len(alone) :]))

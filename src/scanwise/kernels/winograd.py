@@ -17,9 +17,10 @@ from scanwise.kernels.activation import Activation
 from scanwise.kernels.conv import ConvOperation
 from scanwise.kernels.conv_gradient import TransposeWeights
 from scanwise.kernels.convolution import Convolution
-from scanwise.kernels.correlation import Axis, Correlation, Sweep, View
+from scanwise.kernels.correlation import Correlation
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Border, Call, Derived, Maps, Operation
+from scanwise.kernels.sweep import Axis, Sweep, View
 
 __all__ = [
     "POINTS",
