@@ -46,6 +46,16 @@ def test_scan_writes_csv_and_json(run: Run, model: Path, trace: Path) -> None:
     assert run("scan", model, trace, *REFERENCE, "--json").json == [result]
 
 
+def test_the_output_s_ending_chooses_the_format(run: Run, model: Path, trace: Path) -> None:
+    for name in ("found.csv", "found.JSON", "found.txt"):
+        assert run("scan", model, trace, *REFERENCE, "-o", name).code == 0
+    assert Path("found.csv").read_text().startswith("file,label,start,stop,score\n")
+    assert json.loads(Path("found.JSON").read_text())[0]["detections"]
+    assert Path("found.txt").read_text().split()[:2] == ["file", "label"]
+    assert run("scan", model, trace, *REFERENCE, "-o", "found.csv", "--format", "table").code == 0
+    assert "," not in Path("found.csv").read_text().splitlines()[0]
+
+
 def test_a_threshold_of_one_finds_nothing(run: Run, model: Path) -> None:
     np.save("weak.npy", np.ones(50))
     found = run("scan", model, "weak.npy", *REFERENCE, "--threshold", "1", "--json").json

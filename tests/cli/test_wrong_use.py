@@ -120,7 +120,7 @@ def test_unknown_network(run: Run, series: Path) -> None:
     one_line(
         train(run, str(series), "--network", "no.json"),
         2,
-        "network must be a file that can be read. Got no.json",
+        "network must be an existing file. Got no.json, which does not exist.",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 
@@ -20,13 +21,29 @@ Y = np.arange(300) % 3
 def test_ctrl_c_within_an_epoch(backend: str) -> None:
     model = sw.Model(NETWORK, (4,), backend=backend)
     before = model.parameters["0.weight"]
-    timer = threading.Timer(0.7, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    history = sw.fit(model, X, Y, epochs=10**7, batch_size=8)
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+
+    def start_timer(_: sw.Model, history: sw.History) -> None:
+        if len(history) == 1:  # compiled by now, however busy the machine is
+            timer.start()
+
+    history = sw.fit(model, X, Y, epochs=10**7, batch_size=8, callbacks=[start_timer])
     timer.join()
     assert history.interrupted
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert not np.array_equal(model.parameters["0.weight"], before)
     assert np.isfinite(model(X)).all()
+
+
+def test_ctrl_c_that_a_finalizer_swallows() -> None:
+    class Swallows(sw.Callback):
+        def epoch(self, model: sw.Model, history: sw.History) -> None:
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+
+    history = sw.fit(sw.Model(NETWORK, (4,), backend="reference"), X, Y, epochs=5, callbacks=[Swallows()])
+    assert history.interrupted
+    assert len(history) == 1
 
 
 def test_bar_on_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,20 @@
 """The command line: `scanwise train | eval | scan | inspect | demo`.
 
 Results go to standard output, progress and messages to standard error. Exit codes: 0 done, 1 a problem in the data,
-2 wrong use (options, files, models), 130 interrupted.
+2 wrong use (options, files, models), 130 interrupted, 143 terminated.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from types import FrameType
 
-DONE, BAD_DATA, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+DONE, BAD_DATA, WRONG_USE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,16 +26,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    import typer
+    with _terminable() as terminated:
+        code = _run(arguments)
+        return TERMINATED if terminated else code
 
-    from scanwise.cli.app import app
-    from scanwise.errors import DataError, ScanwiseError
 
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        # Imports are within, so that Ctrl-C has no traceback while they last.
+        import typer
+
+        from scanwise.cli.app import app
+        from scanwise.errors import DataError, ScanwiseError
+    except KeyboardInterrupt:
+        return _report("interrupted", INTERRUPTED)
+    _print_anything()
     try:
         code = app(
             args=None if arguments is None else list(arguments), prog_name="scanwise", standalone_mode=False
         )
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except DataError as error:
         return _report(str(error), BAD_DATA)
@@ -44,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_output()
         return DONE if isinstance(stop.__context__, BrokenPipeError) else WRONG_USE
     except OSError as error:
+        if error.filename is not None:
+            return _report(f"{error.filename} must be a path that can be used. {error.strerror}", WRONG_USE)
         _drop_output()
         return _report(f"the output must be writable. {error.strerror or error}", WRONG_USE)
     except MemoryError:
@@ -62,7 +78,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _report(f"{message}. See '{command} --help'.", WRONG_USE)
 
 
+@contextlib.contextmanager
+def _terminable() -> Iterator[list[int]]:
+    """Lets SIGTERM end a command as Ctrl-C does, with everything cleaned up; the list then holds the signal."""
+    received: list[int] = []
+
+    def terminate(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, terminate)
+    except ValueError:  # not the main thread, which alone may ask for signals
+        yield received
+        return
+    try:
+        yield received
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print_anything() -> None:
+    """Make the streams show what they cannot encode (labels and file names need not be ASCII, nor text) escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _report(message: str, code: int) -> int:
+    if sys.stderr is None:  # closed by whoever started the command
+        return code
     with contextlib.suppress(OSError):
         print(f"error: {message}" if code != INTERRUPTED else message, file=sys.stderr, flush=True)
     return code
@@ -70,5 +115,5 @@ def _report(message: str, code: int) -> int:
 
 def _drop_output() -> None:
     """Keep the interpreter from reporting at its end once more that standard output cannot be written."""
-    with contextlib.suppress(OSError, ValueError):
+    with contextlib.suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

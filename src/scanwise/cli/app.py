@@ -59,7 +59,8 @@ DataArgument = Annotated[
     typer.Argument(
         metavar="DATA",
         help="A folder with one sub-folder per label (WAV, FLAC, OGG, PNG, JPEG, TIFF, .npy), a .npz with x and y, "
-        "or a CSV with one series per row (label: the column headed 'label', else the last one).",
+        "or a CSV with one series per row (label: the column headed 'label', else the last one). The label "
+        "'background' or 'none' stands for everything that 'scan' should not report.",
     ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that 'scanwise train' saved.")]
@@ -198,15 +199,25 @@ def scan(
         ),
     ],
     threshold: Annotated[float, typer.Option(help="Smallest probability of a detection.")] = 0.5,
-    format: Annotated[FormatName, typer.Option("--format", help="Of the result.")] = FormatName.table,  # noqa: A002
+    format: Annotated[  # noqa: A002
+        FormatName | None,
+        typer.Option("--format", help="Of the result.  [default: by OUT's ending, .csv or .json, else table]"),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write the result to a file.")
     ] = None,
     backend: BackendOption = BackendName.native,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
-    """Find where in whole recordings, images or traces a model's patterns occur."""
+    """Find where in whole recordings, images or traces a model's patterns occur.
+
+    The label 'background' or 'none' is never reported. A model without one takes every window for one of its labels.
+    """
     from scanwise.cli.scanning import run_scan
+
+    if format is None:
+        ending = "" if output is None else output.suffix.lower()
+        format = {".csv": FormatName.csv, ".json": FormatName.json}.get(ending, FormatName.table)  # noqa: A001
 
     run_scan(
         model,

@@ -26,12 +26,38 @@ class Progress(Protocol):
 
 def say(message: str) -> None:
     """A message to whoever watches, on standard error."""
-    print(message, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # closed by whoever started the command; print would turn to standard output
+        print(message, file=sys.stderr, flush=True)
 
 
 def print_json(result: Any) -> None:
     """The result as JSON on standard output."""
-    print(json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False))
+    print(as_json(result))
+
+
+def as_json(result: Any) -> str:
+    """JSON text with letters as they are; half of a surrogate pair (from a file name that is no text) is escaped."""
+    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+    if (
+        sys.stdout is not None
+        and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+        and _is_text(text)
+    ):
+        return text
+    return json.dumps(result, indent=2, allow_nan=False)
+
+
+def plain(text: str) -> str:
+    """A label or file name for a table: control characters, which would break it, are escaped."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -43,6 +69,7 @@ def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
         yes    10
         no      7
     """
+    rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
@@ -84,7 +111,12 @@ def progress_bar(what: str) -> Iterator[Progress]:
 
     def show(done: int, total: int) -> None:
         nonlocal bar, task
-        if bar is None and sys.stderr.isatty() and time.monotonic() - start > PATIENCE:
+        if (
+            bar is None
+            and sys.stderr is not None
+            and sys.stderr.isatty()
+            and time.monotonic() - start > PATIENCE
+        ):
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -25,9 +25,10 @@ def _text(result: DemoResult) -> str:
         place = [str(found.row), str(found.column)]
         rows.append([PHOTOGRAPHS[found.photograph], found.label, *place, f"{found.score:.3f}", verdict])
     lines = [table(rows, right=(2, 3, 4)), ""]
+    right = sum(found.right for found in result.detections)
     lines.append(
-        f"{len(result.hidden)} digits hidden, {len(result.detections)} found: precision {result.precision:.3f}, "
-        f"recall {result.recall:.3f}"
+        f"{len(result.hidden)} digits hidden, {len(result.detections)} detections, {right} right: "
+        f"precision {result.precision:.3f}, recall {result.recall:.3f}"
     )
     lines.append(
         f"trained in {result.train_seconds:.1f} s; scanned {result.windows:,} windows in {result.scan_seconds:.1f} s"

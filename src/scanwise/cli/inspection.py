@@ -43,7 +43,7 @@ def _shape(text: str | None) -> Shape:
         raise ArgumentError("input-shape must be given for a network file, such as 1x28x28. Got none.")
     shape = parse_extent(text, "input-shape")
     if isinstance(shape, float):
-        if shape != int(shape):
+        if not shape.is_integer():  # nor NaN or infinity
             raise ArgumentError(f"input-shape must be whole numbers, such as 1x28x28. Got {text!r}.")
         return (int(shape),)
     return shape

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from scanwise.cli.console import progress_bar, say, table
+from scanwise.cli.console import as_json, progress_bar, say, table
 from scanwise.cli.evaluation import whole_rate
 from scanwise.cli.training import require_writable
 from scanwise.data import read_signal
@@ -38,14 +37,14 @@ def run_scan(
     if not 0 <= threshold <= 1:
         raise ArgumentError(f"threshold must be between 0 and 1. Got {threshold:g}.")
     if output is not None:
-        require_writable(output)
+        require_writable(output, model_path, *files)
     model = load(model_path, backend=backend)
     scanned = [_scan(model, path, threshold) for path in files]
     text = {"table": _table, "csv": _csv, "json": _json}[form](scanned)
     if output is None:
         print(text, end="")
     else:
-        write_beside(output, text.encode())
+        write_beside(output, text.encode(errors="backslashreplace"))
         say(f"saved {output}")
 
 
@@ -103,7 +102,7 @@ def _csv(scanned: Sequence[Scanned]) -> str:
 
 
 def _json(scanned: Sequence[Scanned]) -> str:
-    return json.dumps([_as_json(one) for one in scanned], indent=2, ensure_ascii=False) + "\n"
+    return as_json([_as_json(one) for one in scanned]) + "\n"
 
 
 def _as_json(one: Scanned) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -17,13 +18,15 @@ from scanwise.cli.recipe import choose_batch_size, choose_epochs, make_optimizer
 from scanwise.cli.standardisation import Standardisation
 from scanwise.data import Dataset, open_dataset, split
 from scanwise.data.dataset import ImageMode, OnError
-from scanwise.errors import ArgumentError, FileError, ShapeError
+from scanwise.errors import ArgumentError, FileError, ScanwiseError, ShapeError
 from scanwise.layers import Sequential
 from scanwise.layers.container import DEEPEST
 from scanwise.model import Model
+from scanwise.paths import require_file
 from scanwise.training import EarlyStopping, History, fit
 
 INTERRUPTED = 130
+LARGEST_NETWORK_FILE = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -49,8 +52,14 @@ class Request:
 
 def run_train(request: Request, *, as_json: bool) -> int:
     """Read the data, train, save; the exit code."""
-    require_writable(request.output)
-    described = read_network(Path(request.network)) if request.network.endswith(".json") else None
+    inputs = [request.data]
+    if _fraction(request.validation) is None:
+        inputs.append(Path(request.validation))
+    described = None
+    if request.network.endswith(".json"):
+        inputs.append(Path(request.network))
+        described = read_network(Path(request.network))
+    require_writable(request.output, *inputs)
     training, validation = _data(request)
     standardisation = Standardisation.of(training) if described is None else None
     model = _model(request, training, described)
@@ -76,9 +85,13 @@ def run_train(request: Request, *, as_json: bool) -> int:
     return 0
 
 
-def require_writable(path: Path) -> None:
-    """Raise FileError now rather than after minutes of training."""
+def require_writable(path: Path, *inputs: Path) -> None:
+    """Raise FileError now rather than after minutes of training; also where a file that is read would be replaced."""
     folder = path.parent
+    for source in inputs:
+        with contextlib.suppress(OSError):  # that one of them is missing is found where it is read
+            if source.samefile(path):
+                raise ArgumentError(f"output must be another file than those that are read. Got {path}.")
     if path.is_dir():
         raise FileError(f"output must be a file. Got {path}, which is a folder.")
     if path.exists() and not path.is_file():
@@ -91,18 +104,35 @@ def require_writable(path: Path) -> None:
 
 def read_network(path: Path) -> Sequential:
     """The network of a network file."""
+    size = require_file(path, "network")
+    if size > LARGEST_NETWORK_FILE:
+        raise ArgumentError(
+            f"network must be a file of at most {LARGEST_NETWORK_FILE:,} bytes. Got {size:,}."
+        )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise FileError(f"network must be a file that can be read. Got {path}: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise ArgumentError(f"network must be a JSON file in UTF-8. Got {path}.") from None
     try:
-        return Sequential.from_json(json.loads(text))
-    except json.JSONDecodeError as error:
+        return Sequential.from_json(json.loads(text, object_pairs_hook=_object))
+    except ScanwiseError:
+        raise
+    except ValueError as error:  # no JSON, or a number of thousands of digits
         raise ArgumentError(f"network must be a JSON file. Got {path}: {error}.") from None
     except RecursionError:
         raise ArgumentError(f"network must be nested at most {DEEPEST} levels deep. Got {path}.") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose names differ: of two values with one name, one would be passed over in silence."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ArgumentError(f"network must give every name once in an object. Got {name!r} twice.")
+        found[name] = value
+    return found
 
 
 def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:

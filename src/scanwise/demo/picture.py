@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanwise.demo.digits import WINDOW
 from scanwise.demo.photographs import Found, Hidden
+from scanwise.model_file import write_beside
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw
@@ -60,10 +62,7 @@ def _box(canvas: ImageDraw.ImageDraw, top: int, row: int, column: int, label: st
 
 
 def write(picture: Image.Image, path: Path) -> None:
-    """Writes a PNG beside its place and renames it, so that there is never half a picture."""
-    partial = path.with_name(path.name + ".partial")
-    try:
-        picture.save(partial, format="PNG")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write a PNG, whole or not at all."""
+    content = io.BytesIO()
+    picture.save(content, format="PNG")
+    write_beside(path, content.getvalue())

@@ -177,6 +177,8 @@ def _check(path: Path) -> None:
     if importlib.util.find_spec("sklearn") is None:
         raise ArgumentError("demo needs scikit-learn, which must be installed: pip install 'scanwise[demo]'")
     folder = path.parent
+    if path.is_dir():
+        raise FileError(f"output must be a file. Got {path}, which is a folder.")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise FileError(f"output must be in a folder that can be written to. Got {path}")
 

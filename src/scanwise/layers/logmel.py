@@ -31,7 +31,7 @@ class LogMel(Layer):
         sample_rate: samples per second, in Hz.
         n_fft: frame length, in samples; at most 8192.
         hop: samples between frames.
-        n_mels: number of mel filters.
+        n_mels: number of mel filters; at most 8192.
         f_min: lower edge of the lowest filter, in Hz.
         f_max: upper edge of the highest filter, in Hz; None for half of `sample_rate`.
 
@@ -56,6 +56,8 @@ class LogMel(Layer):
             raise ArgumentError(f"LogMel: n_fft must be at most {LARGEST_FRAME}. Got {self.n_fft}.")
         self._settle("hop", arguments.integer("LogMel", "hop", self.hop))
         self._settle("n_mels", arguments.integer("LogMel", "n_mels", self.n_mels))
+        if self.n_mels > LARGEST_FRAME:
+            raise ArgumentError(f"LogMel: n_mels must be at most {LARGEST_FRAME}. Got {self.n_mels}.")
         self._settle("f_min", arguments.number("LogMel", "f_min", self.f_min))
         if self.f_max is not None:
             self._settle("f_max", arguments.number("LogMel", "f_max", self.f_max))

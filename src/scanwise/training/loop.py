@@ -16,6 +16,7 @@ from scanwise.inputs import check_loss
 from scanwise.model import Model
 from scanwise.training.callbacks import Callback
 from scanwise.training.history import Epoch, History
+from scanwise.training.interruption import remembered
 from scanwise.training.optimizers import SGD, AdamW, Optimizer
 from scanwise.training.program import Program
 from scanwise.training.progress import ProgressBar
@@ -123,9 +124,14 @@ class _Training:
         self.sizes = np.full(self.steps, self.batch_size)  # samples of each step
         self.sizes[-1] = len(train.rows) - (self.steps - 1) * self.batch_size
         self.program: Program | None = None
+        self.interruptions: list[int] = []
 
     def run(self) -> None:
         self.model.loss = self.settings.loss
+        with remembered() as self.interruptions:
+            self._run()
+
+    def _run(self) -> None:
         try:
             for callback in self.settings.callbacks:
                 callback.begin(self.model, self.history)
@@ -168,6 +174,8 @@ class _Training:
         program.begin_epoch(self.train.x, self.train.y, order, rates)
         done = 0
         while done < self.steps:
+            if self.interruptions:
+                raise KeyboardInterrupt
             before, done = done, program.advance(_SLICE_SECONDS)
             self._check_losses(program.losses, before, done, epoch, rates)
             samples = int(self.sizes[:done].sum())
