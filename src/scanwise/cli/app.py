@@ -201,7 +201,9 @@ def scan(
     threshold: Annotated[float, typer.Option(help="Smallest probability of a detection.")] = 0.5,
     format: Annotated[  # noqa: A002
         FormatName | None,
-        typer.Option("--format", help="Of the result.  [default: by OUT's ending, .csv or .json, else table]"),
+        typer.Option(
+            "--format", help="Of the result.  [default: by OUT's ending, .csv or .json, else table]"
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write the result to a file.")

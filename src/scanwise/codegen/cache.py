@@ -103,7 +103,7 @@ def write(name: str, code: bytes) -> None:
             file.write(MAGIC + hashlib.sha256(code).digest() + code)
         os.replace(temporary, folder / f"{name}.o")
         temporary = None
-        _trim(folder)
+        _trim_now_and_then(folder, len(code))
     except OSError:
         return
     finally:
@@ -118,6 +118,20 @@ def _is_private(folder: Path) -> bool:
         return True
     status = folder.stat()
     return status.st_uid == os.getuid() and not status.st_mode & 0o022
+
+
+_written: dict[Path, int] = {}  # bytes since this process last looked at the whole folder
+
+
+def _trim_now_and_then(folder: Path, size: int) -> None:
+    """Look at the whole folder at this process's first write, and then whenever it has added a part of the limit: with
+    some thousand objects a look takes as long as compiling one.
+    """
+    written = _written.get(folder)
+    if written is None or written + size > LIMIT_BYTES // 32:
+        _trim(folder)
+        written = 0
+    _written[folder] = written + size
 
 
 def _trim(folder: Path) -> None:
