@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from scanwise.kernels import conv_gradient
+from scanwise.kernels import transpose
 from scanwise.kernels.conv import BiasGradient, Convolution, ParameterGradient, TransposeWeights
-from scanwise.kernels.conv_gradient import POSITIONS_FOR_A_PASS, TRANSPOSED_AT_ONCE
+from scanwise.kernels.conv_gradient import POSITIONS_FOR_A_PASS
 from scanwise.kernels.maps import lanes_for
+from scanwise.kernels.transpose import TRANSPOSED_AT_ONCE
 from tests.kernels import harness
 from tests.kernels.harness import Float32
 
@@ -118,7 +119,7 @@ def test_small_weights_are_transposed_in_one_part(c: Convolution) -> None:
 @pytest.mark.parametrize("channels", [64, 70, 41], ids=str)
 def test_parts_do_all_channels_between_them(channels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The last part may have fewer channels, and not a whole vector of them."""
-    monkeypatch.setattr(conv_gradient, "TRANSPOSED_AT_ONCE", 1500)
+    monkeypatch.setattr(transpose, "TRANSPOSED_AT_ONCE", 1500)
     assert check_parts(convolution(channels, 20, (2, 2), ONE)) == -(-channels // 16)
 
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scanwise import layers
-from scanwise.kernels.dropout import DropoutBackward, DropoutForward
+from scanwise.kernels.dropout import DropoutBackward, DropoutForward, SampleKeys
 from scanwise.reference import dropout as reference
 from tests.kernels import harness
 
@@ -42,3 +42,12 @@ def test_dropout(
     backward = DropoutBackward(y_map, x_map, rate, ordinal)
     harness.call(backward, samples, harness.filled(y_map, x), dx, keys.view(np.int32))
     np.testing.assert_array_equal(dx.values, x * mask)
+
+
+def test_sample_keys_are_those_of_the_reference() -> None:
+    seed, epoch = 12345, 6
+    base = reference.mix(np.array([(seed + 0x9E3779B9 * (epoch + 1)) % 2**32], np.uint32))
+    order = np.array([3, 0, 3, 1], np.int64)
+    keys = np.zeros(4, np.int32)
+    harness.call(SampleKeys(), 4, order, base.view(np.int32), keys)
+    np.testing.assert_array_equal(keys.view(np.uint32), reference.sample_keys(seed, epoch, order))

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scanwise.kernels.transfer import SAMPLE_TYPES, Gather, GatherTargets, SampleKeys, Scatter
-from scanwise.reference import dropout
+from scanwise.kernels.transfer import SAMPLE_TYPES, Gather, GatherTargets, Scatter
 from tests.kernels import harness
 
 ORDER = np.array([3, 0, 3, 1], np.int64)
@@ -65,11 +64,3 @@ def test_targets() -> None:
     rows, copied = harness.normal(0, 5, 3), np.zeros((4, 3), np.float32)
     harness.call(GatherTargets(3), 4, rows, ORDER, copied)
     np.testing.assert_array_equal(copied, rows[ORDER])
-
-
-def test_sample_keys_are_those_of_the_reference() -> None:
-    seed, epoch = 12345, 6
-    base = dropout.mix(np.array([(seed + 0x9E3779B9 * (epoch + 1)) % 2**32], np.uint32))
-    keys = np.zeros(4, np.int32)
-    harness.call(SampleKeys(), 4, ORDER, base.view(np.int32), keys)
-    np.testing.assert_array_equal(keys.view(np.uint32), dropout.sample_keys(seed, epoch, ORDER))

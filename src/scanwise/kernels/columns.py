@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scanwise.codegen.emitter import Emitter, Index, Value
-from scanwise.kernels.conv_gradient import TransposeWeights
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.maps import lanes_for
+from scanwise.kernels.transpose import TransposeWeights
 
 __all__ = ["ColumnWeights", "columns_together"]
 

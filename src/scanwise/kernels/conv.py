@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.columns import ColumnWeights, columns_together
-from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient, TransposeWeights
+from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient
 from scanwise.kernels.conv_input_gradient import input_gradient, input_gradient_border
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.correlation import Correlation
@@ -16,6 +16,7 @@ from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, lanes_for
 from scanwise.kernels.operation import Border, Call, Derived, Extent, Maps, Operation, Parameter
 from scanwise.kernels.sweep import Axis, Sweep, View
+from scanwise.kernels.transpose import TransposeWeights
 from scanwise.layers import Conv1d, Conv2d, Shape
 
 __all__ = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from llvmlite import ir
 
-from scanwise.codegen.emitter import I32, Emitter, Index, Value
+from scanwise.codegen.emitter import I32, I64, Emitter, Index, Value
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
@@ -18,7 +18,7 @@ from scanwise.kernels.operation import Call, Extent, Maps, Operation
 from scanwise.kernels.window import over_channels, pointer_at
 from scanwise.layers import Dropout, Shape
 
-__all__ = ["DropoutBackward", "DropoutForward"]
+__all__ = ["DropoutBackward", "DropoutForward", "SampleKeys"]
 
 _GOLDEN = 0x9E3779B9  # 2**32 / golden ratio: neighbouring counters become far-apart inputs of the hash
 
@@ -28,12 +28,34 @@ def _integer(value: int, kind: ir.Type) -> Value:
     return ir.Constant(kind, [value] * kind.count if isinstance(kind, ir.VectorType) else value)
 
 
-def _mix(e: Emitter, h: Value) -> Value:
+def mix(e: Emitter, h: Value) -> Value:
     """MurmurHash3's finalizer (Appleby 2011): every bit of the input changes every bit of the output."""
     b = e.builder
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         h = b.mul(b.xor(h, b.lshr(h, _integer(shift, h.type))), _integer(factor, h.type))
     return b.xor(h, b.lshr(h, _integer(16, h.type)))
+
+
+@dataclass(frozen=True)
+class SampleKeys:
+    """The random key of every picked row in this epoch, from which dropout draws. Arguments: order, seed (int32), keys.
+
+    key = mix(seed ^ row), where the seed already holds the epoch: no key depends on the batch or on the thread.
+    """
+
+    pointers: int = 3
+
+    def emit(self, e: Emitter) -> None:
+        order, seed, keys = e.arguments
+        b = e.builder
+        start = b.load(seed, typ=I32)
+
+        def sample(n: Index) -> None:
+            row = b.load(b.gep(order, [e.integer(n)], source_etype=I64), typ=I64)
+            key = mix(e, b.xor(start, b.trunc(row, I32)))
+            b.store(key, b.gep(keys, [e.integer(n)], source_etype=I32))
+
+        e.loop(e.n, sample)
 
 
 def _masked(e: Emitter, x: FeatureMap, y: FeatureMap, rate: float, ordinal: int) -> None:
@@ -52,7 +74,7 @@ def _masked(e: Emitter, x: FeatureMap, y: FeatureMap, rate: float, ordinal: int)
             # Element e = (h W + w) C + c; C counts channels, not padding lanes.
             element = e.affine((p, y.width * y.channels), (q, y.channels), (c, 1))
             counter = b.mul(b.trunc(e.integer(element), I32), _integer(_GOLDEN, I32))
-            words = _mix(e, b.add(e.broadcast(b.add(key, counter), lanes), steps))
+            words = mix(e, b.add(e.broadcast(b.add(key, counter), lanes), steps))
             kept = b.icmp_unsigned(">=", words, threshold)
             value = b.fmul(e.load(values, c, lanes), scale)
             e.store(b.select(kept, value, e.constant(0.0, lanes)), results, c)
@@ -61,7 +83,7 @@ def _masked(e: Emitter, x: FeatureMap, y: FeatureMap, rate: float, ordinal: int)
 
     def sample(n: Index) -> None:
         seed = b.add(e.load_integer(keys, n), _integer(_GOLDEN * (ordinal + 1), I32))
-        key = _mix(e, seed)
+        key = mix(e, seed)
         e.loop(y.height, lambda p: e.loop(y.width, lambda q: position(n, key, p, q)))
 
     e.loop(e.n, sample)

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from scanwise.kernels import conv
 from scanwise.kernels.activation import Activation
-from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient, TransposeWeights
+from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, lanes_for, round_up
 from scanwise.kernels.operation import Call, Derived, Extent, Maps, Operation, Parameter
+from scanwise.kernels.transpose import TransposeWeights
 from scanwise.layers import Linear, Shape
 
 __all__ = ["LinearOperation"]

@@ -8,7 +8,7 @@ from llvmlite import ir
 from scanwise.codegen.emitter import F32, F64, I8, I32, I64, Emitter, Index, Value
 from scanwise.kernels.maps import FeatureMap
 
-__all__ = ["SAMPLE_TYPES", "Gather", "GatherTargets", "SampleKeys", "Scatter"]
+__all__ = ["SAMPLE_TYPES", "Gather", "GatherTargets", "Scatter"]
 
 # dtype name -> (type in memory, bytes)
 SAMPLE_TYPES: dict[str, tuple[ir.Type, int]] = {
@@ -147,38 +147,6 @@ class Scatter:
             )
 
         e.loop(e.n, sample)
-
-
-@dataclass(frozen=True)
-class SampleKeys:
-    """The random key of every picked row in this epoch, from which dropout draws. Arguments: order, seed (int32), keys.
-
-    key = mix(seed ^ row), where the seed already holds the epoch: no key depends on the batch or on the thread.
-    """
-
-    pointers: int = 3
-
-    def emit(self, e: Emitter) -> None:
-        order, seed, keys = e.arguments
-        b = e.builder
-        start = b.load(seed, typ=I32)
-
-        def sample(n: Index) -> None:
-            row = b.load(b.gep(order, [e.integer(n)], source_etype=I64), typ=I64)
-            key = mix(e, b.xor(start, b.trunc(row, I32)))
-            b.store(key, b.gep(keys, [e.integer(n)], source_etype=I32))
-
-        e.loop(e.n, sample)
-
-
-def mix(e: Emitter, h: Value) -> Value:
-    """The finaliser of MurmurHash3 (A. Appleby): every input bit reaches every output bit."""
-    b = e.builder
-    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35), (16, None)):
-        h = b.xor(h, b.lshr(h, ir.Constant(I32, shift)))
-        if factor is not None:
-            h = b.mul(h, ir.Constant(I32, factor))
-    return h
 
 
 def _each(e: Emitter, extents: tuple[int, int, int], body: Callable[[Index, Index, Index], None]) -> None:

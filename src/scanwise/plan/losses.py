@@ -7,8 +7,8 @@ from dataclasses import replace
 from scanwise.kernels.activation import ActivationOperation
 from scanwise.kernels.softmax import SoftmaxOperation
 from scanwise.layers import Aggregate, Layer, Sequential, Sigmoid, Softmax
+from scanwise.plan.compiled import Goal
 from scanwise.plan.graph import Graph
-from scanwise.plan.program import Goal
 
 __all__ = ["goal_for", "loss_graph"]
 

@@ -6,75 +6,29 @@ arena holds a few samples only (DESIGN section 4, depth first), so that this cos
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
-
 from scanwise.codegen import jit
 from scanwise.codegen.schedule import SAMPLES
 from scanwise.codegen.target import Target
 from scanwise.kernels import loss as losses
 from scanwise.kernels.activation import Activation, ActivationBackward
 from scanwise.kernels.container import Add, AddOperation
-from scanwise.kernels.dropout import DropoutOperation
+from scanwise.kernels.dropout import DropoutOperation, SampleKeys
 from scanwise.kernels.maps import FeatureMap, plain_map, round_up
 from scanwise.kernels.operation import NO_BORDER, Call, Derived, Maps
 from scanwise.kernels.optimizer import StepRow
 from scanwise.kernels.pad import PadForward
-from scanwise.kernels.transfer import Gather, GatherTargets, SampleKeys, Scatter
-from scanwise.plan.driver import ARGUMENTS, RECORD_WORDS, STATISTICS, Base
+from scanwise.kernels.transfer import Gather, GatherTargets, Scatter
+from scanwise.plan.compiled import Compiled, Goal, records_of
+from scanwise.plan.driver import Base
 from scanwise.plan.graph import Graph, Node
 from scanwise.plan.parameters import ParameterLayout, Place
 
-__all__ = ["Compiled", "Goal", "compile_plan"]
+__all__ = ["compile_plan"]
 
 _LINE = 16  # floats in a cache line
 _BUDGET = 1 << 20  # bytes of maps that a thread works on: they stay in a second-level cache of 1 to 2 MB
 _MOST_SAMPLES = 16
 _NOWHERE = Place(Base.ARENA, 0)
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What a plan is for.
-
-    Attributes:
-        loss: name of the loss, or None for the gradient of a given cotangent (with `backward`) or none at all.
-        backward: whether gradients are computed.
-        input_gradient: whether dx is.
-        probabilities: whether the loss is of probabilities rather than logits.
-    """
-
-    loss: str | None = None
-    backward: bool = False
-    input_gradient: bool = False
-    probabilities: bool = False
-
-
-@dataclass
-class Compiled:
-    """A plan that the driver can run.
-
-    Attributes:
-        records: the calls on a few samples, as the driver's records.
-        derived_records: the calls that derive things from the parameters.
-        derived_floats: size of what is derived.
-        arena_floats: size of a thread's arena.
-        scratch_floats: size of the scratch behind it.
-        samples: how many samples the arena holds.
-        calls: the calls themselves, for tests and benchmarks.
-        owners: for each call the place of its layer in the network, or "" where it belongs to none.
-    """
-
-    records: NDArray[np.int64]
-    derived_records: NDArray[np.int64]
-    derived_floats: int
-    arena_floats: int
-    scratch_floats: int
-    samples: int
-    calls: list[Call] = field(default_factory=list)
-    owners: list[str] = field(default_factory=list)
 
 
 Buffer = tuple[FeatureMap, Place]
@@ -127,7 +81,9 @@ class _Planner:
         self.values: list[Buffer] = [self._reserve(self._value_map(v)) for v in range(len(graph.extents))]
         self.keys = self._floats(samples)
         self.targets = self._floats(samples * max(1, graph.extents[graph.output][0]))
+        # Gradients by value: the parts of the sum, and what its producer's backward pass reads.
         self.contributions: dict[int, list[Buffer]] = {}
+        self.finished: dict[int, Buffer] = {}
         self.needs = self._needed()
 
     # --- memory ---------------------------------------------------------------------------------------------------
@@ -247,13 +203,6 @@ class _Planner:
         else:
             self.contributions.setdefault(value, []).append((dx, dx_place))
 
-    @property
-    def finished(self) -> dict[int, Buffer]:
-        """Gradients that already are what their producer's backward pass reads."""
-        if not hasattr(self, "_finished"):
-            self._finished: dict[int, Buffer] = {}
-        return self._finished
-
     def _function(self, value: int) -> Activation | None:
         """The activation that was fused into the value's producer."""
         producer = self.graph.producer(value)
@@ -330,8 +279,8 @@ class _Planner:
 
     def compiled(self, target: Target) -> Compiled:
         return Compiled(
-            _records(self.calls, target),
-            _records(self.derived_calls, target),
+            records_of(self.calls, target),
+            records_of(self.derived_calls, target),
             self.derived_floats,
             self.arena_floats,
             self.scratch_floats,
@@ -351,18 +300,3 @@ def _loss_kernel(goal: Goal, output: FeatureMap, gradient: FeatureMap) -> jit.Ke
     if goal.loss == "binary_cross_entropy":
         return losses.BinaryCrossEntropy(output, gradient, goal.probabilities)
     return losses.MeanSquaredError(output, gradient)
-
-
-def _records(calls: list[tuple[Call, list[Place]]], target: Target) -> NDArray[np.int64]:
-    records = np.zeros((len(calls), RECORD_WORDS), np.int64)
-    for record, (call, places) in zip(records, calls, strict=True):
-        assert len(places) <= ARGUMENTS
-        record[0] = jit.address(call.kernel, target)
-        record[1] = len(places)
-        record[2 : 2 + 2 * len(places)] = [word for p in places for word in (int(p.base), 4 * p.offset)]
-    return records
-
-
-def gradient_floats(layout: ParameterLayout) -> int:
-    """Floats of one shard's gradients: the parameters' and the statistics."""
-    return layout.size + STATISTICS
