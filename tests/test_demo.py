@@ -117,3 +117,12 @@ def test_unwritable_picture_is_refused_before_training(tmp_path: Path) -> None:
 
     with pytest.raises(sw.FileError, match="no-such-folder"):
         run_demo(tmp_path / "no-such-folder" / "picture.png")
+
+
+def test_an_output_that_is_no_ordinary_file(tmp_path: Path) -> None:
+    import scanwise as sw
+    from scanwise.demo import run_demo
+
+    for path in (tmp_path, Path("/dev/null")):
+        with pytest.raises(sw.FileError, match="output must be"):
+            run_demo(path)

@@ -179,6 +179,8 @@ def _check(path: Path) -> None:
     folder = path.parent
     if path.is_dir():
         raise FileError(f"output must be a file. Got {path}, which is a folder.")
+    if path.exists() and not path.is_file():
+        raise FileError(f"output must be an ordinary file. Got {path}, which is a device or pipe.")
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise FileError(f"output must be in a folder that can be written to. Got {path}")
 
