@@ -144,18 +144,15 @@ class Emitter:
             merged.append(phi)
         return merged
 
-    def tiles(
-        self, count: Index, size: int, body: Callable[[Index, int], None], *, tail: int | None = None
-    ) -> None:
-        """Cover 0..count with steps of `size` and what remains with one smaller tile (or tiles of `tail`)."""
+    def tiles(self, count: Index, size: int, body: Callable[[Index, int], None]) -> None:
+        """Cover 0..count with `body(first, size)`: what remains is one smaller tile, or tiles of 1 where the count is
+        only known at run time.
+        """
         if isinstance(count, int):
             full, rest = divmod(count, size)
             self.loop(full, lambda i: body(self.mul(i, size), size))
             if rest:
-                if tail is None:
-                    body(full * size, rest)
-                else:
-                    self.loop(rest // tail, lambda i: body(self.add(full * size, self.mul(i, tail)), tail))
+                body(full * size, rest)
             return
         if size == 1:
             self.loop(count, lambda i: body(i, 1))
@@ -164,10 +161,6 @@ class Emitter:
         self.loop(full_count, lambda i: body(self.mul(i, size), size))
         done = self.builder.mul(full_count, self.integer(size))
         self.loop(count, lambda i: body(i, 1), start=done)
-
-    def when(self, condition: Value, body: Callable[[], None]) -> None:
-        with self.builder.if_then(condition):
-            body()
 
     # --- memory ---------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from llvmlite import ir
 
 from scanwise.codegen import cache
 from scanwise.codegen.emitter import Emitter
-from scanwise.codegen.target import TARGETS, Target, host_target
+from scanwise.codegen.target import Target, host_target
 from scanwise.errors import EngineError
 
 __all__ = ["Kernel", "address", "assembly", "compile_object"]
@@ -33,8 +33,7 @@ class _Session:
     """The machine code that this process has loaded."""
 
     engine: llvm.ExecutionEngine
-    addresses: dict[tuple[str, Kernel], int]
-    count: int = 0
+    addresses: dict[tuple[Target, Kernel], int]
 
 
 _lock = threading.RLock()
@@ -44,7 +43,7 @@ _session: _Session | None = None
 def address(kernel: Kernel, target: Target | None = None) -> int:
     """The address of the compiled kernel: from this process, else from the disk cache, else compiled now."""
     target = target or host_target()
-    key = (target.name, kernel)
+    key = (target, kernel)
     with _lock:
         session = _open_session()
         known = session.addresses.get(key)
@@ -65,7 +64,6 @@ def address(kernel: Kernel, target: Target | None = None) -> int:
         if found == 0:
             raise EngineError(f"the compiled kernel {kernel!r} could not be loaded.")
         session.addresses[key] = found
-        session.count += 1
         return found
 
 
@@ -132,6 +130,6 @@ def _open_session() -> _Session:
     if _session is None:
         _initialise()
         backing = llvm.parse_assembly(f'target triple = "{llvm.get_default_triple()}"')
-        machine = _machine(TARGETS[host_target().name])
+        machine = _machine(host_target())
         _session = _Session(llvm.create_mcjit_compiler(backing, machine), {})
     return _session

@@ -100,8 +100,7 @@ def each_vector(
 ) -> None:
     """Run `body(n, p, q, channel, lanes, valid)` for every vector of a map, in order.
 
-    `valid` is the number of lanes that are channels. It is only told for maps whose channels fit one vector or where it
-    is full, so a body that must know it treats the last block by itself: blocks are emitted as full ones and a rest.
+    `valid` is the number of lanes that are channels: all of them but in the last vector of a position.
     """
     lanes = extent.lanes
     full, rest = divmod(extent.channels, lanes)

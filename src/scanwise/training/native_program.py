@@ -56,7 +56,6 @@ class NativeProgram:
     ) -> None:
         self._target = target or host_target()
         self._optimizer, self._batch, self._seed = optimizer, batch_size, seed
-        self._loss = loss
         whole = build_graph(network, input_shape, training=True)
         self._layout = ParameterLayout.of(whole)
         self._graph = loss_graph(whole, network, loss).with_fast_algorithms()
