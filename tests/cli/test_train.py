@@ -23,6 +23,7 @@ def test_a_trained_model_is_saved_with_its_labels(run: Run, series: Path, networ
     assert result["validation_accuracy"] is not None
     assert len(result["history"]["epochs"]) == 3
     assert "36 samples of 2 labels, window 12 elements; 4 for validation" in outcome.err
+    assert "labels none, pulse\n" in outcome.err
     model = sw.load("m.safetensors", backend="reference")
     assert model.labels == ("none", "pulse")
     assert model.input_shape == (1, 12)
@@ -111,6 +112,7 @@ def test_from_a_folder_of_recordings_to_their_places_in_a_longer_one(run: Run) -
     )  # fmt: skip
     assert outcome.code == 0, outcome.err
     assert "6 samples of 2 labels, window 0.05 s at 8000 Hz; 2 for validation" in outcome.err
+    assert "labels high, low; no 'background' or 'none'" in outcome.err
     assert run("eval", "m", "clips", *REFERENCE, "--json").json["accuracy"] == 1.0
     write_tone(Path("long.flac"), 0.1, 250, rate=16000, channels=2)
     (result,) = run("scan", "m", "long.flac", *REFERENCE, "--json").json

@@ -57,7 +57,10 @@ def _scan(model: Model, path: Path, threshold: float) -> Scanned:
     )
     window = model.input_shape[1:]
     if any(have < need for have, need in zip(signal.shape[1:], window, strict=True)):
-        raise DataError(f"{path} must be at least as large as the window {window}. Got {signal.shape[1:]}.")
+        raise DataError(
+            f"{path} must be at least as large as the window {_extent(model, window)}. "
+            f"Got {_extent(model, signal.shape[1:])}."
+        )
     try:
         with progress_bar(f"scanning {path.name}") as show:
             result = scan_signal(model, signal, progress=show)
@@ -66,6 +69,10 @@ def _scan(model: Model, path: Path, threshold: float) -> Scanned:
     if not result.coverage.complete:
         say(f"{path}: {result.coverage}")
     return Scanned(path, result, result.detections(threshold))
+
+
+def _extent(model: Model, extent: tuple[int, ...]) -> str:
+    return str(extent) if model.sample_rate is None else f"{extent[0] / model.sample_rate:g} s"
 
 
 def _heads(scanned: Sequence[Scanned]) -> list[str]:

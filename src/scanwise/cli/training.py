@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from scanwise import models
-from scanwise.cli.console import parse_extent, print_json, progress_bar, say, say_skipped
+from scanwise.cli.console import parse_extent, plain, print_json, progress_bar, say, say_skipped
 from scanwise.cli.recipe import choose_batch_size, choose_epochs, make_optimizer
 from scanwise.cli.standardisation import Standardisation
 from scanwise.data import Dataset, open_dataset, split
@@ -21,12 +21,13 @@ from scanwise.data.dataset import ImageMode, OnError
 from scanwise.errors import ArgumentError, FileError, ScanwiseError, ShapeError
 from scanwise.layers import Sequential
 from scanwise.layers.container import DEEPEST
-from scanwise.model import Model
+from scanwise.model import BACKGROUND_NAMES, Model
 from scanwise.paths import require_file
 from scanwise.training import EarlyStopping, History, fit
 
 INTERRUPTED = 130
 LARGEST_NETWORK_FILE = 10_000_000
+LABELS_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def run_train(request: Request, *, as_json: bool) -> int:
     standardisation = Standardisation.of(training) if described is None else None
     model = _model(request, training, described)
     say(f"{_describe(training)}; {'no validation' if validation is None else _size_of(validation, training)}")
+    say(_labels(training))
     say(f"network {_network_name(request, training)}: {_parameter_count(model):,} parameters")
     started = time.perf_counter()
     history = _fit(request, model, training, validation, standardisation)
@@ -242,6 +244,16 @@ def _describe(data: Dataset) -> str:
     else:
         window = f"{extent} {'pixels' if data.kind == 'image' else 'elements'}"
     return f"{len(data):,} samples of {len(data.labels)} labels, window {window}"
+
+
+def _labels(data: Dataset) -> str:
+    """What a wrong folder shows (`train, test`), and what a scan will do with the labels."""
+    shown = ", ".join(map(plain, data.labels[:LABELS_SHOWN]))
+    more = len(data.labels) - LABELS_SHOWN
+    line = f"labels {shown}{f' and {more:,} more' if more > 0 else ''}"
+    if any(label.lower() in BACKGROUND_NAMES for label in data.labels):
+        return line
+    return f"{line}; no 'background' or 'none': a scan takes every window for one of these"
 
 
 def _size_of(validation: Dataset | float, training: Dataset) -> str:
