@@ -129,6 +129,16 @@ class Model:
         Returns:
             `(dx, {name: array})`: by the input (as float32 values; for uint8 by the values in 0..1), and by every
             parameter, added up over the N samples.
+
+        Raises:
+            ShapeError, ArgumentError, ArgumentTypeError: an argument is not as stated.
+
+        >>> import scanwise as sw
+        >>> model = sw.Model(sw.Sequential(sw.Linear(1, bias=False)), (2,))
+        >>> model.parameters["0.weight"] = [[3.0, 4.0]]
+        >>> dx, by_parameter = model.gradients([[1.0, 2.0]], [[1.0]])
+        >>> dx.tolist(), by_parameter["0.weight"].tolist()
+        ([[3.0, 4.0]], [[1.0, 2.0]])
         """
         samples = as_samples(x, self.input_shape)
         upstream = as_gradient(dy, (len(samples), *self.output_shape))
@@ -150,6 +160,13 @@ class Model:
 
         Raises:
             ShapeError, ArgumentError, ArgumentTypeError: an argument is not as stated.
+
+        >>> import scanwise as sw
+        >>> model = sw.Model(sw.Sequential(sw.Linear(1, bias=False)), (2,))
+        >>> model.parameters["0.weight"] = [[3.0, 4.0]]
+        >>> loss, gradients = model.loss_and_gradients([[1.0, 1.0]], [[5.0]], loss="mse")
+        >>> loss, gradients["0.weight"].tolist()
+        (4.0, [[4.0, 4.0]])
         """
         check_loss(loss)
         samples = as_samples(x, self.input_shape)
