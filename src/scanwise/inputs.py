@@ -1,9 +1,10 @@
-"""Checks at the door: samples and targets, converted once and found fit, so that nothing below has to ask again."""
+"""Checks at the door: samples, targets and facts of a model, converted once, so that nothing below has to ask again."""
 
 from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -176,3 +177,40 @@ def wrong_shape(name: str, shape: tuple[int, ...], input_shape: tuple[int, ...])
         else:
             text += f": {shape[1]} channels where the network takes {input_shape[0]}"
     return ShapeError(f"{text}.")
+
+
+def as_labels(labels: Sequence[str], outputs: int) -> tuple[str, ...]:
+    """Names of the K outputs, checked.
+
+    Raises:
+        ArgumentTypeError: it is not a sequence of strings.
+        ArgumentError: there is not one for each output, or two are equal.
+    """
+    given: object = labels
+    if (
+        isinstance(given, str)
+        or not isinstance(given, Sequence | np.ndarray)
+        or not all(isinstance(label, str) for label in given)
+    ):
+        raise ArgumentTypeError(f"labels must be a sequence of strings. Got {labels!r}.")
+    if len(labels) != outputs:
+        raise ArgumentError(
+            f"labels must be one name for each of the {outputs} outputs. Got {len(labels)}: {labels!r}."
+        )
+    if len(set(labels)) != len(labels):
+        raise ArgumentError(f"labels must differ from each other. Got {tuple(labels)!r}.")
+    return tuple(map(str, labels))
+
+
+def as_sample_rate(rate: float) -> float:
+    """Samples per second, checked; whole numbers stay whole.
+
+    Raises:
+        ArgumentTypeError: it is not a number.
+        ArgumentError: it is not positive and finite.
+    """
+    if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating):
+        raise ArgumentTypeError(f"sample_rate must be a number of samples per second. Got {rate!r}.")
+    if not 0 < rate < math.inf:
+        raise ArgumentError(f"sample_rate must be a positive number of samples per second. Got {rate!r}.")
+    return rate if isinstance(rate, int) else float(rate)

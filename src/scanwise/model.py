@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.initialization import initial_parameters
-from scanwise.inputs import as_gradient, as_samples, as_target, check_loss
+from scanwise.inputs import as_gradient, as_labels, as_sample_rate, as_samples, as_target, check_loss
 from scanwise.layers import Sequential, Shape
 from scanwise.memory import available_bytes, gibibytes
 from scanwise.parameters import Parameters
@@ -221,24 +221,7 @@ class Model:
 
     @labels.setter
     def labels(self, labels: Sequence[str] | None) -> None:
-        if labels is None:
-            self._labels: tuple[str, ...] | None = None
-            return
-        given: object = labels
-        if (
-            isinstance(given, str)
-            or not isinstance(given, Sequence | np.ndarray)
-            or not all(isinstance(label, str) for label in given)
-        ):
-            raise ArgumentTypeError(f"labels must be a sequence of strings. Got {labels!r}.")
-        if len(labels) != self.output_shape[0]:
-            raise ArgumentError(
-                f"labels must be one name for each of the {self.output_shape[0]} outputs. "
-                f"Got {len(labels)}: {labels!r}."
-            )
-        if len(set(labels)) != len(labels):
-            raise ArgumentError(f"labels must differ from each other. Got {tuple(labels)!r}.")
-        self._labels = tuple(map(str, labels))
+        self._labels = None if labels is None else as_labels(labels, self.output_shape[0])
 
     @property
     def sample_rate(self) -> float | None:
@@ -247,14 +230,7 @@ class Model:
 
     @sample_rate.setter
     def sample_rate(self, rate: float | None) -> None:
-        if rate is None:
-            self._sample_rate: float | None = None
-            return
-        if isinstance(rate, bool) or not isinstance(rate, int | float | np.integer | np.floating):
-            raise ArgumentTypeError(f"sample_rate must be a number of samples per second. Got {rate!r}.")
-        if not 0 < rate < math.inf:
-            raise ArgumentError(f"sample_rate must be a positive number of samples per second. Got {rate!r}.")
-        self._sample_rate = rate if isinstance(rate, int) else float(rate)
+        self._sample_rate = None if rate is None else as_sample_rate(rate)
 
     @property
     def image_mode(self) -> str | None:

@@ -106,8 +106,8 @@ class NativeExecutor:
         extent = extent_of(x.shape[1:])
         with self._lock:
             key = ("at", x.dtype.name, extent)
-            window = self._graph.with_flat_output()
-            graph = self._runners[key].graph if key in self._runners else window.resized(*extent[1:])
+            known = self._runners.get(key)
+            graph = known.graph if known else self._graph.with_flat_output().resized(*extent[1:])
             runner = self._runner(key, graph, x.dtype.name, Goal())
             channels, rows, columns = graph.extents[graph.output]
             positions = (columns,) if x.ndim == 3 else (rows, columns)

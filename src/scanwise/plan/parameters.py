@@ -26,7 +26,7 @@ class Place:
     """An offset, in floats, from a base."""
 
     base: Base
-    offset: int
+    offset: int = 0
 
 
 @dataclass

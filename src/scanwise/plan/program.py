@@ -128,10 +128,10 @@ class _Planner:
 
     def plan(self) -> None:
         self._emit(
-            Gather(self.dtype, self.values[0][0]), _at(Base.SAMPLES), _at(Base.ORDER), self.values[0][1]
+            Gather(self.dtype, self.values[0][0]), Place(Base.SAMPLES), Place(Base.ORDER), self.values[0][1]
         )
         if any(isinstance(node.operation, DropoutOperation) for node in self.graph.nodes):
-            self._emit(SampleKeys(), _at(Base.ORDER), _at(Base.STEP_ROW, StepRow.SEED), self.keys)
+            self._emit(SampleKeys(), Place(Base.ORDER), Place(Base.STEP_ROW, StepRow.SEED), self.keys)
         for index, node in enumerate(self.graph.nodes):
             self._derive(index, "transformed", node.operation.transformed())
             maps = self._maps(node)
@@ -140,27 +140,27 @@ class _Planner:
                 self._call(call, index, node)
         output = self.graph.output
         if not self.goal.backward:
-            self._emit(Scatter(self.values[output][0]), self.values[output][1], _at(Base.OUTPUT))
+            self._emit(Scatter(self.values[output][0]), self.values[output][1], Place(Base.OUTPUT))
             return
         self._start_backward(output)
         for index in range(len(self.graph.nodes) - 1, -1, -1):
             self._backward(index, self.graph.nodes[index])
         if self.goal.input_gradient:
             extent, place = self._gathered(0)
-            self._emit(Scatter(extent), place, _at(Base.OUTPUT))
+            self._emit(Scatter(extent), place, Place(Base.OUTPUT))
 
     def _start_backward(self, output: int) -> None:
         """The gradient of the network's output: of a loss, or as the caller gives it."""
         gradient = self._reserve(self._plain_gradient(output))
         self.contributions[output] = [gradient]
         if self.goal.loss is None:
-            self._emit(Gather("float32", gradient[0]), _at(Base.COTANGENT), _at(Base.ORDER), gradient[1])
+            self._emit(Gather("float32", gradient[0]), Place(Base.COTANGENT), Place(Base.ORDER), gradient[1])
             return
         extent, place = self.values[output]
         width = 0 if self.goal.loss == "cross_entropy" else extent.channels
-        self._emit(GatherTargets(width), _at(Base.TARGETS), _at(Base.ORDER), self.targets)
-        statistics = _at(Base.GRADIENTS, self.layout.size)
-        places = (place, self.targets, gradient[1], statistics, _at(Base.STEP_ROW, StepRow.SCALE))
+        self._emit(GatherTargets(width), Place(Base.TARGETS), Place(Base.ORDER), self.targets)
+        statistics = Place(Base.GRADIENTS, self.layout.size)
+        places = (place, self.targets, gradient[1], statistics, Place(Base.STEP_ROW, StepRow.SCALE))
         self._emit(_loss_kernel(self.goal, extent, gradient[0]), *places)
 
     def _maps(self, node: Node, dy: FeatureMap | None = None, dx: FeatureMap | None = None) -> Maps:
@@ -288,10 +288,6 @@ class _Planner:
             [call for call, _ in self.calls],
             self.owners,
         )
-
-
-def _at(base: Base, offset: int = 0) -> Place:
-    return Place(base, offset)
 
 
 def _loss_kernel(goal: Goal, output: FeatureMap, gradient: FeatureMap) -> jit.Kernel:
