@@ -18,10 +18,12 @@ import scanwise
 PUBLIC = {
     "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "Callback", "Conv1d",
     "Conv2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d", "Downsample2d",
-    "Dropout", "EarlyStopping", "EngineError", "FileError", "Flatten", "History", "LeakyReLU", "Linear",
+    "Dropout", "EarlyStopping", "EngineError", "EquivalentMatrix", "FileError", "Flatten", "History", "LeakyReLU",
+    "Linear",
     "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU",
     "Residual", "SGD", "ScaledTanh", "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "Sigmoid",
-    "Softmax", "Step", "Tanh", "UnknownNetworkError", "__version__", "fit", "get_threads", "load", "scan",
+    "Softmax", "Step", "Tanh", "UnknownNetworkError", "__version__", "equivalent_matrix", "fit", "get_threads",
+    "load", "scan",
     "set_threads",
 }  # fmt: skip
 
@@ -36,6 +38,7 @@ HEAVY = (
     "sklearn",
     "torch",
     "matplotlib",
+    "scipy",
 )
 
 
@@ -115,6 +118,7 @@ SIGNATURES = {
     "AdamW": "(lr, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)",
     "scan": "(model, signal, *, step=None, progress=None)",
     "ScanResult.detections": "(self, threshold=0.5, *, overlap=0.2)",
+    "equivalent_matrix": "(layer, input_shape=None, parameters=None)",
     "set_threads": "(n)",
 }
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from scanwise.errors import ScanwiseError as ScanwiseError
     from scanwise.errors import ShapeError as ShapeError
     from scanwise.errors import UnknownNetworkError as UnknownNetworkError
+    from scanwise.identities import EquivalentMatrix as EquivalentMatrix
+    from scanwise.identities import equivalent_matrix as equivalent_matrix
     from scanwise.layers import Aggregate as Aggregate
     from scanwise.layers import AvgPool1d as AvgPool1d
     from scanwise.layers import AvgPool2d as AvgPool2d
@@ -75,6 +77,7 @@ _PLACES = {
         "ArgumentError", "ArgumentTypeError", "DataError", "DivergedError", "EngineError", "FileError",
         "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
     ),
+    "identities": ("EquivalentMatrix", "equivalent_matrix"),
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",
         "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual",
