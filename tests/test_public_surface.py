@@ -18,13 +18,11 @@ import scanwise
 PUBLIC = {
     "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "Callback", "Conv1d",
     "Conv2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d", "Downsample2d",
-    "Dropout", "EarlyStopping", "EngineError", "EquivalentMatrix", "FileError", "Flatten", "History", "LeakyReLU",
-    "Linear",
-    "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU",
-    "Residual", "SGD", "ScaledTanh", "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "Sigmoid",
-    "Softmax", "Step", "Tanh", "UnknownNetworkError", "__version__", "equivalent_matrix", "fit", "get_threads",
-    "load", "scan",
-    "set_threads",
+    "Dropout", "EarlyStopping", "EngineError", "EquivalentMatrix", "FileError", "Flatten", "History",
+    "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d",
+    "Pad2d", "ReLU", "Residual", "Route", "SGD", "ScaledTanh", "ScanResult", "ScanwiseError", "Sequential",
+    "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Tanh", "UnknownNetworkError", "__version__",
+    "equivalent_matrix", "fit", "get_threads", "load", "route", "scan", "set_threads", "shift_response",
 }  # fmt: skip
 
 HEAVY = (
@@ -119,6 +117,8 @@ SIGNATURES = {
     "scan": "(model, signal, *, step=None, progress=None)",
     "ScanResult.detections": "(self, threshold=0.5, *, overlap=0.2)",
     "equivalent_matrix": "(layer, input_shape=None, parameters=None)",
+    "route": "(model, x, label)",
+    "shift_response": "(model, x, shifts, *, fill=0.0)",
     "set_threads": "(n)",
 }
 

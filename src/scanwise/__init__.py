@@ -27,7 +27,11 @@ if TYPE_CHECKING:
     from scanwise.errors import ShapeError as ShapeError
     from scanwise.errors import UnknownNetworkError as UnknownNetworkError
     from scanwise.identities import EquivalentMatrix as EquivalentMatrix
+    from scanwise.identities import Route as Route
+    from scanwise.identities import ShiftResponse as ShiftResponse
     from scanwise.identities import equivalent_matrix as equivalent_matrix
+    from scanwise.identities import route as route
+    from scanwise.identities import shift_response as shift_response
     from scanwise.layers import Aggregate as Aggregate
     from scanwise.layers import AvgPool1d as AvgPool1d
     from scanwise.layers import AvgPool2d as AvgPool2d
@@ -77,7 +81,9 @@ _PLACES = {
         "ArgumentError", "ArgumentTypeError", "DataError", "DivergedError", "EngineError", "FileError",
         "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
     ),
-    "identities": ("EquivalentMatrix", "equivalent_matrix"),
+    "identities": (
+        "EquivalentMatrix", "Route", "ShiftResponse", "equivalent_matrix", "route", "shift_response",
+    ),
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",
         "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual",

@@ -1,6 +1,8 @@
-"""Identities: what a scanning network equals, checked and shown (lecture 1.3, 3.5, 4.3, 6.3, 7)."""
+"""Identities: what a scanning network equals, checked and shown (lecture 1.3, 1.4, 3.5, 4.3, 6.3, 7)."""
 
 from scanwise.identities.affine import EquivalentMatrix
 from scanwise.identities.equivalent import equivalent_matrix
+from scanwise.identities.routing import Route, route
+from scanwise.identities.shifting import ShiftResponse, shift_response
 
-__all__ = ["EquivalentMatrix", "equivalent_matrix"]
+__all__ = ["EquivalentMatrix", "Route", "ShiftResponse", "equivalent_matrix", "route", "shift_response"]
