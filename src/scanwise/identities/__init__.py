@@ -2,7 +2,16 @@
 
 from scanwise.identities.affine import EquivalentMatrix
 from scanwise.identities.equivalent import equivalent_matrix
+from scanwise.identities.positions import position_gradients
 from scanwise.identities.routing import Route, route
 from scanwise.identities.shifting import ShiftResponse, shift_response
 
-__all__ = ["EquivalentMatrix", "Route", "ShiftResponse", "equivalent_matrix", "route", "shift_response"]
+__all__ = [
+    "EquivalentMatrix",
+    "Route",
+    "ShiftResponse",
+    "equivalent_matrix",
+    "position_gradients",
+    "route",
+    "shift_response",
+]
