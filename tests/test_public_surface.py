@@ -22,8 +22,8 @@ PUBLIC = {
     "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d",
     "Pad2d", "ReLU", "Residual", "Route", "SGD", "ScaledTanh", "ScanResult", "ScanwiseError", "Sequential",
     "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Tanh", "UnknownNetworkError", "__version__",
-    "equivalent_matrix", "fit", "get_threads", "load", "position_gradients", "route", "scan", "set_threads",
-    "shift_response",
+    "equivalent_matrix", "fit", "fully_convolutional", "get_threads", "load", "position_gradients", "route",
+    "scan", "set_threads", "shift_response",
 }  # fmt: skip
 
 HEAVY = (
@@ -118,6 +118,7 @@ SIGNATURES = {
     "scan": "(model, signal, *, step=None, progress=None)",
     "ScanResult.detections": "(self, threshold=0.5, *, overlap=0.2)",
     "equivalent_matrix": "(layer, input_shape=None, parameters=None)",
+    "fully_convolutional": "(model, input_shape=None)",
     "position_gradients": "(model, x, dy, place)",
     "route": "(model, x, label)",
     "shift_response": "(model, x, shifts, *, fill=0.0)",

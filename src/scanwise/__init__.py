@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from scanwise.identities import Route as Route
     from scanwise.identities import ShiftResponse as ShiftResponse
     from scanwise.identities import equivalent_matrix as equivalent_matrix
+    from scanwise.identities import fully_convolutional as fully_convolutional
     from scanwise.identities import position_gradients as position_gradients
     from scanwise.identities import route as route
     from scanwise.identities import shift_response as shift_response
@@ -83,8 +84,8 @@ _PLACES = {
         "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
     ),
     "identities": (
-        "EquivalentMatrix", "Route", "ShiftResponse", "equivalent_matrix", "position_gradients", "route",
-        "shift_response",
+        "EquivalentMatrix", "Route", "ShiftResponse", "equivalent_matrix", "fully_convolutional",
+        "position_gradients", "route", "shift_response",
     ),
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",

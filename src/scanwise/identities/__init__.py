@@ -1,6 +1,7 @@
 """Identities: what a scanning network equals, checked and shown (lecture 1.3, 1.4, 3.5, 4.3, 6.3, 7)."""
 
 from scanwise.identities.affine import EquivalentMatrix
+from scanwise.identities.convolutional import fully_convolutional
 from scanwise.identities.equivalent import equivalent_matrix
 from scanwise.identities.positions import position_gradients
 from scanwise.identities.routing import Route, route
@@ -11,6 +12,7 @@ __all__ = [
     "Route",
     "ShiftResponse",
     "equivalent_matrix",
+    "fully_convolutional",
     "position_gradients",
     "route",
     "shift_response",

@@ -196,7 +196,7 @@ def _(layer: Pad1d | Pad2d, mask: Mask, shape: Shape, place: str, trail: Trail) 
 @inputs_of.register
 def _(layer: LogMel, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     geometry = Geometry((1, layer.n_fft), (1, layer.hop), (1, 1), (0, 0, 0, 0), (1, mask.shape[1]))
-    return _under(mask.any(axis=0, keepdims=True), geometry, shape)
+    return _under(np.asarray(mask.any(axis=0))[None], geometry, shape)
 
 
 @inputs_of.register
