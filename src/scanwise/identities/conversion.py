@@ -12,7 +12,6 @@ the same order. So nothing is lost, and the engine runs both with the same kerne
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import UnionType
 from typing import overload
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
@@ -32,8 +31,8 @@ from scanwise.model import Model
 
 __all__ = ["as_convolution", "as_scan"]
 
-_AnyScan = Scan1d | Scan2d
-_AnyConv = Conv1d | Conv2d
+_SCANS = (Scan1d, Scan2d)
+_CONVOLUTIONS = (Conv1d, Conv2d)
 # What may follow a scan's first convolution and still be the same function of each position's vector.
 _AFTER = (_Pointwise, Softmax)
 
@@ -126,16 +125,16 @@ def _converted(model: Model, layers: list[Layer]) -> Model:
 
 
 def _as_convolutions(layers: Sequence[Layer]) -> list[Layer]:
-    if not _holds(layers, _AnyScan):
+    if not _holds(layers, _SCANS):
         raise ArgumentError(f"scan must be or hold a Scan1d or Scan2d. Got {Sequential(*layers)!r}.")
     return [part for layer in layers for part in _convolutions(layer)]
 
 
 def _convolutions(layer: Layer) -> list[Layer]:
     """What takes the place of one layer."""
-    if isinstance(layer, Residual) and _holds(layer.layers, _AnyScan):
+    if isinstance(layer, Residual) and _holds(layer.layers, _SCANS):
         return [Residual(*_as_convolutions(_flat(Sequential(*layer.layers))))]
-    if not isinstance(layer, _AnyScan):
+    if not isinstance(layer, _SCANS):
         return [layer]
     if not layer.convolves:
         raise ArgumentError(
@@ -150,26 +149,26 @@ def _convolutions(layer: Layer) -> list[Layer]:
 
 
 def _as_scans(layers: Sequence[Layer]) -> list[Layer]:
-    if not _holds(layers, _AnyConv):
+    if not _holds(layers, _CONVOLUTIONS):
         raise ArgumentError(f"network must be or hold a Conv1d or Conv2d. Got {Sequential(*layers)!r}.")
     found: list[Layer] = []
     waiting = list(layers)
     while waiting:
         layer = waiting.pop(0)
-        if isinstance(layer, _AnyConv):
-            mlp = [_linear(layer)]
+        if isinstance(layer, _CONVOLUTIONS):
+            mlp: list[Layer] = [_linear(layer)]
             while waiting and _at_one_position(waiting[0]):
                 mlp.append(_on_vectors(waiting.pop(0)))
             kind = Scan1d if isinstance(layer, Conv1d) else Scan2d
             found.append(kind(Sequential(*mlp), layer.kernel_size, layer.stride))
-        elif isinstance(layer, Residual) and _holds(layer.layers, _AnyConv):
+        elif isinstance(layer, Residual) and _holds(layer.layers, _CONVOLUTIONS):
             found.append(Residual(*_as_scans(_flat(Sequential(*layer.layers)))))
         else:
             found.append(layer)
     return found
 
 
-def _linear(layer: _AnyConv) -> Linear:
+def _linear(layer: Conv1d | Conv2d) -> Linear:
     """The `Linear` that the convolution applies at every window."""
     faults = {
         "padding": any(any(sides) for sides in layer.sliding_window()[3]),
@@ -188,7 +187,7 @@ def _linear(layer: _AnyConv) -> Linear:
 
 def _at_one_position(layer: Layer) -> bool:
     """Whether the layer computes each position from that position alone."""
-    if isinstance(layer, _AnyConv):
+    if isinstance(layer, _CONVOLUTIONS):
         return layer.kernel_size == 1 and layer.stride == 1
     if isinstance(layer, Residual):
         return all(_at_one_position(inner) for inner in _flat(Sequential(*layer.layers)))
@@ -199,10 +198,10 @@ def _on_vectors(layer: Layer) -> Layer:
     """The layer of vectors that `layer` is at each position."""
     if isinstance(layer, Residual):
         return Residual(*(_on_vectors(inner) for inner in _flat(Sequential(*layer.layers))))
-    return _linear(layer) if isinstance(layer, _AnyConv) else layer
+    return _linear(layer) if isinstance(layer, _CONVOLUTIONS) else layer
 
 
-def _holds(layers: Sequence[Layer], kinds: UnionType) -> bool:
+def _holds(layers: Sequence[Layer], kinds: tuple[type[Layer], ...]) -> bool:
     return any(
         isinstance(layer, kinds) or (isinstance(layer, Sequential | Residual) and _holds(layer.layers, kinds))
         for layer in layers
