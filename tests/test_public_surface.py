@@ -20,10 +20,11 @@ PUBLIC = {
     "Conv2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d", "Downsample2d",
     "Dropout", "EarlyStopping", "EngineError", "EquivalentMatrix", "FileError", "Flatten", "History",
     "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d",
-    "Pad2d", "ReLU", "Residual", "Route", "SGD", "ScaledTanh", "ScanResult", "ScanwiseError", "Sequential",
-    "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Tanh", "UnknownNetworkError", "__version__",
-    "equivalent_matrix", "fit", "fully_convolutional", "get_threads", "load", "position_gradients", "route",
-    "scan", "set_threads", "shift_response",
+    "Pad2d", "ReLU", "Residual", "Route", "SGD", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError",
+    "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Tanh", "Unfold1d", "Unfold2d",
+    "UnknownNetworkError", "__version__", "as_convolution", "as_scan", "equivalent_matrix", "fit",
+    "fully_convolutional", "get_threads", "load", "position_gradients", "route", "scan", "set_threads",
+    "shift_response",
 }  # fmt: skip
 
 HEAVY = (
@@ -95,6 +96,8 @@ SIGNATURES = {
     **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten"), "()"),
     "LeakyReLU": "(negative_slope=0.01)",
     "Dropout": "(p=0.5)",
+    **dict.fromkeys(("Scan1d", "Scan2d"), "(mlp, window, stride=1)"),
+    **dict.fromkeys(("Unfold1d", "Unfold2d"), "(window, stride=1)"),
     "Aggregate": "(mode)",
     "LogMel": "(sample_rate, n_fft, hop, n_mels, f_min=0.0, f_max=None)",
     **dict.fromkeys(("Sequential", "Residual"), "(*layers)"),

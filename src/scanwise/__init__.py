@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from scanwise.identities import EquivalentMatrix as EquivalentMatrix
     from scanwise.identities import Route as Route
     from scanwise.identities import ShiftResponse as ShiftResponse
+    from scanwise.identities import as_convolution as as_convolution
+    from scanwise.identities import as_scan as as_scan
     from scanwise.identities import equivalent_matrix as equivalent_matrix
     from scanwise.identities import fully_convolutional as fully_convolutional
     from scanwise.identities import position_gradients as position_gradients
@@ -53,10 +55,14 @@ if TYPE_CHECKING:
     from scanwise.layers import ReLU as ReLU
     from scanwise.layers import Residual as Residual
     from scanwise.layers import ScaledTanh as ScaledTanh
+    from scanwise.layers import Scan1d as Scan1d
+    from scanwise.layers import Scan2d as Scan2d
     from scanwise.layers import Sequential as Sequential
     from scanwise.layers import Sigmoid as Sigmoid
     from scanwise.layers import Softmax as Softmax
     from scanwise.layers import Tanh as Tanh
+    from scanwise.layers import Unfold1d as Unfold1d
+    from scanwise.layers import Unfold2d as Unfold2d
     from scanwise.model import Model as Model
     from scanwise.model import load as load
     from scanwise.scanning import Coverage as Coverage
@@ -84,13 +90,13 @@ _PLACES = {
         "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
     ),
     "identities": (
-        "EquivalentMatrix", "Route", "ShiftResponse", "equivalent_matrix", "fully_convolutional",
-        "position_gradients", "route", "shift_response",
+        "EquivalentMatrix", "Route", "ShiftResponse", "as_convolution", "as_scan", "equivalent_matrix",
+        "fully_convolutional", "position_gradients", "route", "shift_response",
     ),
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",
         "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual",
-        "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Tanh",
+        "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Tanh", "Unfold1d", "Unfold2d",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),

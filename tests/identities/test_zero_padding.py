@@ -18,7 +18,7 @@ def test_same_keeps_the_size(H: int, W: int, R: int, S: int) -> None:
 
 @given(st.integers(1, 40), st.integers(1, 12))
 def test_the_padded_width_is_n_plus_k_minus_1(N: int, K: int) -> None:
-    (before, after) = sw.Conv1d(1, K, padding="same").window()[3][0]
+    (before, after) = sw.Conv1d(1, K, padding="same").sliding_window()[3][0]
     assert N + before + after == N + K - 1
     if K % 2:
         assert before == after == (K - 1) // 2

@@ -1,6 +1,7 @@
-"""Identities: what a scanning network equals, checked and shown (lecture 1.3, 1.4, 3.5, 4.3, 6.3, 7)."""
+"""What the lecture says two things are one, and what a scanning network equals: each identity as a function."""
 
 from scanwise.identities.affine import EquivalentMatrix
+from scanwise.identities.conversion import as_convolution, as_scan
 from scanwise.identities.convolutional import fully_convolutional
 from scanwise.identities.equivalent import equivalent_matrix
 from scanwise.identities.positions import position_gradients
@@ -11,6 +12,8 @@ __all__ = [
     "EquivalentMatrix",
     "Route",
     "ShiftResponse",
+    "as_convolution",
+    "as_scan",
     "equivalent_matrix",
     "fully_convolutional",
     "position_gradients",
