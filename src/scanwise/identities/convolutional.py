@@ -10,7 +10,7 @@ from typing import Any, overload
 
 from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError
-from scanwise.identities.masks import chain
+from scanwise.identities.parts import chain
 from scanwise.layers import (
     Aggregate,
     AvgPool1d,

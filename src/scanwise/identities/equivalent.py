@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError
-from scanwise.identities.affine import EquivalentMatrix, affine
+from scanwise.identities.affine import affine
 from scanwise.identities.extra import require_extra
+from scanwise.identities.sparse import EquivalentMatrix
 from scanwise.layers import Layer, Sequential, Shape
 from scanwise.model import Model
 from scanwise.parameters import Parameters

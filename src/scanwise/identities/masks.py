@@ -6,7 +6,6 @@ inputs are set that a set output reads (lecture 8.4), and of a maximum the one t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any, NamedTuple
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError
-from scanwise.identities.affine import taps
+from scanwise.identities.parts import chain
+from scanwise.identities.sparse import taps
 from scanwise.layers import (
     Aggregate,
     AvgPool1d,
@@ -44,7 +44,7 @@ from scanwise.layers import (
 )
 from scanwise.layers.base import _Pointwise
 
-__all__ = ["Choice", "Mask", "Trail", "chain", "first_maxima", "inputs_of", "takes_maxima"]
+__all__ = ["Choice", "Mask", "Trail", "first_maxima", "inputs_of", "takes_maxima"]
 
 Mask = NDArray[np.bool_]
 
@@ -72,16 +72,6 @@ class Trail:
 
     maxima: dict[str, NDArray[np.int64]]
     choices: list[Choice] = field(default_factory=list)
-
-
-def chain(layers: Sequential | Residual | Scan1d | Scan2d, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """(place, layer) of a container's layers, or of a scan's as layers of maps; a `Sequential` within as its layers."""
-    named = layers.on_maps if isinstance(layers, Scan1d | Scan2d) else enumerate(layers)
-    for name, layer in named:
-        if isinstance(layer, Sequential):
-            yield from chain(layer, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", layer
 
 
 def takes_maxima(layer: Layer) -> bool:

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.executor import unit_range
-from scanwise.identities.masks import chain
-from scanwise.identities.parts import part
+from scanwise.identities.parts import chain, part
 from scanwise.inputs import as_gradient, as_samples
 from scanwise.layers import (
     Conv1d,
