@@ -16,13 +16,14 @@ import pytest
 import scanwise
 
 PUBLIC = {
-    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "Callback",
-    "Conv1d", "Conv2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d",
-    "Downsample2d", "Dropout", "EarlyStopping", "EngineError", "FileError", "Flatten", "History", "LeakyReLU",
-    "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d",
-    "ReLU", "Residual", "SGD", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError", "Sequential",
-    "ShapeError", "Sigmoid", "Softmax", "Step", "Tanh", "Unfold1d", "Unfold2d", "UnknownNetworkError",
-    "__version__", "as_convolution", "as_scan", "fit", "get_threads", "load", "scan", "set_threads",
+    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane",
+    "Callback", "Conv1d", "Conv2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError",
+    "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError", "FileError", "Flatten",
+    "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Model",
+    "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU", "Residual", "SGD", "SPlane", "ScaledTanh",
+    "Scan1d", "Scan2d", "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "Sigmoid", "Softmax",
+    "Step", "Tanh", "Unfold1d", "Unfold2d", "UnknownNetworkError", "__version__", "as_convolution", "as_scan",
+    "fit", "get_threads", "load", "scan", "set_threads",
 }  # fmt: skip
 
 HEAVY = (
@@ -94,6 +95,9 @@ SIGNATURES = {
     "LeakyReLU": "(negative_slope=0.01)",
     "Dropout": "(p=0.5)",
     **dict.fromkeys(("Scan1d", "Scan2d"), "(mlp, window, stride=1)"),
+    "SPlane": "(planes, kernel_size, r, stride=1, padding=0, gamma=0.9)",
+    "CPlane": "(kernel_size, stride=1, padding=0, alpha=1.0, sigma=1.0, surround=0.0)",
+    "MaxByLabel": "(labels)",
     **dict.fromkeys(("Unfold1d", "Unfold2d"), "(window, stride=1)"),
     "Aggregate": "(mode)",
     "LogMel": "(sample_rate, n_fft, hop, n_mels, f_min=0.0, f_max=None)",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scanwise.layers import AvgPool2d as AvgPool2d
     from scanwise.layers import Conv1d as Conv1d
     from scanwise.layers import Conv2d as Conv2d
+    from scanwise.layers import CPlane as CPlane
     from scanwise.layers import Downsample1d as Downsample1d
     from scanwise.layers import Downsample2d as Downsample2d
     from scanwise.layers import Dropout as Dropout
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from scanwise.layers import LeakyReLU as LeakyReLU
     from scanwise.layers import Linear as Linear
     from scanwise.layers import LogMel as LogMel
+    from scanwise.layers import MaxByLabel as MaxByLabel
     from scanwise.layers import MaxPool1d as MaxPool1d
     from scanwise.layers import MaxPool2d as MaxPool2d
     from scanwise.layers import Pad1d as Pad1d
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from scanwise.layers import Sequential as Sequential
     from scanwise.layers import Sigmoid as Sigmoid
     from scanwise.layers import Softmax as Softmax
+    from scanwise.layers import SPlane as SPlane
     from scanwise.layers import Tanh as Tanh
     from scanwise.layers import Unfold1d as Unfold1d
     from scanwise.layers import Unfold2d as Unfold2d
@@ -83,9 +86,10 @@ _PLACES = {
     ),
     "identities": ("as_convolution", "as_scan"),
     "layers": (
-        "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",
-        "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual",
-        "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Tanh", "Unfold1d", "Unfold2d",
+        "Aggregate", "AvgPool1d", "AvgPool2d", "CPlane", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d",
+        "Dropout", "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d",
+        "Pad1d", "Pad2d", "ReLU", "Residual", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "Sequential",
+        "Sigmoid", "Softmax", "Tanh", "Unfold1d", "Unfold2d",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),

@@ -59,8 +59,8 @@ def initial_parameters(network: Sequential, input_shape: Shape, seed: int) -> di
     parameters: dict[str, NDArray[np.float32]] = {}
     for place, layer, reached, follower in _followers(network, input_shape, "", None):
         for name, shape in layer.parameter_shapes(reached).items():
-            if name == "bias":
-                values = np.zeros(shape, np.float32)
+            if name in layer.first_values:
+                values = np.full(shape, layer.first_values[name], np.float32)
             else:
                 values = _uniform(shape, _bound(shape, follower), seed, len(parameters))
             parameters[place + name] = values

@@ -10,6 +10,7 @@ from scanwise.layers import (
     AvgPool2d,
     Conv1d,
     Conv2d,
+    CPlane,
     Downsample1d,
     Downsample2d,
     Dropout,
@@ -18,6 +19,7 @@ from scanwise.layers import (
     LeakyReLU,
     Linear,
     LogMel,
+    MaxByLabel,
     MaxPool1d,
     MaxPool2d,
     Pad1d,
@@ -31,6 +33,7 @@ from scanwise.layers import (
     Shape,
     Sigmoid,
     Softmax,
+    SPlane,
     Tanh,
     Unfold1d,
     Unfold2d,
@@ -176,6 +179,30 @@ def scans(draw: st.DrawFn) -> Drawn:
 
 
 @st.composite
+def planes(draw: st.DrawFn) -> Drawn:
+    """S-cells and C-cells: strides, padding, selectivity and inhibition from around."""
+    kernel, stride = (tuple(draw(small) for _ in range(2)) for _ in range(2))
+    padding = tuple(draw(st.integers(0, k - 1)) for k in kernel)
+    extents = [max(1, k - 2 * p) + draw(st.integers(0, 2)) for k, p in zip(kernel, padding, strict=True)]
+    layer: Layer
+    if draw(st.booleans()):
+        r, gamma = draw(st.sampled_from([0.3, 1.0, 3.5])), draw(st.sampled_from([0.6, 1.0]))
+        layer = SPlane(draw(small), kernel, r, stride, padding, gamma)
+    else:
+        surround = draw(st.sampled_from([0.0, 0.7]))
+        layer = CPlane(
+            kernel, stride, padding, draw(st.sampled_from([0.3, 1.0])), sigma=0.8, surround=surround
+        )
+    return layer, (draw(small), *extents)
+
+
+@st.composite
+def labelled_maxima(draw: st.DrawFn) -> Drawn:
+    labels = draw(st.permutations([0, 1, 2, *draw(st.lists(st.integers(0, 2), max_size=3))]))
+    return MaxByLabel(tuple(labels)), (len(labels), *draw(st.lists(small, max_size=2)))
+
+
+@st.composite
 def residuals(draw: st.DrawFn) -> Drawn:
     channels = draw(small)
     inner = Sequential(Conv1d(draw(small), 2, padding="same"), Tanh())
@@ -205,6 +232,8 @@ layers = st.one_of(
     log_mels(),
     unfoldings(),
     scans(),
+    planes(),
+    labelled_maxima(),
     residuals(),
     sequentials(),
 )

@@ -17,6 +17,7 @@ from scanwise.layers import (
     AvgPool2d,
     Conv1d,
     Conv2d,
+    CPlane,
     Downsample1d,
     Downsample2d,
     Dropout,
@@ -25,6 +26,7 @@ from scanwise.layers import (
     LeakyReLU,
     Linear,
     LogMel,
+    MaxByLabel,
     MaxPool1d,
     MaxPool2d,
     Pad1d,
@@ -38,6 +40,7 @@ from scanwise.layers import (
     Shape,
     Sigmoid,
     Softmax,
+    SPlane,
     Tanh,
     Unfold1d,
     Unfold2d,
@@ -72,9 +75,9 @@ class Case:
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """First values, with biases that are not zero."""
         values = initial_parameters(self.network, self.input_shape, seed=1)
-        return {
-            name: random_values(*value.shape, seed=2) * np.float32(0.3) if value.ndim == 1 else value
-            for name, value in values.items()
+        biases = {name: value for name, value in values.items() if name.endswith("bias")}
+        return values | {
+            name: random_values(*value.shape, seed=2) * np.float32(0.3) for name, value in biases.items()
         }
 
     def samples(self, count: int) -> NDArray[np.float32]:
@@ -136,12 +139,16 @@ def _layer(reached: Shape, padding: bool) -> st.SearchStrategy[Layer]:
     """A layer for values of the shape `reached`; windows may turn out too large for it."""
     inner = _keeping(reached, 2, padding)
     found = [ACTIVATIONS, DROPOUTS, st.just(Flatten()), st.just(Softmax())]
+    labels = MaxByLabel(tuple(k % min(3, reached[0]) for k in range(reached[0])))
+    found += [st.just(labels)] * (reached[0] > 1)
     found += [inner.map(lambda layers: Residual(*layers)), inner.map(lambda layers: Sequential(*layers))]
     if len(reached) == 1:
         return st.one_of(*found, *[_linears()] * 3)
     axes = len(reached) - 1
     found += [*[_convs(reached, padding)] * 5, *[_pools(axes, padding)] * 3, _downsamplings(axes)]
     found += [st.sampled_from(Aggregate.modes).map(Aggregate), _unfoldings(axes), *[_scans(axes)] * 2]
+    if axes == 2:
+        found += [_planes(padding)]
     return st.one_of(*found, *[_paddings(axes)] * padding)
 
 
@@ -227,6 +234,17 @@ def _scans(draw: st.DrawFn, axes: int) -> Layer:
     for _ in range(draw(st.integers(1, 2))):
         mlp += [draw(_linears()), draw(ACTIVATIONS)]
     return (Scan1d if axes == 1 else Scan2d)(Sequential(*mlp), windows.window, windows.stride)
+
+
+@st.composite
+def _planes(draw: st.DrawFn, padding: bool) -> Layer:
+    """A layer of S-cells or C-cells."""
+    kernel = tuple(draw(SMALL) for _ in range(2))
+    stride = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    pads = tuple(draw(st.integers(0, k - 1)) if padding else 0 for k in kernel)
+    if draw(st.booleans()):
+        return SPlane(draw(CHANNELS), kernel, draw(st.sampled_from([0.5, 2.0])), stride, pads, gamma=0.8)
+    return CPlane(kernel, stride, pads, alpha=0.5, surround=0.4)
 
 
 def _paddings(axes: int) -> st.SearchStrategy[Layer]:

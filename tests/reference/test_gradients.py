@@ -38,6 +38,8 @@ KINDS = {
     "aggregate": drawn.aggregations(),
     "log_mel": drawn.log_mels(),
     "unfold": drawn.unfoldings(),
+    "plane": drawn.planes(),
+    "max_by_label": drawn.labelled_maxima(),
     "scan": drawn.scans(),
     "residual": drawn.residuals(),
     "sequential": drawn.sequentials(),

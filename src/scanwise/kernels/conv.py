@@ -3,8 +3,11 @@
 The gradients are in `conv_input_gradient` and `conv_gradient`, the loop nest itself in `correlation`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.columns import ColumnWeights, columns_together
@@ -23,6 +26,7 @@ __all__ = [
     "BiasGradient",
     "ConvOperation",
     "Convolution",
+    "FixedConvOperation",
     "ParameterGradient",
     "TransposeWeights",
     "convolution_parameters",
@@ -134,6 +138,24 @@ class ConvOperation(Operation):
 
     def fuses_derivative(self, maps: Maps) -> bool:
         return True
+
+
+@dataclass(frozen=True)
+class FixedConvOperation(ConvOperation):
+    """A convolution whose weights belong to the layer and are not trained.
+
+    Attributes:
+        weight: makes them, `(K, C per group, R, S)`.
+    """
+
+    weight: Callable[[], NDArray[np.float32]]
+
+    def parameters(self) -> Sequence[Parameter]:
+        c = self.convolution
+        return (Parameter("weight", c.weight_size, c.pack, c.unpack, fixed=c.pack(self.weight())),)
+
+    def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
+        return ()
 
 
 def convolution_parameters(convolution: Convolution) -> Sequence[Parameter]:

@@ -10,7 +10,9 @@ from .dropout import Dropout
 from .flatten import Flatten
 from .linear import Linear
 from .logmel import LogMel
+from .max_by_label import MaxByLabel
 from .pad import Pad1d, Pad2d
+from .plane import CPlane, SPlane
 from .pool import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .scan import Scan1d, Scan2d
 from .softmax import Softmax
@@ -21,6 +23,7 @@ __all__ = [
     "Aggregate",
     "AvgPool1d",
     "AvgPool2d",
+    "CPlane",
     "Conv1d",
     "Conv2d",
     "Downsample1d",
@@ -32,12 +35,14 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LogMel",
+    "MaxByLabel",
     "MaxPool1d",
     "MaxPool2d",
     "Pad1d",
     "Pad2d",
     "ReLU",
     "Residual",
+    "SPlane",
     "ScaledTanh",
     "Scan1d",
     "Scan2d",

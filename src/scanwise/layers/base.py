@@ -28,6 +28,8 @@ class Layer:
 
     kinds: ClassVar[dict[str, type[Layer]]] = {}
     operations_per_output: ClassVar[int] = 1
+    # Parameters that start from one value; the others from random ones.
+    first_values: ClassVar[Mapping[str, float]] = {"bias": 0.0}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)

@@ -6,7 +6,7 @@ import numpy as np
 
 from scanwise.layers import Conv1d, Conv2d, Geometry
 from scanwise.reference.layer import Array, Gradients, Parameters, backward, forward
-from scanwise.reference.window import as_maps, offsets, positions
+from scanwise.reference.window import as_maps, offsets, padded, positions
 
 
 # Lecture 5.7, with stride (5.9), dilation and groups; x is zero-padded first (5.6):
@@ -60,12 +60,6 @@ def dconv(layer: Conv1d | Conv2d, x: Array, dy: Array, parameters: Parameters) -
     top, _, left, _ = geometry.padding
     H, W = as_maps(x).shape[2:]
     return dx_padded[:, :, top : top + H, left : left + W].reshape(x.shape), gradients
-
-
-def padded(x: Array, geometry: Geometry) -> Array:
-    """X with zeros around it (lecture 5.6)."""
-    top, bottom, left, right = geometry.padding
-    return np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
 
 
 def filters(layer: Conv1d | Conv2d, weight: Array) -> Array:
