@@ -34,11 +34,10 @@ class MaxByLabel(Layer):
     labels: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        if isinstance(self.labels, str) or not isinstance(self.labels, Iterable):
-            raise ArgumentTypeError(
-                f"MaxByLabel: labels must be a sequence of label numbers. Got {self.labels!r}."
-            )
-        labels = tuple(arguments.integer("MaxByLabel", "labels", label, minimum=0) for label in self.labels)
+        given: object = self.labels
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise ArgumentTypeError(f"MaxByLabel: labels must be a sequence of label numbers. Got {given!r}.")
+        labels = tuple(arguments.integer("MaxByLabel", "labels", label, minimum=0) for label in given)
         missing = set(range(max(labels, default=0) + 1)) - set(labels)
         if missing:
             raise ArgumentError(
