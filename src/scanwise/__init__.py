@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from scanwise.layers import AvgPool2d as AvgPool2d
     from scanwise.layers import Conv1d as Conv1d
     from scanwise.layers import Conv2d as Conv2d
+    from scanwise.layers import ConvTranspose1d as ConvTranspose1d
+    from scanwise.layers import ConvTranspose2d as ConvTranspose2d
     from scanwise.layers import Downsample1d as Downsample1d
     from scanwise.layers import Downsample2d as Downsample2d
     from scanwise.layers import Dropout as Dropout
@@ -76,9 +78,9 @@ _PLACES = {
         "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
     ),
     "layers": (
-        "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",
-        "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual",
-        "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Tanh",
+        "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
+        "Downsample1d", "Downsample2d", "Dropout", "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU",
+        "Residual", "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Tanh",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),
