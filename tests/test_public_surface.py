@@ -17,7 +17,7 @@ import scanwise
 
 PUBLIC = {
     "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "Callback", "Conv1d",
-    "Conv2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d", "Downsample2d",
+    "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d", "Downsample2d",
     "Dropout", "EarlyStopping", "EngineError", "FileError", "Flatten", "History", "LeakyReLU", "Linear",
     "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU",
     "Residual", "SGD", "ScaledTanh", "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "Sigmoid",
@@ -83,6 +83,11 @@ SIGNATURES = {
     **dict.fromkeys(
         ("Conv1d", "Conv2d"),
         "(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, flip=False)",
+    ),
+    **dict.fromkeys(
+        ("ConvTranspose1d", "ConvTranspose2d"),
+        "(out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1, "
+        "flip=False)",
     ),
     **dict.fromkeys(
         ("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"),

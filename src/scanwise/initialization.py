@@ -35,8 +35,8 @@ from scanwise.layers import (
     Sigmoid,
     Softmax,
     Tanh,
-    arguments,
 )
+from scanwise.layers.arguments import per_axis
 
 _PIECE = 1 << 20  # values made in one go: their words and float64 values are six times as large as they are
 
@@ -105,7 +105,7 @@ def _fans(layer: Layer, shape: Shape) -> tuple[float, int]:
     if isinstance(layer, ConvTranspose1d | ConvTranspose2d):
         # Axis 0 is the input. There are `stride` times as many outputs as inputs, so that an output sums over
         # 1 / stride of the window on average.
-        stride = math.prod(arguments.per_axis(layer.stride, layer.axes))
+        stride = math.prod(per_axis(layer.stride, layer.axes))
         return shape[0] // layer.groups * window / stride, math.prod(shape[1:])
     return math.prod(shape[1:]), shape[0] * window
 

@@ -16,7 +16,9 @@ from .window import _Windowed
 def check_groups(kind: str, out_channels: int, groups: int) -> None:
     """Raises where groups would not have the same number of output channels."""
     if out_channels % groups:
-        raise ArgumentError(f"{kind}: out_channels must be a multiple of groups {groups}. Got {out_channels}.")
+        raise ArgumentError(
+            f"{kind}: out_channels must be a multiple of groups {groups}. Got {out_channels}."
+        )
 
 
 def check_input_groups(layer: Layer, input_shape: Shape, groups: int) -> None:

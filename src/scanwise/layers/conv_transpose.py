@@ -42,7 +42,9 @@ class _ConvTranspose(Layer):
         self._settle("bias", arguments.boolean(kind, "bias", self.bias))
         self._settle("flip", arguments.boolean(kind, "flip", self.flip))
         check_groups(kind, self.out_channels, self.groups)
-        if any(p >= max(s, d) for p, s, d in zip(*self._per_axis(more, self.stride, self.dilation), strict=True)):
+        if any(
+            p >= max(s, d) for p, s, d in zip(*self._per_axis(more, self.stride, self.dilation), strict=True)
+        ):
             raise ArgumentError(
                 f"{kind}: output_padding must be smaller than stride {self.stride} or dilation {self.dilation}. "
                 f"Got {self.output_padding}."
