@@ -79,8 +79,8 @@ _PLACES = {
     ),
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d",
-        "Downsample1d", "Downsample2d", "Dropout", "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU",
-        "Residual", "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Tanh",
+        "Downsample1d", "Downsample2d", "Dropout", "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d",
+        "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual", "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Tanh",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),

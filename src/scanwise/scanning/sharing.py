@@ -2,8 +2,8 @@
 
 A window network without padding gives, applied to a larger input, exactly its outputs at all windows (lecture 3.5: a
 CNN is a scanning MLP, reorganised into convolutions). Padding inside the window breaks this: the value beside a
-window's edge is then zero for that window and a sample of the signal for its neighbour. A transposed convolution breaks it
-too: on a larger input the outputs at a window's edge would also sum what lies beside the window.
+window's edge is then zero for that window and a sample of the signal for its neighbour. A transposed convolution
+breaks it too: on a larger input the outputs at a window's edge would also sum what lies beside the window.
 """
 
 from __future__ import annotations
