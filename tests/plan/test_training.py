@@ -19,6 +19,7 @@ from scanwise.layers import (
     AvgPool2d,
     Conv1d,
     Conv2d,
+    ConvTranspose2d,
     Dropout,
     Flatten,
     Linear,
@@ -60,6 +61,13 @@ NETWORKS: dict[str, tuple[Sequential, Shape]] = {
             Residual(Conv1d(6, 3, padding="same"), Dropout(0.4), Tanh()), Aggregate("logsumexp"), Linear(4),
         ),
         (4, 20),
+    ),
+    "there and back": (
+        Sequential(
+            Conv2d(9, 3, stride=2), Tanh(), ConvTranspose2d(4, 3, stride=2, output_padding=1), Tanh(),
+            ConvTranspose2d(3, 3), Sigmoid(), Flatten(), Linear(4),
+        ),
+        (2, 8, 6),
     ),
     "vector": (Sequential(Linear(33), Tanh(), Dropout(0.25), Linear(4)), (19,)),
 }  # fmt: skip
