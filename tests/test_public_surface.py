@@ -16,10 +16,10 @@ import pytest
 import scanwise
 
 PUBLIC = {
-    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane",
-    "Callback", "Conv1d", "Conv2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError",
-    "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError", "FileError", "Flatten",
-    "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Model",
+    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane", "Callback",
+    "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError", "Detection",
+    "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError", "FileError",
+    "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Model",
     "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU", "Residual", "SGD", "SPlane", "ScaledTanh",
     "Scan1d", "Scan2d", "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "Sigmoid", "Softmax",
     "Step", "Tanh", "Unfold1d", "Unfold2d", "UnknownNetworkError", "__version__", "as_convolution", "as_scan",
@@ -84,6 +84,11 @@ SIGNATURES = {
     **dict.fromkeys(
         ("Conv1d", "Conv2d"),
         "(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, flip=False)",
+    ),
+    **dict.fromkeys(
+        ("ConvTranspose1d", "ConvTranspose2d"),
+        "(out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1, "
+        "flip=False)",
     ),
     **dict.fromkeys(
         ("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"),

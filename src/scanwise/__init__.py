@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from scanwise.layers import AvgPool2d as AvgPool2d
     from scanwise.layers import Conv1d as Conv1d
     from scanwise.layers import Conv2d as Conv2d
+    from scanwise.layers import ConvTranspose1d as ConvTranspose1d
+    from scanwise.layers import ConvTranspose2d as ConvTranspose2d
     from scanwise.layers import CPlane as CPlane
     from scanwise.layers import Downsample1d as Downsample1d
     from scanwise.layers import Downsample2d as Downsample2d
@@ -86,10 +88,10 @@ _PLACES = {
     ),
     "identities": ("as_convolution", "as_scan"),
     "layers": (
-        "Aggregate", "AvgPool1d", "AvgPool2d", "CPlane", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d",
-        "Dropout", "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d",
-        "Pad1d", "Pad2d", "ReLU", "Residual", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "Sequential",
-        "Sigmoid", "Softmax", "Tanh", "Unfold1d", "Unfold2d",
+        "Aggregate", "AvgPool1d", "AvgPool2d", "CPlane", "Conv1d", "Conv2d", "ConvTranspose1d",
+        "ConvTranspose2d", "Downsample1d", "Downsample2d", "Dropout", "Flatten", "LeakyReLU", "Linear",
+        "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual", "SPlane",
+        "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Tanh", "Unfold1d", "Unfold2d",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),

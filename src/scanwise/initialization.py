@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.layers import (
+    ConvTranspose1d,
+    ConvTranspose2d,
     Layer,
     LeakyReLU,
     ReLU,
@@ -36,6 +38,7 @@ from scanwise.layers import (
     Softmax,
     Tanh,
 )
+from scanwise.layers.arguments import per_axis
 
 _PIECE = 1 << 20  # values made in one go: their words and float64 values are six times as large as they are
 
@@ -62,7 +65,7 @@ def initial_parameters(network: Sequential, input_shape: Shape, seed: int) -> di
             if name in layer.first_values:
                 values = np.full(shape, layer.first_values[name], np.float32)
             else:
-                values = _uniform(shape, _bound(shape, follower), seed, len(parameters))
+                values = _uniform(shape, _bound(_fans(layer, shape), follower), seed, len(parameters))
             parameters[place + name] = values
     return parameters
 
@@ -98,14 +101,24 @@ def _uniform(shape: Shape, bound: float, seed: int, stream: int) -> NDArray[np.f
     return values.reshape(shape)
 
 
-def _bound(shape: Shape, follower: Layer | None) -> float:
+def _fans(layer: Layer, shape: Shape) -> tuple[float, int]:
+    """(fan-in, fan-out) of the weight of `layer`."""
     window = math.prod(shape[2:])
-    fan_in = math.prod(shape[1:])
+    if isinstance(layer, ConvTranspose1d | ConvTranspose2d):
+        # Axis 0 is the input. There are `stride` times as many outputs as inputs, so that an output sums over
+        # 1 / stride of the window on average.
+        stride = math.prod(per_axis(layer.stride, layer.axes))
+        return shape[0] // layer.groups * window / stride, math.prod(shape[1:])
+    return math.prod(shape[1:]), shape[0] * window
+
+
+def _bound(fans: tuple[float, int], follower: Layer | None) -> float:
+    fan_in, fan_out = fans
     if isinstance(follower, ReLU):
         return math.sqrt(6.0 / fan_in)
     if isinstance(follower, LeakyReLU):
         return math.sqrt(6.0 / (fan_in * (1.0 + follower.negative_slope**2)))
-    return math.sqrt(6.0 / (fan_in + shape[0] * window))
+    return math.sqrt(6.0 / (fan_in + fan_out))
 
 
 def _followers(

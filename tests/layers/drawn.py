@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
+from scanwise.errors import ShapeError
 from scanwise.layers import (
     Aggregate,
     AvgPool1d,
     AvgPool2d,
     Conv1d,
     Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
     CPlane,
     Downsample1d,
     Downsample2d,
@@ -80,6 +84,34 @@ def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
     padded = [before + after for before, after in layer.sliding_window()[3]]
     extents = [max(1, r - p) + draw(st.integers(0, 3)) for r, p in zip(reach, padded, strict=True)]
     return layer, (groups * draw(st.integers(1, 2)), *extents)
+
+
+@st.composite
+def conv_transposes(draw: st.DrawFn, axes: int = 2) -> Drawn:
+    """Stride, dilation, groups up to depthwise, with and without bias, padding of either form, output padding."""
+    kernel, stride = (tuple(draw(small) for _ in range(axes)) for _ in range(2))
+    dilation = tuple(draw(st.integers(1, 2)) for _ in range(axes))
+    numbers = st.integers(0, 2)
+    groups = draw(st.integers(1, 3))
+    layer = (ConvTranspose1d if axes == 1 else ConvTranspose2d)(
+        out_channels=groups * draw(st.integers(1, 2)),
+        kernel_size=kernel,
+        stride=stride,
+        padding=draw(numbers | st.tuples(numbers, numbers)),
+        output_padding=tuple(
+            draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True)
+        ),
+        groups=groups,
+        bias=draw(st.booleans()),
+        dilation=dilation,
+        flip=draw(st.booleans()),
+    )
+    shape = (groups * draw(st.integers(1, 2)), *(draw(st.integers(1, 4)) for _ in range(axes)))
+    try:
+        layer.output_shape(shape)
+    except ShapeError:  # all of the output is cut off
+        assume(False)
+    return layer, shape
 
 
 @st.composite
@@ -221,6 +253,8 @@ layers = st.one_of(
     linears(),
     convs(1),
     convs(2),
+    conv_transposes(1),
+    conv_transposes(2),
     *[pools(kind) for kind in (MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d)],
     downsamplings(),
     paddings(),

@@ -17,6 +17,8 @@ from scanwise.layers import (
     AvgPool2d,
     Conv1d,
     Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
     CPlane,
     Downsample1d,
     Downsample2d,
@@ -100,7 +102,7 @@ def networks(draw: st.DrawFn, *, most: int = 5, padding: bool = True, flat: bool
 
     Args:
         most: layers.
-        padding: whether layers may pad.
+        padding: whether layers may pad, or spread their inputs.
         flat: whether inputs may be vectors.
     """
     kind = draw(st.sampled_from(["signal", "image", "image", "recording"] + ["vector"] * flat))
@@ -149,7 +151,7 @@ def _layer(reached: Shape, padding: bool) -> st.SearchStrategy[Layer]:
     found += [st.sampled_from(Aggregate.modes).map(Aggregate), _unfoldings(axes), *[_scans(axes)] * 2]
     if axes == 2:
         found += [_planes(padding)]
-    return st.one_of(*found, *[_paddings(axes)] * padding)
+    return st.one_of(*found, *[_paddings(axes), _conv_transposes(reached)] * padding)
 
 
 @st.composite
@@ -188,8 +190,7 @@ def _same_pools(axes: int) -> st.SearchStrategy[Layer]:
 @st.composite
 def _convs(draw: st.DrawFn, shape: Shape, padding: bool) -> Layer:
     """Stride, dilation, groups up to depthwise, with and without bias, every form of padding."""
-    axes, channels = len(shape) - 1, shape[0]
-    groups = draw(st.sampled_from([1, 1, channels, *(d for d in range(2, channels) if channels % d == 0)]))
+    axes, groups = len(shape) - 1, draw(_groups(shape[0]))
     words = ["valid", "same"] + ["causal"] * (axes == 1)
     pads = draw(st.sampled_from(words) | st.integers(0, 2)) if padding else 0
     stride = 1 if pads == "same" else tuple(draw(st.integers(1, 2)) for _ in range(axes))
@@ -201,6 +202,28 @@ def _convs(draw: st.DrawFn, shape: Shape, padding: bool) -> Layer:
         dilation=tuple(draw(st.sampled_from([1, 1, 2])) for _ in range(axes)),
         groups=groups,
         bias=draw(st.booleans()),
+        flip=draw(st.booleans()),
+    )
+
+
+def _groups(channels: int) -> st.SearchStrategy[int]:
+    return st.sampled_from([1, 1, channels, *(d for d in range(2, channels) if channels % d == 0)])
+
+
+@st.composite
+def _conv_transposes(draw: st.DrawFn, shape: Shape) -> Layer:
+    """Stride, dilation, groups up to depthwise, with and without bias, padding, output padding."""
+    axes, groups = len(shape) - 1, draw(_groups(shape[0]))
+    stride = tuple(draw(st.integers(1, 2)) for _ in range(axes))
+    return (ConvTranspose1d if axes == 1 else ConvTranspose2d)(
+        groups * max(1, round(draw(CHANNELS) / groups)),
+        tuple(draw(SMALL) for _ in range(axes)),
+        stride=stride,
+        padding=draw(st.integers(0, 1)),
+        output_padding=tuple(draw(st.integers(0, s - 1)) for s in stride),
+        groups=groups,
+        bias=draw(st.booleans()),
+        dilation=tuple(draw(st.sampled_from([1, 1, 2])) for _ in range(axes)),
         flip=draw(st.booleans()),
     )
 

@@ -19,6 +19,7 @@ from scanwise.layers import (
     AvgPool2d,
     Conv1d,
     Conv2d,
+    ConvTranspose2d,
     Dropout,
     Flatten,
     Linear,
@@ -68,6 +69,13 @@ NETWORKS: dict[str, tuple[Sequential, Shape]] = {
             Scan1d(Sequential(Dropout(0.2), Linear(4)), 3, 2), Aggregate("logsumexp"),
         ),
         (3, 16),
+    ),
+    "there and back": (
+        Sequential(
+            Conv2d(9, 3, stride=2), Tanh(), ConvTranspose2d(4, 3, stride=2, output_padding=1), Tanh(),
+            ConvTranspose2d(3, 3), Sigmoid(), Flatten(), Linear(4),
+        ),
+        (2, 8, 6),
     ),
     "vector": (Sequential(Linear(33), Tanh(), Dropout(0.25), Linear(4)), (19,)),
 }  # fmt: skip

@@ -25,6 +25,8 @@ KINDS = {
     "linear": drawn.linears(),
     "conv1d": drawn.convs(1),
     "conv2d": drawn.convs(2),
+    "conv_transpose1d": drawn.conv_transposes(1),
+    "conv_transpose2d": drawn.conv_transposes(2),
     "max_pool1d": drawn.pools(MaxPool1d),
     "max_pool2d": drawn.pools(MaxPool2d),
     "avg_pool1d": drawn.pools(AvgPool1d),

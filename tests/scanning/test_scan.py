@@ -116,6 +116,7 @@ class TestContract:
             sw.Sequential(sw.Pad1d(1), sw.Conv1d(3, 3), sw.Aggregate("max")),
             sw.Sequential(sw.MaxPool1d(5, ceil_mode=True), sw.Flatten(), sw.Linear(2)),
             sw.Sequential(sw.Conv1d(2, 12), sw.Residual(sw.Downsample1d(2)), sw.Flatten()),
+            sw.Sequential(sw.Conv1d(4, 3, 2), sw.ConvTranspose1d(3, 3, 2), sw.Conv1d(2, 2), sw.Flatten()),
         ],
         ids=repr,
     )
@@ -155,6 +156,10 @@ class TestMethod:
                     sw.Sequential(sw.ReLU(), sw.Conv1d(3, 3, padding="causal")), sw.Aggregate("max")
                 ),
                 r"layer 0.1 Conv1d\(3, 3, padding='causal'\) pads inside the window",
+            ),
+            (
+                sw.Sequential(sw.Residual(sw.ConvTranspose1d(2, 1)), sw.Aggregate("max")),
+                r"layer 0.0 ConvTranspose1d\(2, 1\) adds neighbouring windows together at their edges",
             ),
             (
                 sw.Sequential(sw.Conv1d(2, 12), sw.Residual(sw.Downsample1d(2)), sw.Flatten()),

@@ -29,8 +29,12 @@ __all__ = [
     "FixedConvOperation",
     "ParameterGradient",
     "TransposeWeights",
+    "backward_columns",
+    "backward_weights",
     "convolution_parameters",
     "forward",
+    "forward_columns",
+    "forward_weights",
     "input_gradient",
     "input_gradient_border",
 ]
@@ -78,31 +82,16 @@ class ConvOperation(Operation):
         sizes = replace(c, extent=(rows, columns), positions=(positions[0], positions[1]))
         return replace(self, extent=(self.extent[0], rows, columns), convolution=sizes)
 
-    def _forward_columns(self) -> int:
-        """Columns that share a vector in the forward pass."""
-        c = self.convolution
-        zeros_stay = self.activation is None or self.activation.keeps_zero
-        if c.group_count > 1 or c.depthwise or c.dilation[1] > 1 or not zeros_stay:
-            return 1
-        return columns_together(c.outputs, c.positions[1], c.kernel[1], c.stride[1])
-
     def _backward_columns(self, maps: Maps) -> int:
         """Columns that share a vector in the input gradient."""
         c = self.convolution
-        plain = c.stride == c.dilation == (1, 1) and c.groups == 1
-        if not plain or maps.gradients[1].pitch != lanes_for(c.channels):
-            return 1
-        return columns_together(c.channels, c.extent[1], c.kernel[1], 1)
+        return backward_columns(c) if maps.gradients[1].pitch == lanes_for(c.channels) else 1
 
     def transformed(self) -> Derived | None:
-        together = self._forward_columns()
-        if together == 1:
-            return None
-        kernel = ColumnWeights(self.convolution, together, backward=False)
-        return Derived(kernel.size, [(kernel, 0, 0)], kernel.scratch)
+        return forward_weights(self.convolution, forward_columns(self.convolution, self.activation))
 
     def forward(self, maps: Maps) -> Sequence[Call]:
-        together = self._forward_columns()
+        together = forward_columns(self.convolution, self.activation)
         kernel = forward(self.convolution, maps.x, maps.y, self.activation, together)
         weights, bias = (
             "weight" if together == 1 else "transformed",
@@ -127,14 +116,7 @@ class ConvOperation(Operation):
         return calls
 
     def derived(self, maps: Maps) -> Derived | None:
-        if self.convolution.depthwise:
-            return None
-        together = self._backward_columns(maps)
-        if together > 1:
-            columns = ColumnWeights(self.convolution, together, backward=True)
-            return Derived(columns.size, [(columns, 0, 0)], columns.scratch)
-        kernel = TransposeWeights(self.convolution)
-        return Derived(kernel.size, kernel.parts())
+        return backward_weights(self.convolution, self._backward_columns(maps))
 
     def fuses_derivative(self, maps: Maps) -> bool:
         return True
@@ -156,6 +138,43 @@ class FixedConvOperation(ConvOperation):
 
     def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
         return ()
+
+
+def forward_columns(convolution: Convolution, activation: Activation | None = None) -> int:
+    """Columns that share a vector in the forward pass."""
+    c = convolution
+    zeros_stay = activation is None or activation.keeps_zero
+    if c.group_count > 1 or c.depthwise or c.dilation[1] > 1 or not zeros_stay:
+        return 1
+    return columns_together(c.outputs, c.positions[1], c.kernel[1], c.stride[1])
+
+
+def backward_columns(convolution: Convolution, activation: Activation | None = None) -> int:
+    """Columns that share a vector in the input gradient; `activation` is one that is applied to it."""
+    c = convolution
+    zeros_stay = activation is None or activation.keeps_zero
+    if c.stride != (1, 1) or c.dilation != (1, 1) or c.groups > 1 or not zeros_stay:
+        return 1
+    return columns_together(c.channels, c.extent[1], c.kernel[1], 1)
+
+
+def forward_weights(convolution: Convolution, together: int) -> Derived | None:
+    """What `forward` reads in place of the weights, if not the weights themselves."""
+    if together == 1:
+        return None
+    columns = ColumnWeights(convolution, together, backward=False)
+    return Derived(columns.size, [(columns, 0, 0)], columns.scratch)
+
+
+def backward_weights(convolution: Convolution, together: int) -> Derived | None:
+    """What `input_gradient` reads in place of the weights, if not the weights themselves."""
+    if convolution.depthwise:
+        return None
+    if together > 1:
+        columns = ColumnWeights(convolution, together, backward=True)
+        return Derived(columns.size, [(columns, 0, 0)], columns.scratch)
+    kernel = TransposeWeights(convolution)
+    return Derived(kernel.size, kernel.parts())
 
 
 def convolution_parameters(convolution: Convolution) -> Sequence[Parameter]:

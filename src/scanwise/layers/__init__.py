@@ -5,6 +5,7 @@ from .aggregate import Aggregate
 from .base import Layer, Shape, from_json
 from .container import Residual, Sequential
 from .conv import Conv1d, Conv2d
+from .conv_transpose import ConvTranspose1d, ConvTranspose2d
 from .downsample import Downsample1d, Downsample2d
 from .dropout import Dropout
 from .flatten import Flatten
@@ -26,6 +27,8 @@ __all__ = [
     "CPlane",
     "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "Downsample1d",
     "Downsample2d",
     "Dropout",

@@ -9,8 +9,32 @@ from typing import ClassVar
 from scanwise.errors import ArgumentError, ShapeError
 
 from . import arguments
-from .base import Shape
+from .base import Layer, Shape
 from .window import _Windowed
+
+
+def check_groups(kind: str, out_channels: int, groups: int) -> None:
+    """Raises where groups would not have the same number of output channels."""
+    if out_channels % groups:
+        raise ArgumentError(
+            f"{kind}: out_channels must be a multiple of groups {groups}. Got {out_channels}."
+        )
+
+
+def check_input_groups(layer: Layer, input_shape: Shape, groups: int) -> None:
+    """Raises where groups would not have the same number of input channels."""
+    if input_shape[0] % groups:
+        raise ShapeError(
+            f"{layer!r}: input channels must be a multiple of groups {groups}. "
+            f"Got {input_shape[0]} (input shape {input_shape})."
+        )
+
+
+def both_ends(padding: arguments.Sizes, axis: int, axes: int) -> tuple[int, int]:
+    """(before, after) along `axis`: a pair is (before, after) on one axis, (rows, columns) on two."""
+    if isinstance(padding, int):
+        return padding, padding
+    return (padding[0], padding[1]) if axes == 1 else (padding[axis], padding[axis])
 
 
 @dataclass(frozen=True, repr=False)
@@ -40,10 +64,7 @@ class _Conv(_Windowed):
         self._settle("groups", arguments.integer(kind, "groups", self.groups))
         self._settle("bias", arguments.boolean(kind, "bias", self.bias))
         self._settle("flip", arguments.boolean(kind, "flip", self.flip))
-        if self.out_channels % self.groups:
-            raise ArgumentError(
-                f"{kind}: out_channels must be a multiple of groups {self.groups}. Got {self.out_channels}."
-            )
+        check_groups(kind, self.out_channels, self.groups)
         if self.padding == "same" and self.stride != 1:
             raise ArgumentError(f"{kind}: stride must be 1 where padding is 'same'. Got {self.stride}.")
 
@@ -64,19 +85,11 @@ class _Conv(_Windowed):
         if self.padding == "causal":  # no output sees a later input
             return reach - 1, 0
         assert not isinstance(self.padding, str)
-        if isinstance(self.padding, int):
-            return self.padding, self.padding
-        if self.axes == 1:
-            return self.padding[0], self.padding[1]
-        return self.padding[axis], self.padding[axis]
+        return both_ends(self.padding, axis, self.axes)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         geometry = self.geometry(input_shape)
-        if input_shape[0] % self.groups:
-            raise ShapeError(
-                f"{self!r}: input channels must be a multiple of groups {self.groups}. "
-                f"Got {input_shape[0]} (input shape {input_shape})."
-            )
+        check_input_groups(self, input_shape, self.groups)
         return (self.out_channels, *geometry.output[2 - self.axes :])
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:

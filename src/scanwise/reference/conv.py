@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from scanwise.layers import Conv1d, Conv2d, Geometry
+from scanwise.layers import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d, Geometry
 from scanwise.reference.layer import Array, Gradients, Parameters, backward, forward
 from scanwise.reference.window import as_maps, offsets, padded, positions
+
+Filtered = Conv1d | Conv2d | ConvTranspose1d | ConvTranspose2d
 
 
 # Lecture 5.7, with stride (5.9), dilation and groups; x is zero-padded first (5.6):
@@ -62,13 +64,13 @@ def dconv(layer: Conv1d | Conv2d, x: Array, dy: Array, parameters: Parameters) -
     return dx_padded[:, :, top : top + H, left : left + W].reshape(x.shape), gradients
 
 
-def filters(layer: Conv1d | Conv2d, weight: Array) -> Array:
-    """Weights as they meet the input: `(K, C/groups, R, S)`, turned round where the layer flips."""
+def filters(layer: Filtered, weight: Array) -> Array:
+    """Weights in two dimensions, `(K, C/groups, R, S)`, turned round where the layer flips."""
     w = as_maps(weight)
     return w[:, :, ::-1, ::-1] if layer.flip else w
 
 
-def group_channels(layer: Conv1d | Conv2d, channels: int) -> list[tuple[slice, slice]]:
+def group_channels(layer: Filtered, channels: int) -> list[tuple[slice, slice]]:
     """(output channels, input channels) of each group."""
     K, C = layer.out_channels // layer.groups, channels // layer.groups
     return [(slice(g * K, (g + 1) * K), slice(g * C, (g + 1) * C)) for g in range(layer.groups)]
