@@ -18,12 +18,14 @@ import scanwise
 PUBLIC = {
     "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane", "Callback",
     "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError", "Detection",
-    "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError", "FileError",
-    "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Model",
-    "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU", "Residual", "SGD", "SPlane", "ScaledTanh",
-    "Scan1d", "Scan2d", "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "Sigmoid", "Softmax",
-    "Step", "Tanh", "Unfold1d", "Unfold2d", "UnknownNetworkError", "__version__", "as_convolution", "as_scan",
-    "fit", "get_threads", "load", "scan", "set_threads",
+    "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError",
+    "EquivalentMatrix", "FileError", "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel",
+    "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU", "Residual",
+    "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError", "Sequential",
+    "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Tanh", "Unfold1d", "Unfold2d",
+    "UnknownNetworkError", "__version__", "as_convolution", "as_scan", "equivalent_matrix", "fit",
+    "fully_convolutional", "get_threads", "load", "position_gradients", "route", "scan", "set_threads",
+    "shift_response",
 }  # fmt: skip
 
 HEAVY = (
@@ -37,6 +39,7 @@ HEAVY = (
     "sklearn",
     "torch",
     "matplotlib",
+    "scipy",
 )
 
 
@@ -126,6 +129,11 @@ SIGNATURES = {
     "AdamW": "(lr, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)",
     "scan": "(model, signal, *, step=None, progress=None)",
     "ScanResult.detections": "(self, threshold=0.5, *, overlap=0.2)",
+    "equivalent_matrix": "(layer, input_shape=None, parameters=None)",
+    "fully_convolutional": "(model, input_shape=None)",
+    "position_gradients": "(model, x, dy, place)",
+    "route": "(model, x, label)",
+    "shift_response": "(model, x, shifts, *, fill=0.0)",
     "set_threads": "(n)",
 }
 

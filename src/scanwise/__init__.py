@@ -26,8 +26,16 @@ if TYPE_CHECKING:
     from scanwise.errors import ScanwiseError as ScanwiseError
     from scanwise.errors import ShapeError as ShapeError
     from scanwise.errors import UnknownNetworkError as UnknownNetworkError
+    from scanwise.identities import EquivalentMatrix as EquivalentMatrix
+    from scanwise.identities import Route as Route
+    from scanwise.identities import ShiftResponse as ShiftResponse
     from scanwise.identities import as_convolution as as_convolution
     from scanwise.identities import as_scan as as_scan
+    from scanwise.identities import equivalent_matrix as equivalent_matrix
+    from scanwise.identities import fully_convolutional as fully_convolutional
+    from scanwise.identities import position_gradients as position_gradients
+    from scanwise.identities import route as route
+    from scanwise.identities import shift_response as shift_response
     from scanwise.layers import Aggregate as Aggregate
     from scanwise.layers import AvgPool1d as AvgPool1d
     from scanwise.layers import AvgPool2d as AvgPool2d
@@ -86,7 +94,10 @@ _PLACES = {
         "ArgumentError", "ArgumentTypeError", "DataError", "DivergedError", "EngineError", "FileError",
         "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
     ),
-    "identities": ("as_convolution", "as_scan"),
+    "identities": (
+        "EquivalentMatrix", "Route", "ShiftResponse", "as_convolution", "as_scan", "equivalent_matrix",
+        "fully_convolutional", "position_gradients", "route", "shift_response",
+    ),
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "CPlane", "Conv1d", "Conv2d", "ConvTranspose1d",
         "ConvTranspose2d", "Downsample1d", "Downsample2d", "Dropout", "Flatten", "LeakyReLU", "Linear",
