@@ -82,7 +82,8 @@ SIGNATURES = {
     "Linear": "(out_features, bias=True)",
     **dict.fromkeys(
         ("Conv1d", "Conv2d"),
-        "(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, flip=False)",
+        "(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, flip=False, "
+        "connections=None)",
     ),
     **dict.fromkeys(
         ("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"),

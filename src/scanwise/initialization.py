@@ -5,8 +5,10 @@ Weights are uniform in [-b, b], so that the variance of the signal neither dies 
     He:      b = sqrt(6 / fan_in), times sqrt(1 / (1 + slope^2))    before ReLU and LeakyReLU(slope)
     Xavier:  b = sqrt(6 / (fan_in + fan_out))                       before anything else
 
-Biases are zero. Sources: He et al., "Delving deep into rectifiers", ICCV 2015, equations 10 and 15; Glorot and Bengio,
-"Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010, equation 16.
+Of a convolution with `connections`, fan_in and fan_out are averages over its channels. Biases are zero.
+
+Sources: He et al., "Delving deep into rectifiers", ICCV 2015, equations 10 and 15; Glorot and Bengio, "Understanding
+the difficulty of training deep feedforward neural networks", AISTATS 2010, equation 16.
 
 The same seed gives the same bits on every platform and with every NumPy: only the Philox counter's raw 64-bit words are
 used (NumPy promises those, not its distributions), and the arithmetic after it is exactly rounded.
@@ -23,6 +25,8 @@ from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.layers import (
+    Conv1d,
+    Conv2d,
     Layer,
     LeakyReLU,
     ReLU,
@@ -60,7 +64,7 @@ def initial_parameters(network: Sequential, input_shape: Shape, seed: int) -> di
             if name == "bias":
                 values = np.zeros(shape, np.float32)
             else:
-                values = _uniform(shape, _bound(shape, follower), seed, len(parameters))
+                values = _uniform(shape, _bound(layer, shape, follower), seed, len(parameters))
             parameters[place + name] = values
     return parameters
 
@@ -96,14 +100,21 @@ def _uniform(shape: Shape, bound: float, seed: int, stream: int) -> NDArray[np.f
     return values.reshape(shape)
 
 
-def _bound(shape: Shape, follower: Layer | None) -> float:
-    window = math.prod(shape[2:])
-    fan_in = math.prod(shape[1:])
+def _bound(layer: Layer, shape: Shape, follower: Layer | None) -> float:
+    fan_in, fan_out = _fans(layer, shape)
     if isinstance(follower, ReLU):
         return math.sqrt(6.0 / fan_in)
     if isinstance(follower, LeakyReLU):
         return math.sqrt(6.0 / (fan_in * (1.0 + follower.negative_slope**2)))
-    return math.sqrt(6.0 / (fan_in + shape[0] * window))
+    return math.sqrt(6.0 / (fan_in + fan_out))
+
+
+def _fans(layer: Layer, shape: Shape) -> tuple[float, float]:
+    """Weights that meet in an output, and weights that leave an input, of a layer with weights of `shape`."""
+    if isinstance(layer, Conv1d | Conv2d) and layer.connections is not None:
+        weights = math.prod(shape)
+        return weights / len(layer.connections), weights / len(layer.connections[0])
+    return math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
 
 
 def _followers(

@@ -40,6 +40,11 @@ Parameters = dict[str, torch.Tensor]
 def torch_conv(layer: Conv1d | Conv2d, x: torch.Tensor, parameters: Parameters) -> torch.Tensor:
     """Padding is applied first: PyTorch's own `"same"` puts an even kernel's larger half behind."""
     weight, axes = parameters["weight"], tuple(range(2, x.ndim))
+    if layer.connections is not None:
+        connected = torch.tensor(layer.connections, dtype=torch.bool)
+        weight = torch.zeros(*connected.shape, *weight.shape[1:], dtype=x.dtype).index_put(
+            tuple(connected.nonzero(as_tuple=True)), weight
+        )
     _, stride, dilation, padding = layer.window()
     padded = functional.pad(x, [extent for pair in reversed(padding) for extent in pair])
     convolve = functional.conv1d if isinstance(layer, Conv1d) else functional.conv2d

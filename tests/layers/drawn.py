@@ -51,7 +51,7 @@ def linears(draw: st.DrawFn) -> Drawn:
 
 @st.composite
 def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
-    """Stride, dilation, groups up to depthwise, with and without bias, every form of padding."""
+    """Stride, dilation, groups up to depthwise, connections, with and without bias, every form of padding."""
     kernel = tuple(draw(small) for _ in range(axes))
     dilation = tuple(draw(st.integers(1, 2)) for _ in range(axes))
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
@@ -60,8 +60,10 @@ def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
     padding = draw(st.one_of(st.sampled_from(words), numbers, st.tuples(numbers, numbers)))
     stride = 1 if padding == "same" else tuple(draw(small) for _ in range(axes))
     groups = draw(st.integers(1, 3))
+    outputs, channels = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    connections = draw(tables(outputs, channels)) if groups == 1 and draw(st.booleans()) else None
     layer = (Conv1d if axes == 1 else Conv2d)(
-        out_channels=groups * draw(st.integers(1, 2)),
+        out_channels=outputs,
         kernel_size=kernel,
         stride=stride,
         padding=padding,
@@ -69,10 +71,18 @@ def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
         groups=groups,
         bias=draw(st.booleans()),
         flip=draw(st.booleans()),
+        connections=connections,
     )
     padded = [before + after for before, after in layer.window()[3]]
     extents = [max(1, r - p) + draw(st.integers(0, 3)) for r, p in zip(reach, padded, strict=True)]
-    return layer, (groups * draw(st.integers(1, 2)), *extents)
+    return layer, (channels, *extents)
+
+
+@st.composite
+def tables(draw: st.DrawFn, outputs: int, channels: int) -> tuple[tuple[int, ...], ...]:
+    """Connections: no row without a one."""
+    bits = st.lists(st.integers(0, 1), min_size=channels, max_size=channels)
+    return tuple(tuple(row) for row in draw(st.lists(bits.filter(any), min_size=outputs, max_size=outputs)))
 
 
 @st.composite

@@ -69,7 +69,7 @@ class Case:
         """First values, with biases that are not zero."""
         values = initial_parameters(self.network, self.input_shape, seed=1)
         return {
-            name: random_values(*value.shape, seed=2) * np.float32(0.3) if value.ndim == 1 else value
+            name: random_values(*value.shape, seed=2) * np.float32(0.3) if name.endswith("bias") else value
             for name, value in values.items()
         }
 
@@ -85,6 +85,14 @@ class Case:
 
 def random_values(*shape: int, seed: int) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def random_table(outputs: int, channels: int, seed: int) -> NDArray[np.bool_]:
+    """Connections of about half of all pairs of channels, and at least one for each output."""
+    generator = np.random.default_rng(seed)
+    table = generator.random((outputs, channels)) < 0.5
+    table[np.arange(outputs), generator.integers(0, channels, outputs)] = True
+    return table
 
 
 @st.composite
@@ -176,14 +184,16 @@ def _same_pools(axes: int) -> st.SearchStrategy[Layer]:
 
 @st.composite
 def _convs(draw: st.DrawFn, shape: Shape, padding: bool) -> Layer:
-    """Stride, dilation, groups up to depthwise, with and without bias, every form of padding."""
+    """Stride, dilation, groups up to depthwise, connections, with and without bias, every form of padding."""
     axes, channels = len(shape) - 1, shape[0]
     groups = draw(st.sampled_from([1, 1, channels, *(d for d in range(2, channels) if channels % d == 0)]))
     words = ["valid", "same"] + ["causal"] * (axes == 1)
     pads = draw(st.sampled_from(words) | st.integers(0, 2)) if padding else 0
     stride = 1 if pads == "same" else tuple(draw(st.integers(1, 2)) for _ in range(axes))
+    outputs = groups * max(1, round(draw(CHANNELS) / groups))
+    connected = groups == 1 and draw(st.integers(0, 3)) == 0
     return (Conv1d if axes == 1 else Conv2d)(
-        groups * max(1, round(draw(CHANNELS) / groups)),
+        outputs,
         tuple(draw(SMALL) for _ in range(axes)),
         stride=stride,
         padding=pads,
@@ -191,6 +201,7 @@ def _convs(draw: st.DrawFn, shape: Shape, padding: bool) -> Layer:
         groups=groups,
         bias=draw(st.booleans()),
         flip=draw(st.booleans()),
+        connections=random_table(outputs, channels, seed=7) if connected else None,
     )
 
 

@@ -55,6 +55,8 @@ FIRST_LAYERS: list[tuple[Layer, Shape]] = [
     (Conv1d(6, 3, groups=3, padding="causal"), (3, 9)),
     (Conv2d(5, 3, padding="same", flip=True), (2, 5, 4)),
     (Conv2d(17, (2, 3), stride=2, dilation=(2, 1)), (1, 9, 8)),
+    (Conv2d(5, 3, flip=True, connections=[[1, 0, 1], [0, 1, 0], [1, 1, 1], [0, 0, 1], [1, 0, 0]]), (3, 5, 4)),
+    (Conv1d(2, 3, stride=2, bias=False, connections=[[1, 0], [1, 1]]), (2, 9)),
     (MaxPool1d(2, ceil_mode=True), (3, 9)),
     (MaxPool2d(3, 2, 1), (3, 6, 5)),
     (AvgPool1d(3, 1, 1), (17, 9)),

@@ -35,7 +35,7 @@ from scanwise.training.native_program import NativeProgram
 from scanwise.training.optimizers import Optimizer
 from scanwise.training.program import Program
 from scanwise.training.reference_program import ReferenceProgram
-from tests.plan.drawn_networks import Case
+from tests.plan.drawn_networks import Case, random_table
 from tests.plan.test_same_bits import TARGETS, assert_same_bits
 
 SAMPLES, BATCH, EPOCHS = 27, 8, 3  # the last step of an epoch has 3 samples
@@ -60,6 +60,13 @@ NETWORKS: dict[str, tuple[Sequential, Shape]] = {
             Residual(Conv1d(6, 3, padding="same"), Dropout(0.4), Tanh()), Aggregate("logsumexp"), Linear(4),
         ),
         (4, 20),
+    ),
+    "historical": (
+        Sequential(
+            Conv2d(4, 3, stride=2, padding=1), ScaledTanh(),
+            Conv2d(5, 2, connections=random_table(5, 4, seed=0)), ScaledTanh(), Flatten(), Linear(4),
+        ),
+        (1, 9, 8),
     ),
     "vector": (Sequential(Linear(33), Tanh(), Dropout(0.25), Linear(4)), (19,)),
 }  # fmt: skip

@@ -4,10 +4,11 @@ The gradients are in `conv_input_gradient` and `conv_gradient`, the loop nest it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.columns import ColumnWeights, columns_together
+from scanwise.kernels.connections import ConnectedGradient, connected_parameters
 from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient
 from scanwise.kernels.conv_input_gradient import input_gradient, input_gradient_border
 from scanwise.kernels.convolution import Convolution
@@ -18,6 +19,7 @@ from scanwise.kernels.operation import Border, Call, Derived, Extent, Maps, Oper
 from scanwise.kernels.sweep import Axis, Sweep, View
 from scanwise.kernels.transpose import TransposeWeights
 from scanwise.layers import Conv1d, Conv2d, Shape
+from scanwise.layers.arguments import Table
 
 __all__ = [
     "BiasGradient",
@@ -39,10 +41,12 @@ class ConvOperation(Operation):
     Attributes:
         convolution: its sizes.
         padding: zeros on (top, bottom, left, right).
+        connections: which input channels each output channel sees; None for all.
     """
 
     convolution: Convolution
     padding: Border
+    connections: Table | None = field(default=None, kw_only=True)
 
     fuses_activation = True
 
@@ -62,7 +66,10 @@ class ConvOperation(Operation):
         return input_gradient_border(self.convolution)
 
     def parameters(self) -> Sequence[Parameter]:
-        return convolution_parameters(self.convolution)
+        weight, *bias = convolution_parameters(self.convolution)
+        if self.connections is None:
+            return weight, *bias
+        return *connected_parameters(self.convolution, self.connections, weight), *bias
 
     def resized(self, rows: int, columns: int) -> "ConvOperation":
         c = self.convolution
@@ -118,6 +125,8 @@ class ConvOperation(Operation):
         dy = maps.dy
         assert dy is not None
         calls = [Call(ParameterGradient(self.convolution, maps.x, dy), ("x", "dy", "d weight"))]
+        if self.connections is not None:
+            calls.append(Call(ConnectedGradient(self.convolution.weight_size), ("d weight", "connected")))
         if self.convolution.bias:
             calls.append(Call(BiasGradient(self.convolution, dy), ("dy", "d bias")))
         return calls
@@ -212,4 +221,4 @@ def _(layer: Conv1d | Conv2d, shape: Shape, extent: Extent) -> Sequence[Operatio
         flip=layer.flip,
         bias=layer.bias,
     )
-    return (ConvOperation(extent, convolution, geometry.padding),)
+    return (ConvOperation(extent, convolution, geometry.padding, connections=layer.connections),)

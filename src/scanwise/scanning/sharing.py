@@ -22,7 +22,7 @@ def obstacle(network: Sequential, input_shape: Shape) -> str | None:
     """
     padded = shapes.has_padding(network, input_shape)
     if padded is not None:
-        return f"layer {padded.name} {padded.layer!r} pads inside the window"
+        return f"layer {padded.name} {padded.layer.label()} pads inside the window"
     return _strided_residual(network, input_shape, "")
 
 
