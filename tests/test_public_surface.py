@@ -21,8 +21,8 @@ PUBLIC = {
     "Dropout", "EarlyStopping", "EngineError", "FileError", "Flatten", "History", "LeakyReLU", "Linear",
     "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU",
     "Residual", "SGD", "ScaledTanh", "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "Sigmoid",
-    "Softmax", "Step", "Tanh", "UnknownNetworkError", "__version__", "fit", "get_threads", "load", "scan",
-    "set_threads",
+    "Softmax", "Step", "Subsample1d", "Subsample2d", "Tanh", "UnknownNetworkError", "__version__", "fit",
+    "get_threads", "load", "scan", "set_threads",
 }  # fmt: skip
 
 HEAVY = (
@@ -90,6 +90,7 @@ SIGNATURES = {
         "(kernel_size, stride=None, padding=0, ceil_mode=False)",
     ),
     **dict.fromkeys(("Downsample1d", "Downsample2d"), "(stride)"),
+    **dict.fromkeys(("Subsample1d", "Subsample2d"), "(kernel_size, stride=None)"),
     **dict.fromkeys(("Pad1d", "Pad2d"), "(padding)"),
     **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten"), "()"),
     "LeakyReLU": "(negative_slope=0.01)",

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from scanwise.layers import Sequential as Sequential
     from scanwise.layers import Sigmoid as Sigmoid
     from scanwise.layers import Softmax as Softmax
+    from scanwise.layers import Subsample1d as Subsample1d
+    from scanwise.layers import Subsample2d as Subsample2d
     from scanwise.layers import Tanh as Tanh
     from scanwise.model import Model as Model
     from scanwise.model import load as load
@@ -78,7 +80,8 @@ _PLACES = {
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",
         "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual",
-        "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Tanh",
+        "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Subsample1d",
+        "Subsample2d", "Tanh",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),

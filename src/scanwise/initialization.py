@@ -5,7 +5,8 @@ Weights are uniform in [-b, b], so that the variance of the signal neither dies 
     He:      b = sqrt(6 / fan_in), times sqrt(1 / (1 + slope^2))    before ReLU and LeakyReLU(slope)
     Xavier:  b = sqrt(6 / (fan_in + fan_out))                       before anything else
 
-Of a convolution with `connections`, fan_in and fan_out are averages over its channels. Biases are zero.
+Of a convolution with `connections`, and of subsampling, fan_in and fan_out are averages over channels and inputs.
+Biases are zero.
 
 Sources: He et al., "Delving deep into rectifiers", ICCV 2015, equations 10 and 15; Glorot and Bengio, "Understanding
 the difficulty of training deep feedforward neural networks", AISTATS 2010, equation 16.
@@ -36,6 +37,8 @@ from scanwise.layers import (
     Shape,
     Sigmoid,
     Softmax,
+    Subsample1d,
+    Subsample2d,
     Tanh,
 )
 
@@ -114,6 +117,9 @@ def _fans(layer: Layer, shape: Shape) -> tuple[float, float]:
     if isinstance(layer, Conv1d | Conv2d) and layer.connections is not None:
         weights = math.prod(shape)
         return weights / len(layer.connections), weights / len(layer.connections[0])
+    if isinstance(layer, Subsample1d | Subsample2d):
+        kernel, stride, _, _ = layer.window()
+        return math.prod(kernel), math.prod(kernel) / math.prod(stride)
     return math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
 
 

@@ -29,6 +29,8 @@ from scanwise.layers import (
     Shape,
     Sigmoid,
     Softmax,
+    Subsample1d,
+    Subsample2d,
     Tanh,
 )
 from tests.layers import drawn
@@ -69,6 +71,16 @@ def torch_pool(layer: MaxPool1d | MaxPool2d | AvgPool1d | AvgPool2d, x: torch.Te
     return result
 
 
+def torch_subsample(
+    layer: Subsample1d | Subsample2d, x: torch.Tensor, parameters: Parameters
+) -> torch.Tensor:
+    """A convolution of each channel by itself whose weights are all equal."""
+    kernel, stride, _, _ = layer.window()
+    convolve = functional.conv1d if isinstance(layer, Subsample1d) else functional.conv2d
+    weight = parameters["weight"].view(-1, *[1] * len(x.shape[1:])).expand(-1, 1, *kernel)
+    return convolve(x, weight, parameters["bias"], stride=stride, groups=x.shape[1])
+
+
 def torch_aggregate(layer: Aggregate, x: torch.Tensor) -> torch.Tensor:
     z = x.flatten(2)
     if layer.mode == "max":
@@ -87,6 +99,8 @@ def torch_forward(layer: Layer, x: torch.Tensor, parameters: Parameters) -> torc
         return torch_conv(layer, x, parameters)
     if isinstance(layer, MaxPool1d | MaxPool2d | AvgPool1d | AvgPool2d):
         return torch_pool(layer, x)
+    if isinstance(layer, Subsample1d | Subsample2d):
+        return torch_subsample(layer, x, parameters)
     if isinstance(layer, Aggregate):
         return torch_aggregate(layer, x)
     if isinstance(layer, LeakyReLU):
@@ -135,6 +149,7 @@ KINDS = {
     "max_pool2d": drawn.pools(MaxPool2d),
     "avg_pool1d": drawn.pools(AvgPool1d),
     "avg_pool2d": drawn.pools(AvgPool2d),
+    "subsample": drawn.subsamplings(),
     "activation": drawn.activations(),
     "softmax": drawn.softmaxes(),
     "aggregate": drawn.aggregations(),

@@ -29,6 +29,8 @@ from scanwise.layers import (
     Shape,
     Sigmoid,
     Softmax,
+    Subsample1d,
+    Subsample2d,
     Tanh,
 )
 
@@ -94,6 +96,15 @@ def pools(draw: st.DrawFn, kind: type[MaxPool1d | MaxPool2d | AvgPool1d | AvgPoo
     layer = kind(kernel, stride, padding, ceil_mode=draw(st.booleans()))
     extents = [max(1, k - 2 * p) + draw(st.integers(0, 4)) for k, p in zip(kernel, padding, strict=True)]
     return layer, (draw(st.integers(1, 2)), *extents)
+
+
+@st.composite
+def subsamplings(draw: st.DrawFn) -> Drawn:
+    """Windows that overlap, touch, or leave gaps."""
+    axes = draw(st.sampled_from([1, 2]))
+    kernel = tuple(draw(small) for _ in range(axes))
+    layer = (Subsample1d if axes == 1 else Subsample2d)(kernel, draw(st.none() | st.tuples(*[small] * axes)))
+    return layer, (draw(st.integers(1, 2)), *(k + draw(st.integers(0, 4)) for k in kernel))
 
 
 @st.composite
@@ -171,6 +182,7 @@ layers = st.one_of(
     convs(1),
     convs(2),
     *[pools(kind) for kind in (MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d)],
+    subsamplings(),
     downsamplings(),
     paddings(),
     activations(),

@@ -36,6 +36,8 @@ from scanwise.layers import (
     Shape,
     Sigmoid,
     Softmax,
+    Subsample1d,
+    Subsample2d,
     Tanh,
 )
 
@@ -145,6 +147,7 @@ def _layer(reached: Shape, padding: bool) -> st.SearchStrategy[Layer]:
         return st.one_of(*found, *[_linears()] * 3)
     axes = len(reached) - 1
     found += [*[_convs(reached, padding)] * 5, *[_pools(axes, padding)] * 3, _downsamplings(axes)]
+    found += [_subsamplings(axes)]
     found += [st.sampled_from(Aggregate.modes).map(Aggregate)]
     return st.one_of(*found, *[_paddings(axes)] * padding)
 
@@ -217,6 +220,12 @@ def _pools(draw: st.DrawFn, axes: int, padding: bool) -> Layer:
 
 def _downsamplings(axes: int) -> st.SearchStrategy[Layer]:
     return SMALL.map(Downsample1d) if axes == 1 else st.tuples(SMALL, SMALL).map(Downsample2d)
+
+
+def _subsamplings(axes: int) -> st.SearchStrategy[Layer]:
+    if axes == 1:
+        return st.builds(Subsample1d, SMALL, st.none() | SMALL)
+    return st.builds(Subsample2d, st.tuples(SMALL, SMALL), st.none() | SMALL)
 
 
 def _paddings(axes: int) -> st.SearchStrategy[Layer]:

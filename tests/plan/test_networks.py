@@ -36,6 +36,8 @@ from scanwise.layers import (
     Shape,
     Sigmoid,
     Softmax,
+    Subsample1d,
+    Subsample2d,
     Tanh,
 )
 from scanwise.plan.executor import NativeExecutor
@@ -61,6 +63,8 @@ FIRST_LAYERS: list[tuple[Layer, Shape]] = [
     (MaxPool2d(3, 2, 1), (3, 6, 5)),
     (AvgPool1d(3, 1, 1), (17, 9)),
     (AvgPool2d(2, ceil_mode=True), (3, 5, 5)),
+    (Subsample1d(3, 2), (5, 8)),
+    (Subsample2d(2), (17, 5, 4)),
     (Downsample1d(3), (5, 8)),
     (Downsample2d((2, 1)), (5, 5, 4)),
     (Pad1d((2, 1)), (3, 5)),

@@ -29,6 +29,7 @@ from scanwise.layers import (
     Sequential,
     Shape,
     Sigmoid,
+    Subsample2d,
     Tanh,
 )
 from scanwise.training.native_program import NativeProgram
@@ -63,8 +64,8 @@ NETWORKS: dict[str, tuple[Sequential, Shape]] = {
     ),
     "historical": (
         Sequential(
-            Conv2d(4, 3, stride=2, padding=1), ScaledTanh(),
-            Conv2d(5, 2, connections=random_table(5, 4, seed=0)), ScaledTanh(), Flatten(), Linear(4),
+            Conv2d(4, 3, padding=1), ScaledTanh(), Subsample2d(2), ScaledTanh(),
+            Conv2d(5, 2, connections=random_table(5, 4, seed=0)), ScaledTanh(), Flatten(), Linear(4), Tanh(),
         ),
         (1, 9, 8),
     ),

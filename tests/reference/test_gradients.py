@@ -27,6 +27,7 @@ KINDS = {
     "max_pool2d": drawn.pools(MaxPool2d),
     "avg_pool1d": drawn.pools(AvgPool1d),
     "avg_pool2d": drawn.pools(AvgPool2d),
+    "subsample": drawn.subsamplings(),
     "downsample": drawn.downsamplings(),
     "pad": drawn.paddings(),
     "activation": drawn.activations(),

@@ -13,6 +13,7 @@ from .logmel import LogMel
 from .pad import Pad1d, Pad2d
 from .pool import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .softmax import Softmax
+from .subsample import Subsample1d, Subsample2d
 from .window import Geometry
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "Shape",
     "Sigmoid",
     "Softmax",
+    "Subsample1d",
+    "Subsample2d",
     "Tanh",
     "from_json",
 ]

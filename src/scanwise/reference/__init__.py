@@ -16,6 +16,7 @@ from scanwise.reference import (
     pad,
     pool,
     softmax,
+    subsample,
 )
 from scanwise.reference.dropout import sample_keys
 from scanwise.reference.loss import loss
@@ -39,4 +40,5 @@ __all__ = [
     "pool",
     "sample_keys",
     "softmax",
+    "subsample",
 ]
