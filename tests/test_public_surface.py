@@ -21,7 +21,7 @@ PUBLIC = {
     "Dropout", "EarlyStopping", "EngineError", "FileError", "Flatten", "History", "LeakyReLU", "Linear",
     "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU",
     "Residual", "SGD", "ScaledTanh", "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "Sigmoid",
-    "Softmax", "Step", "Subsample1d", "Subsample2d", "Tanh", "UnknownNetworkError", "__version__", "fit",
+    "Softmax", "Step", "Subsample1d", "Subsample2d", "Tanh", "UnitBias", "UnknownNetworkError", "__version__", "fit",
     "get_threads", "load", "scan", "set_threads",
 }  # fmt: skip
 
@@ -92,7 +92,7 @@ SIGNATURES = {
     **dict.fromkeys(("Downsample1d", "Downsample2d"), "(stride)"),
     **dict.fromkeys(("Subsample1d", "Subsample2d"), "(kernel_size, stride=None)"),
     **dict.fromkeys(("Pad1d", "Pad2d"), "(padding)"),
-    **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten"), "()"),
+    **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten", "UnitBias"), "()"),
     "LeakyReLU": "(negative_slope=0.01)",
     "Dropout": "(p=0.5)",
     "Aggregate": "(mode)",

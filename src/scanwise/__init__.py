@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from scanwise.layers import Subsample1d as Subsample1d
     from scanwise.layers import Subsample2d as Subsample2d
     from scanwise.layers import Tanh as Tanh
+    from scanwise.layers import UnitBias as UnitBias
     from scanwise.model import Model as Model
     from scanwise.model import load as load
     from scanwise.scanning import Coverage as Coverage
@@ -81,7 +82,7 @@ _PLACES = {
         "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",
         "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual",
         "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Subsample1d",
-        "Subsample2d", "Tanh",
+        "Subsample2d", "Tanh", "UnitBias",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),

@@ -32,6 +32,7 @@ from scanwise.layers import (
     Subsample1d,
     Subsample2d,
     Tanh,
+    UnitBias,
 )
 
 Drawn = tuple[Layer, Shape]
@@ -130,6 +131,11 @@ def activations(draw: st.DrawFn) -> Drawn:
 
 
 @st.composite
+def unit_biases(draw: st.DrawFn) -> Drawn:
+    return UnitBias(), draw(shapes())
+
+
+@st.composite
 def softmaxes(draw: st.DrawFn) -> Drawn:
     return Softmax(), draw(shapes())
 
@@ -186,6 +192,7 @@ layers = st.one_of(
     downsamplings(),
     paddings(),
     activations(),
+    unit_biases(),
     softmaxes(),
     flattenings(),
     dropouts(),

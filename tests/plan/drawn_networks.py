@@ -39,6 +39,7 @@ from scanwise.layers import (
     Subsample1d,
     Subsample2d,
     Tanh,
+    UnitBias,
 )
 
 # Around the vector widths 4, 8 and 16.
@@ -141,7 +142,7 @@ def classifiers(draw: st.DrawFn) -> Case:
 def _layer(reached: Shape, padding: bool) -> st.SearchStrategy[Layer]:
     """A layer for values of the shape `reached`; windows may turn out too large for it."""
     inner = _keeping(reached, 2, padding)
-    found = [ACTIVATIONS, DROPOUTS, st.just(Flatten()), st.just(Softmax())]
+    found = [ACTIVATIONS, DROPOUTS, st.just(Flatten()), st.just(Softmax()), st.just(UnitBias())]
     found += [inner.map(lambda layers: Residual(*layers)), inner.map(lambda layers: Sequential(*layers))]
     if len(reached) == 1:
         return st.one_of(*found, *[_linears()] * 3)

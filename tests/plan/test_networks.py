@@ -39,6 +39,7 @@ from scanwise.layers import (
     Subsample1d,
     Subsample2d,
     Tanh,
+    UnitBias,
 )
 from scanwise.plan.executor import NativeExecutor
 from tests.plan.drawn_networks import Case, classifiers, networks, random_values
@@ -74,6 +75,9 @@ FIRST_LAYERS: list[tuple[Layer, Shape]] = [
     (Sigmoid(), (3, 5)),
     (Tanh(), (4, 3, 3)),
     (ScaledTanh(), (1, 6)),
+    (UnitBias(), (5, 3, 4)),
+    (UnitBias(), (17, 3)),
+    (UnitBias(), (6,)),
     (Softmax(), (5, 3)),
     (Flatten(), (3, 4, 2)),
     (Flatten(), (6,)),

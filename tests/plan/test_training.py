@@ -31,6 +31,7 @@ from scanwise.layers import (
     Sigmoid,
     Subsample2d,
     Tanh,
+    UnitBias,
 )
 from scanwise.training.native_program import NativeProgram
 from scanwise.training.optimizers import Optimizer
@@ -64,7 +65,7 @@ NETWORKS: dict[str, tuple[Sequential, Shape]] = {
     ),
     "historical": (
         Sequential(
-            Conv2d(4, 3, padding=1), ScaledTanh(), Subsample2d(2), ScaledTanh(),
+            Conv2d(4, 3, padding=1, bias=False), UnitBias(), ScaledTanh(), Subsample2d(2), ScaledTanh(),
             Conv2d(5, 2, connections=random_table(5, 4, seed=0)), ScaledTanh(), Flatten(), Linear(4), Tanh(),
         ),
         (1, 9, 8),

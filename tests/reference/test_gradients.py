@@ -31,6 +31,7 @@ KINDS = {
     "downsample": drawn.downsamplings(),
     "pad": drawn.paddings(),
     "activation": drawn.activations(),
+    "unit_bias": drawn.unit_biases(),
     "softmax": drawn.softmaxes(),
     "flatten": drawn.flattenings(),
     "dropout": drawn.dropouts(),

@@ -12,6 +12,7 @@ from scanwise.kernels import (
     pool,
     softmax,
     subsample,
+    unit_bias,
 )
 from scanwise.kernels.lowering import lower
 
@@ -28,4 +29,5 @@ __all__ = [
     "pool",
     "softmax",
     "subsample",
+    "unit_bias",
 ]

@@ -14,6 +14,7 @@ from .pad import Pad1d, Pad2d
 from .pool import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .softmax import Softmax
 from .subsample import Subsample1d, Subsample2d
+from .unit_bias import UnitBias
 from .window import Geometry
 
 __all__ = [
@@ -45,5 +46,6 @@ __all__ = [
     "Subsample1d",
     "Subsample2d",
     "Tanh",
+    "UnitBias",
     "from_json",
 ]

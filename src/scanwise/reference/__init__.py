@@ -17,6 +17,7 @@ from scanwise.reference import (
     pool,
     softmax,
     subsample,
+    unit_bias,
 )
 from scanwise.reference.dropout import sample_keys
 from scanwise.reference.loss import loss
@@ -41,4 +42,5 @@ __all__ = [
     "sample_keys",
     "softmax",
     "subsample",
+    "unit_bias",
 ]

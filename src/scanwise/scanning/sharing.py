@@ -2,13 +2,14 @@
 
 A window network without padding gives, applied to a larger input, exactly its outputs at all windows (lecture 3.5: a
 CNN is a scanning MLP, reorganised into convolutions). Padding inside the window breaks this: the value beside a
-window's edge is then zero for that window and a sample of the signal for its neighbour.
+window's edge is then zero for that window and a sample of the signal for its neighbour. So does a bias of each unit: it
+belongs to a place in the window.
 """
 
 from __future__ import annotations
 
 from scanwise import shapes
-from scanwise.layers import Layer, Residual, Sequential, Shape
+from scanwise.layers import Layer, Residual, Sequential, Shape, UnitBias
 
 
 def obstacle(network: Sequential, input_shape: Shape) -> str | None:
@@ -23,6 +24,9 @@ def obstacle(network: Sequential, input_shape: Shape) -> str | None:
     padded = shapes.has_padding(network, input_shape)
     if padded is not None:
         return f"layer {padded.name} {padded.layer.label()} pads inside the window"
+    for row in shapes.walk(network, input_shape):
+        if isinstance(row.layer, UnitBias):
+            return f"layer {row.name} {row.layer!r} has a bias for each place in the window"
     return _strided_residual(network, input_shape, "")
 
 
