@@ -91,7 +91,7 @@ SIGNATURES = {
     ),
     **dict.fromkeys(("Downsample1d", "Downsample2d"), "(stride)"),
     **dict.fromkeys(("Subsample1d", "Subsample2d"), "(kernel_size, stride=None)"),
-    **dict.fromkeys(("Pad1d", "Pad2d"), "(padding)"),
+    **dict.fromkeys(("Pad1d", "Pad2d"), "(padding, value=0.0)"),
     **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten", "UnitBias"), "()"),
     "LeakyReLU": "(negative_slope=0.01)",
     "Dropout": "(p=0.5)",

@@ -117,10 +117,10 @@ def downsamplings(draw: st.DrawFn) -> Drawn:
 
 @st.composite
 def paddings(draw: st.DrawFn) -> Drawn:
-    zeros = st.integers(0, 2)
+    width, value = st.integers(0, 2), draw(st.sampled_from([0.0, -1.0, 0.3]))
     if draw(st.booleans()):
-        return Pad1d(draw(st.tuples(zeros, zeros))), draw(shapes((2,)))
-    return Pad2d(draw(st.tuples(zeros, zeros, zeros, zeros))), draw(shapes((3,), 3))
+        return Pad1d(draw(st.tuples(width, width)), value), draw(shapes((2,)))
+    return Pad2d(draw(st.tuples(width, width, width, width)), value), draw(shapes((3,), 3))
 
 
 @st.composite

@@ -230,10 +230,10 @@ def _subsamplings(axes: int) -> st.SearchStrategy[Layer]:
 
 
 def _paddings(axes: int) -> st.SearchStrategy[Layer]:
-    zeros = st.integers(0, 2)
+    width, value = st.integers(0, 2), st.sampled_from([0.0, -1.0])
     if axes == 1:
-        return st.tuples(zeros, zeros).map(Pad1d)
-    return st.tuples(zeros, zeros, zeros, zeros).map(Pad2d)
+        return st.builds(Pad1d, st.tuples(width, width), value)
+    return st.builds(Pad2d, st.tuples(width, width, width, width), value)
 
 
 def _linears() -> st.SearchStrategy[Layer]:

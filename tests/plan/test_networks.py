@@ -70,6 +70,8 @@ FIRST_LAYERS: list[tuple[Layer, Shape]] = [
     (Downsample2d((2, 1)), (5, 5, 4)),
     (Pad1d((2, 1)), (3, 5)),
     (Pad2d((1, 0, 2, 1)), (3, 4, 2)),
+    (Pad1d(2, -1.0), (5, 4)),
+    (Pad2d((1, 0, 2, 1), 0.5), (17, 4, 2)),
     (ReLU(), (3, 4, 4)),
     (LeakyReLU(0.2), (17,)),
     (Sigmoid(), (3, 5)),

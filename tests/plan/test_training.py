@@ -23,6 +23,7 @@ from scanwise.layers import (
     Flatten,
     Linear,
     MaxPool2d,
+    Pad2d,
     ReLU,
     Residual,
     ScaledTanh,
@@ -65,7 +66,7 @@ NETWORKS: dict[str, tuple[Sequential, Shape]] = {
     ),
     "historical": (
         Sequential(
-            Conv2d(4, 3, padding=1, bias=False), UnitBias(), ScaledTanh(), Subsample2d(2), ScaledTanh(),
+            Pad2d(1, -1.0), Conv2d(4, 3, bias=False), UnitBias(), ScaledTanh(), Subsample2d(2), ScaledTanh(),
             Conv2d(5, 2, connections=random_table(5, 4, seed=0)), ScaledTanh(), Flatten(), Linear(4), Tanh(),
         ),
         (1, 9, 8),

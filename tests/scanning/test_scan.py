@@ -162,6 +162,14 @@ class TestMethod:
                 sw.Sequential(sw.Conv1d(2, 12), sw.Residual(sw.Downsample1d(2)), sw.Flatten()),
                 "layer 1 .* has a stride within",
             ),
+            (
+                sw.Sequential(sw.Sequential(sw.Conv1d(3, 3), sw.UnitBias()), sw.Aggregate("max")),
+                r"layer 0.1 UnitBias\(\) has a bias for each place in the window",
+            ),
+            (
+                sw.Sequential(sw.Pad1d(1, value=-1.0), sw.Conv1d(3, 3), sw.Aggregate("max")),
+                r"layer 0 Pad1d\(1, value=-1.0\) pads inside the window",
+            ),
         ],
         ids=repr,
     )

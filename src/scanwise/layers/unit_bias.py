@@ -15,7 +15,7 @@ class UnitBias(Layer):
     `bias=False` and then this layer. Such a network depends on the place in its window, so a scan evaluates every
     window by itself.
 
-    Source: LeCun et al., "Backpropagation applied to handwritten zip code recognition" (1989), section 4.
+    Source: LeCun et al., "Backpropagation applied to handwritten zip code recognition" (1989), on the architecture.
 
     Parameters: `bias`, of the input's shape.
 
