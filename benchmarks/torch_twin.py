@@ -206,7 +206,9 @@ def _module(layer: layers.Layer, input_shape: Shape) -> nn.Module:
             return Function(_downsample(layer.geometry(input_shape).stride, flat))
         case layers.Pad1d() | layers.Pad2d():
             top, bottom, left, right = layer.pads
-            return nn.ZeroPad1d((left, right)) if flat else nn.ZeroPad2d((left, right, top, bottom))
+            if flat:
+                return nn.ConstantPad1d((left, right), layer.value)
+            return nn.ConstantPad2d((left, right, top, bottom), layer.value)
         case layers.Aggregate():
             return Function(_aggregate(layer.mode))
         case layers.LogMel():

@@ -22,10 +22,10 @@ PUBLIC = {
     "EquivalentMatrix", "FileError", "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel",
     "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU", "Residual",
     "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError", "Sequential",
-    "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Tanh", "Unfold1d", "Unfold2d",
-    "UnknownNetworkError", "__version__", "as_convolution", "as_scan", "equivalent_matrix", "fit",
-    "fully_convolutional", "get_threads", "load", "position_gradients", "route", "scan", "set_threads",
-    "shift_response",
+    "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Subsample1d", "Subsample2d", "Tanh",
+    "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError", "__version__", "as_convolution", "as_scan",
+    "equivalent_matrix", "fit", "fully_convolutional", "get_threads", "load", "position_gradients", "route",
+    "scan", "set_threads", "shift_response",
 }  # fmt: skip
 
 HEAVY = (
@@ -86,7 +86,8 @@ SIGNATURES = {
     "Linear": "(out_features, bias=True)",
     **dict.fromkeys(
         ("Conv1d", "Conv2d"),
-        "(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, flip=False)",
+        "(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, flip=False, "
+        "connections=None)",
     ),
     **dict.fromkeys(
         ("ConvTranspose1d", "ConvTranspose2d"),
@@ -98,8 +99,9 @@ SIGNATURES = {
         "(kernel_size, stride=None, padding=0, ceil_mode=False)",
     ),
     **dict.fromkeys(("Downsample1d", "Downsample2d"), "(stride)"),
-    **dict.fromkeys(("Pad1d", "Pad2d"), "(padding)"),
-    **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten"), "()"),
+    **dict.fromkeys(("Subsample1d", "Subsample2d"), "(kernel_size, stride=None)"),
+    **dict.fromkeys(("Pad1d", "Pad2d"), "(padding, value=0.0)"),
+    **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten", "UnitBias"), "()"),
     "LeakyReLU": "(negative_slope=0.01)",
     "Dropout": "(p=0.5)",
     **dict.fromkeys(("Scan1d", "Scan2d"), "(mlp, window, stride=1)"),

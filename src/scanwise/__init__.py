@@ -65,9 +65,12 @@ if TYPE_CHECKING:
     from scanwise.layers import Sigmoid as Sigmoid
     from scanwise.layers import Softmax as Softmax
     from scanwise.layers import SPlane as SPlane
+    from scanwise.layers import Subsample1d as Subsample1d
+    from scanwise.layers import Subsample2d as Subsample2d
     from scanwise.layers import Tanh as Tanh
     from scanwise.layers import Unfold1d as Unfold1d
     from scanwise.layers import Unfold2d as Unfold2d
+    from scanwise.layers import UnitBias as UnitBias
     from scanwise.model import Model as Model
     from scanwise.model import load as load
     from scanwise.scanning import Coverage as Coverage
@@ -102,7 +105,8 @@ _PLACES = {
         "Aggregate", "AvgPool1d", "AvgPool2d", "CPlane", "Conv1d", "Conv2d", "ConvTranspose1d",
         "ConvTranspose2d", "Downsample1d", "Downsample2d", "Dropout", "Flatten", "LeakyReLU", "Linear",
         "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual", "SPlane",
-        "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Tanh", "Unfold1d", "Unfold2d",
+        "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Subsample1d", "Subsample2d",
+        "Tanh", "Unfold1d", "Unfold2d", "UnitBias",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),

@@ -38,9 +38,12 @@ from scanwise.layers import (
     Sigmoid,
     Softmax,
     SPlane,
+    Subsample1d,
+    Subsample2d,
     Tanh,
     Unfold1d,
     Unfold2d,
+    UnitBias,
 )
 
 Drawn = tuple[Layer, Shape]
@@ -62,7 +65,7 @@ def linears(draw: st.DrawFn) -> Drawn:
 
 @st.composite
 def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
-    """Stride, dilation, groups up to depthwise, with and without bias, every form of padding."""
+    """Stride, dilation, groups up to depthwise, connections, with and without bias, every form of padding."""
     kernel = tuple(draw(small) for _ in range(axes))
     dilation = tuple(draw(st.integers(1, 2)) for _ in range(axes))
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
@@ -71,8 +74,10 @@ def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
     padding = draw(st.one_of(st.sampled_from(words), numbers, st.tuples(numbers, numbers)))
     stride = 1 if padding == "same" else tuple(draw(small) for _ in range(axes))
     groups = draw(st.integers(1, 3))
+    outputs, channels = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    connections = draw(tables(outputs, channels)) if groups == 1 and draw(st.booleans()) else None
     layer = (Conv1d if axes == 1 else Conv2d)(
-        out_channels=groups * draw(st.integers(1, 2)),
+        out_channels=outputs,
         kernel_size=kernel,
         stride=stride,
         padding=padding,
@@ -80,10 +85,18 @@ def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
         groups=groups,
         bias=draw(st.booleans()),
         flip=draw(st.booleans()),
+        connections=connections,
     )
     padded = [before + after for before, after in layer.sliding_window()[3]]
     extents = [max(1, r - p) + draw(st.integers(0, 3)) for r, p in zip(reach, padded, strict=True)]
-    return layer, (groups * draw(st.integers(1, 2)), *extents)
+    return layer, (channels, *extents)
+
+
+@st.composite
+def tables(draw: st.DrawFn, outputs: int, channels: int) -> tuple[tuple[int, ...], ...]:
+    """Connections: no row without a one."""
+    bits = st.lists(st.integers(0, 1), min_size=channels, max_size=channels)
+    return tuple(tuple(row) for row in draw(st.lists(bits.filter(any), min_size=outputs, max_size=outputs)))
 
 
 @st.composite
@@ -126,6 +139,15 @@ def pools(draw: st.DrawFn, kind: type[MaxPool1d | MaxPool2d | AvgPool1d | AvgPoo
 
 
 @st.composite
+def subsamplings(draw: st.DrawFn) -> Drawn:
+    """Windows that overlap, touch, or leave gaps."""
+    axes = draw(st.sampled_from([1, 2]))
+    kernel = tuple(draw(small) for _ in range(axes))
+    layer = (Subsample1d if axes == 1 else Subsample2d)(kernel, draw(st.none() | st.tuples(*[small] * axes)))
+    return layer, (draw(st.integers(1, 2)), *(k + draw(st.integers(0, 4)) for k in kernel))
+
+
+@st.composite
 def downsamplings(draw: st.DrawFn) -> Drawn:
     if draw(st.booleans()):
         return Downsample1d(draw(small)), draw(shapes((2,), 6))
@@ -134,10 +156,10 @@ def downsamplings(draw: st.DrawFn) -> Drawn:
 
 @st.composite
 def paddings(draw: st.DrawFn) -> Drawn:
-    zeros = st.integers(0, 2)
+    width, value = st.integers(0, 2), draw(st.sampled_from([0.0, -1.0, 0.3]))
     if draw(st.booleans()):
-        return Pad1d(draw(st.tuples(zeros, zeros))), draw(shapes((2,)))
-    return Pad2d(draw(st.tuples(zeros, zeros, zeros, zeros))), draw(shapes((3,), 3))
+        return Pad1d(draw(st.tuples(width, width)), value), draw(shapes((2,)))
+    return Pad2d(draw(st.tuples(width, width, width, width)), value), draw(shapes((3,), 3))
 
 
 @st.composite
@@ -145,6 +167,11 @@ def activations(draw: st.DrawFn) -> Drawn:
     slopes = st.floats(-1, 1, allow_nan=False).map(LeakyReLU)
     plain = st.sampled_from([ReLU(), Sigmoid(), Tanh(), ScaledTanh()])
     return draw(slopes | plain), draw(shapes())
+
+
+@st.composite
+def unit_biases(draw: st.DrawFn) -> Drawn:
+    return UnitBias(), draw(shapes())
 
 
 @st.composite
@@ -256,9 +283,11 @@ layers = st.one_of(
     conv_transposes(1),
     conv_transposes(2),
     *[pools(kind) for kind in (MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d)],
+    subsamplings(),
     downsamplings(),
     paddings(),
     activations(),
+    unit_biases(),
     softmaxes(),
     flattenings(),
     dropouts(),

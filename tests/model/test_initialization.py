@@ -92,6 +92,16 @@ def test_transposed_convolution_keeps_the_variance() -> None:
     assert (inside**2).mean() == pytest.approx(1, rel=0.1)
 
 
+def test_connections_are_what_meets_in_an_output() -> None:
+    """Four inputs for the first half of the outputs, two for the others: three on the average."""
+    table = [[1, 1, 1, 1]] * 32 + [[1, 0, 1, 0]] * 32
+    weight = initial_parameters(sw.Sequential(sw.Conv2d(64, 5, connections=table), sw.ReLU()), (4, 9, 9), 0)[
+        "0.weight"
+    ]
+    assert weight.shape == (32 * 6, 5, 5)
+    assert np.abs(weight).max() == pytest.approx(math.sqrt(6 / (3 * 25)), rel=0.01)
+
+
 def test_residual_hides_what_follows() -> None:
     network = sw.Sequential(sw.Residual(sw.Linear(50)), sw.ReLU())
     weight = initial_parameters(network, (50,), 0)["0.0.weight"]

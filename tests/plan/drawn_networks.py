@@ -43,9 +43,12 @@ from scanwise.layers import (
     Sigmoid,
     Softmax,
     SPlane,
+    Subsample1d,
+    Subsample2d,
     Tanh,
     Unfold1d,
     Unfold2d,
+    UnitBias,
 )
 
 # Around the vector widths 4, 8 and 16.
@@ -77,9 +80,9 @@ class Case:
     def parameters(self) -> dict[str, NDArray[np.float32]]:
         """First values, with biases that are not zero."""
         values = initial_parameters(self.network, self.input_shape, seed=1)
-        biases = {name: value for name, value in values.items() if name.endswith("bias")}
-        return values | {
-            name: random_values(*value.shape, seed=2) * np.float32(0.3) for name, value in biases.items()
+        return {
+            name: random_values(*value.shape, seed=2) * np.float32(0.3) if name.endswith("bias") else value
+            for name, value in values.items()
         }
 
     def samples(self, count: int) -> NDArray[np.float32]:
@@ -94,6 +97,14 @@ class Case:
 
 def random_values(*shape: int, seed: int) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+def random_table(outputs: int, channels: int, seed: int) -> NDArray[np.bool_]:
+    """Connections of about half of all pairs of channels, and at least one for each output."""
+    generator = np.random.default_rng(seed)
+    table = generator.random((outputs, channels)) < 0.5
+    table[np.arange(outputs), generator.integers(0, channels, outputs)] = True
+    return table
 
 
 @st.composite
@@ -140,7 +151,7 @@ def classifiers(draw: st.DrawFn) -> Case:
 def _layer(reached: Shape, padding: bool) -> st.SearchStrategy[Layer]:
     """A layer for values of the shape `reached`; windows may turn out too large for it."""
     inner = _keeping(reached, 2, padding)
-    found = [ACTIVATIONS, DROPOUTS, st.just(Flatten()), st.just(Softmax())]
+    found = [ACTIVATIONS, DROPOUTS, st.just(Flatten()), st.just(Softmax()), st.just(UnitBias())]
     labels = MaxByLabel(tuple(k % min(3, reached[0]) for k in range(reached[0])))
     found += [st.just(labels)] * (reached[0] > 1)
     found += [inner.map(lambda layers: Residual(*layers)), inner.map(lambda layers: Sequential(*layers))]
@@ -148,6 +159,7 @@ def _layer(reached: Shape, padding: bool) -> st.SearchStrategy[Layer]:
         return st.one_of(*found, *[_linears()] * 3)
     axes = len(reached) - 1
     found += [*[_convs(reached, padding)] * 5, *[_pools(axes, padding)] * 3, _downsamplings(axes)]
+    found += [_subsamplings(axes)]
     found += [st.sampled_from(Aggregate.modes).map(Aggregate), _unfoldings(axes), *[_scans(axes)] * 2]
     if axes == 2:
         found += [_planes(padding)]
@@ -189,13 +201,15 @@ def _same_pools(axes: int) -> st.SearchStrategy[Layer]:
 
 @st.composite
 def _convs(draw: st.DrawFn, shape: Shape, padding: bool) -> Layer:
-    """Stride, dilation, groups up to depthwise, with and without bias, every form of padding."""
-    axes, groups = len(shape) - 1, draw(_groups(shape[0]))
+    """Stride, dilation, groups up to depthwise, connections, with and without bias, every form of padding."""
+    axes, channels, groups = len(shape) - 1, shape[0], draw(_groups(shape[0]))
     words = ["valid", "same"] + ["causal"] * (axes == 1)
     pads = draw(st.sampled_from(words) | st.integers(0, 2)) if padding else 0
     stride = 1 if pads == "same" else tuple(draw(st.integers(1, 2)) for _ in range(axes))
+    outputs = groups * max(1, round(draw(CHANNELS) / groups))
+    connected = groups == 1 and draw(st.integers(0, 3)) == 0
     return (Conv1d if axes == 1 else Conv2d)(
-        groups * max(1, round(draw(CHANNELS) / groups)),
+        outputs,
         tuple(draw(SMALL) for _ in range(axes)),
         stride=stride,
         padding=pads,
@@ -203,6 +217,7 @@ def _convs(draw: st.DrawFn, shape: Shape, padding: bool) -> Layer:
         groups=groups,
         bias=draw(st.booleans()),
         flip=draw(st.booleans()),
+        connections=random_table(outputs, channels, seed=7) if connected else None,
     )
 
 
@@ -270,11 +285,17 @@ def _planes(draw: st.DrawFn, padding: bool) -> Layer:
     return CPlane(kernel, stride, pads, alpha=0.5, surround=0.4)
 
 
-def _paddings(axes: int) -> st.SearchStrategy[Layer]:
-    zeros = st.integers(0, 2)
+def _subsamplings(axes: int) -> st.SearchStrategy[Layer]:
     if axes == 1:
-        return st.tuples(zeros, zeros).map(Pad1d)
-    return st.tuples(zeros, zeros, zeros, zeros).map(Pad2d)
+        return st.builds(Subsample1d, SMALL, st.none() | SMALL)
+    return st.builds(Subsample2d, st.tuples(SMALL, SMALL), st.none() | SMALL)
+
+
+def _paddings(axes: int) -> st.SearchStrategy[Layer]:
+    width, value = st.integers(0, 2), st.sampled_from([0.0, -1.0])
+    if axes == 1:
+        return st.builds(Pad1d, st.tuples(width, width), value)
+    return st.builds(Pad2d, st.tuples(width, width, width, width), value)
 
 
 def _linears() -> st.SearchStrategy[Layer]:

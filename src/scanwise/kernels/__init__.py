@@ -14,7 +14,9 @@ from scanwise.kernels import (
     plane,
     pool,
     softmax,
+    subsample,
     unfold,
+    unit_bias,
 )
 from scanwise.kernels.lowering import lower
 
@@ -33,5 +35,7 @@ __all__ = [
     "plane",
     "pool",
     "softmax",
+    "subsample",
     "unfold",
+    "unit_bias",
 ]

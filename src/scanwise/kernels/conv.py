@@ -4,13 +4,14 @@ The gradients are in `conv_input_gradient` and `conv_gradient`, the loop nest it
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.columns import ColumnWeights, columns_together
+from scanwise.kernels.connections import ConnectedGradient, connected_parameters
 from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient
 from scanwise.kernels.conv_input_gradient import input_gradient, input_gradient_border
 from scanwise.kernels.convolution import Convolution
@@ -21,6 +22,7 @@ from scanwise.kernels.operation import Border, Call, Derived, Extent, Maps, Oper
 from scanwise.kernels.sweep import Axis, Sweep, View
 from scanwise.kernels.transpose import TransposeWeights
 from scanwise.layers import Conv1d, Conv2d, Shape
+from scanwise.layers.arguments import Table
 
 __all__ = [
     "BiasGradient",
@@ -47,10 +49,12 @@ class ConvOperation(Operation):
     Attributes:
         convolution: its sizes.
         padding: zeros on (top, bottom, left, right).
+        connections: which input channels each output channel sees; None for all.
     """
 
     convolution: Convolution
     padding: Border
+    connections: Table | None = field(default=None, kw_only=True)
 
     fuses_activation = True
 
@@ -70,7 +74,10 @@ class ConvOperation(Operation):
         return input_gradient_border(self.convolution)
 
     def parameters(self) -> Sequence[Parameter]:
-        return convolution_parameters(self.convolution)
+        weight, *bias = convolution_parameters(self.convolution)
+        if self.connections is None:
+            return weight, *bias
+        return *connected_parameters(self.convolution, self.connections, weight), *bias
 
     def resized(self, rows: int, columns: int) -> "ConvOperation":
         c = self.convolution
@@ -111,6 +118,8 @@ class ConvOperation(Operation):
         dy = maps.dy
         assert dy is not None
         calls = [Call(ParameterGradient(self.convolution, maps.x, dy), ("x", "dy", "d weight"))]
+        if self.connections is not None:
+            calls.append(Call(ConnectedGradient(self.convolution.weight_size), ("d weight", "connected")))
         if self.convolution.bias:
             calls.append(Call(BiasGradient(self.convolution, dy), ("dy", "d bias")))
         return calls
@@ -253,4 +262,4 @@ def _(layer: Conv1d | Conv2d, shape: Shape, extent: Extent) -> Sequence[Operatio
         flip=layer.flip,
         bias=layer.bias,
     )
-    return (ConvOperation(extent, convolution, geometry.padding),)
+    return (ConvOperation(extent, convolution, geometry.padding, connections=layer.connections),)

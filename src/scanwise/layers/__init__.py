@@ -17,7 +17,9 @@ from .plane import CPlane, SPlane
 from .pool import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from .scan import Scan1d, Scan2d
 from .softmax import Softmax
+from .subsample import Subsample1d, Subsample2d
 from .unfold import Unfold1d, Unfold2d
+from .unit_bias import UnitBias
 from .window import Geometry
 
 __all__ = [
@@ -53,8 +55,11 @@ __all__ = [
     "Shape",
     "Sigmoid",
     "Softmax",
+    "Subsample1d",
+    "Subsample2d",
     "Tanh",
     "Unfold1d",
     "Unfold2d",
+    "UnitBias",
     "from_json",
 ]

@@ -26,6 +26,8 @@ class _ConvTranspose(Layer):
     dilation: int | tuple[int, ...] = 1
     flip: bool = False
 
+    unshared: ClassVar[str | None] = "adds neighbouring windows together at their edges"
+
     axes: ClassVar[int]
     padding_counts: ClassVar[tuple[int, ...]]
 

@@ -20,7 +20,9 @@ from scanwise.reference import (
     pool,
     scan,
     softmax,
+    subsample,
     unfold,
+    unit_bias,
 )
 from scanwise.reference.dropout import sample_keys
 from scanwise.reference.loss import loss
@@ -48,5 +50,7 @@ __all__ = [
     "sample_keys",
     "scan",
     "softmax",
+    "subsample",
     "unfold",
+    "unit_bias",
 ]

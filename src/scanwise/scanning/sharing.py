@@ -2,14 +2,15 @@
 
 A window network without padding gives, applied to a larger input, exactly its outputs at all windows (lecture 3.5: a
 CNN is a scanning MLP, reorganised into convolutions). Padding inside the window breaks this: the value beside a
-window's edge is then zero for that window and a sample of the signal for its neighbour. A transposed convolution
-breaks it too: on a larger input the outputs at a window's edge would also sum what lies beside the window.
+window's edge is then zero for that window and a sample of the signal for its neighbour. So does a transposed
+convolution, whose outputs at a window's edge would also sum what lies beside the window, and a bias of each unit, which
+belongs to a place in the window.
 """
 
 from __future__ import annotations
 
 from scanwise import shapes
-from scanwise.layers import ConvTranspose1d, ConvTranspose2d, Layer, Residual, Sequential, Shape
+from scanwise.layers import Layer, Residual, Sequential, Shape
 
 
 def obstacle(network: Sequential, input_shape: Shape) -> str | None:
@@ -23,10 +24,10 @@ def obstacle(network: Sequential, input_shape: Shape) -> str | None:
     """
     padded = shapes.has_padding(network, input_shape)
     if padded is not None:
-        return f"layer {padded.name} {padded.layer!r} pads inside the window"
+        return f"layer {padded.name} {padded.layer.label()} pads inside the window"
     for row in shapes.walk(network, input_shape):
-        if isinstance(row.layer, ConvTranspose1d | ConvTranspose2d):
-            return f"layer {row.name} {row.layer!r} adds neighbouring windows together at their edges"
+        if row.layer.unshared is not None:
+            return f"layer {row.name} {row.layer.label()} {row.layer.unshared}"
     return _strided_residual(network, input_shape, "")
 
 
