@@ -48,7 +48,8 @@ def transposed(case: Case) -> ConvTranspose1d | ConvTranspose2d:
 def slid(padded: Array, w: Array) -> NDArray[np.float64]:
     """Filters w `(K, C, R, S)` slid over maps `(N, K, H, W)`, summed over k: `(N, C, H - R + 1, W - S + 1)`."""
     windows = sliding_window_view(padded, w.shape[2:], axis=(2, 3))
-    return np.einsum("nkijrs,kcrs->ncij", windows, w, dtype=float)
+    summed: NDArray[np.float64] = np.einsum("nkijrs,kcrs->ncij", windows, w, dtype=float)
+    return summed
 
 
 @on_both_backends
