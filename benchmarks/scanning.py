@@ -18,7 +18,7 @@ SIGNAL = sw.Scan1d(
     sw.Sequential(sw.Linear(64), sw.ReLU(), sw.Linear(64), sw.ReLU(), sw.Linear(12)), window=15
 )
 IMAGE = sw.Scan2d(sw.Sequential(sw.Linear(32), sw.ReLU(), sw.Linear(32), sw.ReLU(), sw.Linear(10)), window=9)
-CASES = {
+CASES: dict[str, tuple[sw.Scan1d | sw.Scan2d, tuple[int, ...], int]] = {
     "signal 40x100, window 15": (SIGNAL, (40, 100), 12),
     "image 28x28, window 9": (IMAGE, (1, 28, 28), 10),
 }
