@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from scanwise.layers import AvgPool2d as AvgPool2d
     from scanwise.layers import Conv1d as Conv1d
     from scanwise.layers import Conv2d as Conv2d
+    from scanwise.layers import ConvTranspose1d as ConvTranspose1d
+    from scanwise.layers import ConvTranspose2d as ConvTranspose2d
+    from scanwise.layers import CPlane as CPlane
     from scanwise.layers import Downsample1d as Downsample1d
     from scanwise.layers import Downsample2d as Downsample2d
     from scanwise.layers import Dropout as Dropout
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
     from scanwise.layers import LeakyReLU as LeakyReLU
     from scanwise.layers import Linear as Linear
     from scanwise.layers import LogMel as LogMel
+    from scanwise.layers import MaxByLabel as MaxByLabel
     from scanwise.layers import MaxPool1d as MaxPool1d
     from scanwise.layers import MaxPool2d as MaxPool2d
     from scanwise.layers import Pad1d as Pad1d
@@ -61,9 +65,13 @@ if TYPE_CHECKING:
     from scanwise.layers import Sequential as Sequential
     from scanwise.layers import Sigmoid as Sigmoid
     from scanwise.layers import Softmax as Softmax
+    from scanwise.layers import SPlane as SPlane
+    from scanwise.layers import Subsample1d as Subsample1d
+    from scanwise.layers import Subsample2d as Subsample2d
     from scanwise.layers import Tanh as Tanh
     from scanwise.layers import Unfold1d as Unfold1d
     from scanwise.layers import Unfold2d as Unfold2d
+    from scanwise.layers import UnitBias as UnitBias
     from scanwise.model import Model as Model
     from scanwise.model import load as load
     from scanwise.scanning import Coverage as Coverage
@@ -95,9 +103,11 @@ _PLACES = {
         "fully_convolutional", "plot", "position_gradients", "route", "shift_response",
     ),
     "layers": (
-        "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",
-        "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual",
-        "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Tanh", "Unfold1d", "Unfold2d",
+        "Aggregate", "AvgPool1d", "AvgPool2d", "CPlane", "Conv1d", "Conv2d", "ConvTranspose1d",
+        "ConvTranspose2d", "Downsample1d", "Downsample2d", "Dropout", "Flatten", "LeakyReLU", "Linear",
+        "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual", "SPlane",
+        "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Subsample1d", "Subsample2d",
+        "Tanh", "Unfold1d", "Unfold2d", "UnitBias",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import singledispatch
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from scanwise.errors import ArgumentError
 from scanwise.identities.sparse import (
     EquivalentMatrix,
+    Filters,
     composed,
+    grouped,
     identity,
     make_room,
     matrix_of,
@@ -31,6 +33,8 @@ from scanwise.layers import (
     AvgPool2d,
     Conv1d,
     Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
     Downsample1d,
     Downsample2d,
     Dropout,
@@ -45,8 +49,11 @@ from scanwise.layers import (
     Scan2d,
     Sequential,
     Shape,
+    Subsample1d,
+    Subsample2d,
     Unfold1d,
     Unfold2d,
+    UnitBias,
 )
 
 __all__ = ["affine"]
@@ -68,7 +75,7 @@ def affine(layer: Layer, shape: Shape, parameters: Values, place: str) -> Equiva
     Raises:
         ArgumentError: the layer is not affine, or the matrix does not fit into memory.
     """
-    name = f"layer {place.rstrip('.')} {layer!r}" if place else f"layer {layer!r}"
+    name = f"layer {place.rstrip('.')} {layer.label()}" if place else f"layer {layer.label()}"
     raise ArgumentError(
         f"{name} must be affine (y = W x + b) to have an equivalent matrix. It is not: ask for the affine layers one "
         "by one, equivalent_matrix(layer, the shape that reaches it, its parameters)."
@@ -81,19 +88,33 @@ def _(layer: Linear, shape: Shape, parameters: Values, place: str) -> Equivalent
     make_room(layer, shape, K * C, K, C)
     rows, columns = np.repeat(np.arange(K), C), np.tile(np.arange(C), K)
     matrix = matrix_of(rows, columns, parameters[f"{place}weight"].ravel(), (K, C))
-    return EquivalentMatrix(matrix, _bias(parameters, place, K, 1))
+    return EquivalentMatrix(matrix, _bias(parameters, place, (K,)))
 
 
 @affine.register(Conv1d)
 @affine.register(Conv2d)
 def _(layer: Conv1d | Conv2d, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
-    geometry, K = layer.geometry(shape), layer.out_channels
-    # A scan's convolution has its filters as the rows of a `Linear`.
-    filters = parameters[f"{place}weight"].reshape(K, shape[0] // layer.groups, *geometry.kernel)
-    if layer.flip:
-        filters = filters[:, :, ::-1, ::-1]
-    matrix = sliding(layer, shape, geometry, filters)
-    return EquivalentMatrix(matrix, _bias(parameters, place, K, math.prod(geometry.output)))
+    geometry, outputs = layer.geometry(shape), layer.output_shape(shape)
+    if layer.connections is None:
+        pairs = grouped(outputs[0], shape[0], layer.groups)
+    else:
+        pairs = cast("_Pairs", np.nonzero(np.array(layer.connections)))
+    filters = _filters(pairs, geometry, parameters[f"{place}weight"], layer.flip)
+    matrix = sliding(layer, shape, outputs, geometry, filters)
+    return EquivalentMatrix(matrix, _bias(parameters, place, outputs))
+
+
+@affine.register(ConvTranspose1d)
+@affine.register(ConvTranspose2d)
+def _(
+    layer: ConvTranspose1d | ConvTranspose2d, shape: Shape, parameters: Values, place: str
+) -> EquivalentMatrix:
+    """The transpose of the matrix of the convolution from its output to its input (lecture 8.8)."""
+    geometry, outputs = layer.geometry(shape), layer.output_shape(shape)
+    pairs = grouped(shape[0], outputs[0], layer.groups)
+    filters = _filters(pairs, geometry, parameters[f"{place}weight"], layer.flip)
+    matrix = sliding(layer, outputs, shape, geometry, filters).T.tocsr()
+    return EquivalentMatrix(matrix, _bias(parameters, place, outputs))
 
 
 @affine.register(AvgPool1d)
@@ -105,13 +126,27 @@ def _(layer: AvgPool1d | AvgPool2d, shape: Shape, parameters: Values, place: str
     # Positions of each window inside the padded input, along both axes.
     rows = np.minimum(R, top + H + bottom - np.arange(geometry.output[0]) * geometry.stride[0])
     columns = np.minimum(S, left + W + right - np.arange(geometry.output[1]) * geometry.stride[1])
-    return unbiased(sliding(layer, shape, geometry, _ones(shape, R, S), 1.0 / np.outer(rows, columns)))
+    filters = _by_channel(geometry, np.ones(shape[0]))
+    return unbiased(
+        sliding(layer, shape, layer.output_shape(shape), geometry, filters, 1.0 / np.outer(rows, columns))
+    )
+
+
+@affine.register(Subsample1d)
+@affine.register(Subsample2d)
+def _(layer: Subsample1d | Subsample2d, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
+    geometry, outputs = layer.geometry(shape), layer.output_shape(shape)
+    filters = _by_channel(geometry, parameters[f"{place}weight"])
+    matrix = sliding(layer, shape, outputs, geometry, filters)
+    return EquivalentMatrix(matrix, _bias(parameters, place, outputs))
 
 
 @affine.register(Downsample1d)
 @affine.register(Downsample2d)
 def _(layer: Downsample1d | Downsample2d, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
-    return unbiased(sliding(layer, shape, layer.geometry(shape), _ones(shape, 1, 1)))
+    geometry = layer.geometry(shape)
+    filters = _by_channel(geometry, np.ones(shape[0]))
+    return unbiased(sliding(layer, shape, layer.output_shape(shape), geometry, filters))
 
 
 @affine.register(Unfold1d)
@@ -132,9 +167,17 @@ def _(layer: Unfold1d | Unfold2d, shape: Shape, parameters: Values, place: str) 
 @affine.register(Pad1d)
 @affine.register(Pad2d)
 def _(layer: Pad1d | Pad2d, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
-    P, Q = (1, *layer.output_shape(shape)[1:])[-2:]
+    outputs = layer.output_shape(shape)
+    P, Q = (1, *outputs[1:])[-2:]
     geometry = Geometry((1, 1), (1, 1), (1, 1), layer.pads, (P, Q))
-    return unbiased(sliding(layer, shape, geometry, _ones(shape, 1, 1)))
+    matrix = sliding(layer, shape, outputs, geometry, _by_channel(geometry, np.ones(shape[0])))
+    empty = np.diff(matrix.indptr) == 0  # what reads no input is padding
+    return EquivalentMatrix(matrix, np.where(empty, np.float32(layer.value), np.float32(0)))
+
+
+@affine.register
+def _(layer: UnitBias, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
+    return EquivalentMatrix(identity(layer, shape).matrix, parameters[f"{place}bias"].ravel())
 
 
 @affine.register
@@ -181,12 +224,23 @@ def _(layer: Residual, shape: Shape, parameters: Values, place: str) -> Equivale
     )
 
 
-def _bias(parameters: Values, place: str, outputs: int, positions: int) -> NDArray[np.float32]:
+_Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+def _filters(pairs: _Pairs, geometry: Geometry, weight: NDArray[Any], flip: bool) -> Filters:
+    """One filter for each pair of channels, in the order of `weight`; a scan's are the rows of a `Linear`."""
+    kernels = weight.reshape(-1, *geometry.kernel)
+    return Filters(*pairs, kernels[:, ::-1, ::-1] if flip else kernels)
+
+
+def _by_channel(geometry: Geometry, values: NDArray[Any]) -> Filters:
+    """Each channel by itself, all of its window with one value."""
+    channels = np.arange(len(values))
+    kernels = np.broadcast_to(values[:, None, None], (len(values), *geometry.kernel))
+    return Filters(channels, channels, kernels)
+
+
+def _bias(parameters: Values, place: str, outputs: Shape) -> NDArray[np.float32]:
     """One bias for all positions of an output channel, or zeros where there is none."""
-    bias = parameters.get(f"{place}bias", np.zeros(outputs, np.float32))
-    return np.repeat(bias, positions)
-
-
-def _ones(shape: Shape, rows: int, columns: int) -> NDArray[np.float32]:
-    """Filters that read each channel by itself."""
-    return np.broadcast_to(np.float32(1), (shape[0], 1, rows, columns))
+    bias = parameters.get(f"{place}bias", np.zeros(outputs[0], np.float32))
+    return np.repeat(bias, math.prod(outputs[1:]))

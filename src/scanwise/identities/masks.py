@@ -6,6 +6,7 @@ inputs are set that a set output reads (lecture 8.4), and of a maximum the one t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any, NamedTuple
@@ -22,6 +23,9 @@ from scanwise.layers import (
     AvgPool2d,
     Conv1d,
     Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    CPlane,
     Downsample1d,
     Downsample2d,
     Flatten,
@@ -29,6 +33,7 @@ from scanwise.layers import (
     Layer,
     Linear,
     LogMel,
+    MaxByLabel,
     MaxPool1d,
     MaxPool2d,
     Pad1d,
@@ -39,8 +44,12 @@ from scanwise.layers import (
     Sequential,
     Shape,
     Softmax,
+    SPlane,
+    Subsample1d,
+    Subsample2d,
     Unfold1d,
     Unfold2d,
+    UnitBias,
 )
 from scanwise.layers.base import _Pointwise
 
@@ -76,7 +85,7 @@ class Trail:
 
 def takes_maxima(layer: Layer) -> bool:
     """Whether the layer is a choice among its inputs."""
-    return isinstance(layer, MaxPool1d | MaxPool2d) or layer == Aggregate("max")
+    return isinstance(layer, MaxPool1d | MaxPool2d | MaxByLabel) or layer == Aggregate("max")
 
 
 def first_maxima(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -89,6 +98,12 @@ def first_maxima(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.int64]:
     if isinstance(layer, Aggregate):
         flat = x.reshape(len(x), -1)
         return np.asarray(np.arange(len(x)) * flat.shape[1] + flat.argmax(axis=1))
+    if isinstance(layer, MaxByLabel):
+        size = math.prod(x.shape[1:])
+        labels = np.array(layer.labels)
+        channels = [np.flatnonzero(labels == label) for label in range(max(layer.labels) + 1)]
+        first = np.stack([own[x[own].argmax(axis=0)] for own in channels])
+        return np.asarray(first * size + np.arange(size).reshape(x.shape[1:]))
     assert isinstance(layer, MaxPool1d | MaxPool2d)
     geometry = layer.geometry(x.shape)
     (R, S), (sh, sw), (P, Q) = geometry.kernel, geometry.stride, geometry.output
@@ -117,12 +132,13 @@ def inputs_of(layer: Layer, mask: Mask, shape: Shape, place: str, trail: Trail) 
         trail: the stored maxima; what is chosen on the way is added to it.
     """
     raise ArgumentError(
-        f"route must know every layer of the network. Got layer {place} {layer!r}, which it does not."
+        f"route must know every layer of the network. Got layer {place} {layer.label()}, which it does not."
     )
 
 
-@inputs_of.register
-def _(layer: _Pointwise, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+@inputs_of.register(_Pointwise)
+@inputs_of.register(UnitBias)
+def _(layer: _Pointwise | UnitBias, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     return mask
 
 
@@ -143,7 +159,10 @@ def _(layer: Softmax, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mas
 
 @inputs_of.register(MaxPool1d)
 @inputs_of.register(MaxPool2d)
-def _(layer: MaxPool1d | MaxPool2d | Aggregate, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+@inputs_of.register(MaxByLabel)
+def _(
+    layer: MaxPool1d | MaxPool2d | MaxByLabel | Aggregate, mask: Mask, shape: Shape, place: str, trail: Trail
+) -> Mask:
     chosen = np.zeros(shape, bool)
     chosen.flat[trail.maxima[place][mask]] = True
     trail.choices.append(Choice(place, np.argwhere(chosen)))
@@ -162,17 +181,40 @@ def _(layer: Aggregate, mask: Mask, shape: Shape, place: str, trail: Trail) -> M
 @inputs_of.register(Conv1d)
 @inputs_of.register(Conv2d)
 def _(layer: Conv1d | Conv2d, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
-    groups: Mask = np.any(mask.reshape(layer.groups, -1, *mask.shape[1:]), axis=1)
-    read = _under(groups, layer.geometry(shape), shape)
-    return np.repeat(read, shape[0] // layer.groups, axis=0)
+    geometry = layer.geometry(shape)
+    if layer.connections is None:
+        return np.repeat(_under(_any(mask, layer.groups), geometry, shape), shape[0] // layer.groups, axis=0)
+    # Input channel c is read where an output channel that sees it is set.
+    ways = np.array(layer.connections, np.float32).T @ mask.reshape(len(mask), -1).astype(np.float32)
+    return _under(ways > 0, geometry, shape)
+
+
+@inputs_of.register(ConvTranspose1d)
+@inputs_of.register(ConvTranspose2d)
+def _(layer: ConvTranspose1d | ConvTranspose2d, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+    """An input is a window of the outputs that it is spread over (lecture 8.8)."""
+    geometry, extents = layer.geometry(shape), (1, *mask.shape[1:])[-2:]
+    groups = _any(mask, layer.groups)
+    rows, columns = (_reads(geometry, axis, extent) for axis, extent in enumerate(extents))
+    ways = rows @ groups.reshape(-1, *extents).astype(np.float32) @ columns.T
+    read = (ways > 0).reshape(layer.groups, *shape[1:])
+    return np.asarray(np.repeat(read, shape[0] // layer.groups, axis=0))
+
+
+@inputs_of.register
+def _(layer: SPlane, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+    return np.repeat(_under(_any(mask, 1), layer.geometry(shape), shape), shape[0], axis=0)
 
 
 @inputs_of.register(AvgPool1d)
 @inputs_of.register(AvgPool2d)
 @inputs_of.register(Downsample1d)
 @inputs_of.register(Downsample2d)
+@inputs_of.register(Subsample1d)
+@inputs_of.register(Subsample2d)
+@inputs_of.register(CPlane)
 def _(
-    layer: AvgPool1d | AvgPool2d | Downsample1d | Downsample2d,
+    layer: AvgPool1d | AvgPool2d | Downsample1d | Downsample2d | Subsample1d | Subsample2d | CPlane,
     mask: Mask,
     shape: Shape,
     place: str,
@@ -191,7 +233,7 @@ def _(layer: Pad1d | Pad2d, mask: Mask, shape: Shape, place: str, trail: Trail) 
 @inputs_of.register
 def _(layer: LogMel, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     geometry = Geometry((1, layer.n_fft), (1, layer.hop), (1, 1), (0, 0, 0, 0), (1, mask.shape[1]))
-    return _under(np.asarray(mask.any(axis=0))[None], geometry, shape)
+    return _under(_any(mask, 1), geometry, shape)
 
 
 @inputs_of.register(Unfold1d)
@@ -231,6 +273,11 @@ def _through(
     for place, layer, reached in reversed(steps):
         mask = inputs_of(layer, mask, reached, place, trail)
     return mask
+
+
+def _any(mask: Mask, groups: int) -> Mask:
+    """`(K, ...)` to `(groups, ...)`: where a channel of the group is set."""
+    return np.asarray(np.any(mask.reshape(groups, -1, *mask.shape[1:]), axis=1))
 
 
 # in(i, j) = any over (p, q) of rows(p, i) out(p, q) columns(q, j): what a window reads is a rectangle, so that the two

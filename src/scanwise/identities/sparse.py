@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 __all__ = [
+    "Filters",
+    "grouped",
     "EquivalentMatrix",
     "Taps",
     "composed",
@@ -60,36 +62,49 @@ def taps(geometry: Geometry, axis: int, extent: int) -> Taps:
     return Taps(position[inside], offset[inside], source[inside])
 
 
+class Filters(NamedTuple):
+    """Filter n leads from input channel `input[n]` to output channel `output[n]` of a convolution."""
+
+    output: NDArray[np.intp]
+    input: NDArray[np.intp]
+    kernels: NDArray[Any]  # (n, R, S), as they meet the input
+
+
+def grouped(outputs: int, inputs: int, groups: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """(output channel, input channel) of every filter `(K, C/groups)` of a convolution, in that order."""
+    k, c = np.indices((outputs, inputs // groups)).reshape(2, -1)
+    return k, k // (outputs // groups) * (inputs // groups) + c
+
+
 def sliding(
     layer: Layer,
-    shape: Shape,
+    inputs: Shape,
+    outputs: Shape,
     geometry: Geometry,
-    filters: NDArray[Any],
+    filters: Filters,
     scale: NDArray[Any] | None = None,
 ) -> csr_array:
-    """The matrix of `filters` `(K, C/groups, R, S)` that slide over an input of `shape`.
+    """The matrix of filters that slide over an input.
 
     Args:
         layer: whose matrix it is.
-        shape: shape that reaches it.
+        inputs: shape of the input.
+        outputs: shape of the output.
         geometry: where the windows lie.
-        filters: as they meet the input.
+        filters: what they apply.
         scale: `(P, Q)`, a factor for each position.
     """
-    K, each = filters.shape[:2]
-    C, (H, W), (P, Q) = shape[0], (1, *shape[1:])[-2:], geometry.output
+    (H, W), (P, Q) = (1, *inputs[1:])[-2:], geometry.output
     down, across = taps(geometry, 0, H), taps(geometry, 1, W)
-    size = (K * P * Q, C * H * W)
-    make_room(layer, shape, K * each * len(down.source) * len(across.source), *size)
-    output = down.position[:, None] * Q + across.position  # (taps along rows, taps along columns)
+    size = (math.prod(outputs), math.prod(inputs))
+    make_room(layer, inputs, len(filters.output) * len(down.source) * len(across.source), *size)
+    position = down.position[:, None] * Q + across.position  # (taps along rows, taps along columns)
     source = down.source[:, None] * W + across.source
-    k = np.arange(K)[:, None]
-    channel = k // (K // (C // each)) * each + np.arange(each)  # (K, C/groups): the channels of k's group
-    values = filters[:, :, down.offset[:, None], across.offset]
+    values = filters.kernels[:, down.offset[:, None], across.offset]
     if scale is not None:
         values = values * scale[down.position[:, None], across.position]
-    rows = np.broadcast_to(k[:, :, None, None] * (P * Q) + output, values.shape)
-    columns = np.broadcast_to(channel[:, :, None, None] * (H * W) + source, values.shape)
+    rows = filters.output[:, None, None] * (P * Q) + position
+    columns = filters.input[:, None, None] * (H * W) + source
     return matrix_of(rows.ravel(), columns.ravel(), values.ravel(), size)
 
 
@@ -148,6 +163,6 @@ def make_room(layer: Layer, shape: Shape, entries: int, outputs: int, inputs: in
     if needed > memory:
         raise ArgumentError(
             f"input_shape must leave the equivalent matrix small enough for memory ({gibibytes(memory)} available). "
-            f"Got {shape} for {layer!r}: {outputs:,} x {inputs:,} with {entries:,} entries, which need "
+            f"Got {shape} for {layer.label()}: {outputs:,} x {inputs:,} with {entries:,} entries, which need "
             f"{gibibytes(needed)}."
         )

@@ -50,13 +50,13 @@ def ties(layer: Layer | Model, input_shape: Iterable[int] | None = None) -> list
         raise ArgumentTypeError("input_shape must be given for a layer. Got None.")
     shape = shapes.walk(Sequential(layer), input_shape)[0].input_shape  # type: ignore[arg-type]  # it checks
     if not isinstance(layer, Sequential | Residual | Scan1d | Scan2d):
-        return [_ties(repr(layer), layer, shape)]
+        return [_ties(layer.label(), layer, shape)]
     found = [
-        _ties(f"layer {place}: {inner!r}", inner, reached)
+        _ties(f"layer {place}: {inner.label()}", inner, reached)
         for place, inner, reached in _weighted(layer, shape, "")
     ]
     if not found:
-        raise ArgumentError(f"layer must have a layer with weights to draw. Got {layer!r}.")
+        raise ArgumentError(f"layer must have a layer with weights to draw. Got {layer.label()}.")
     return found
 
 
@@ -78,7 +78,7 @@ def _ties(name: str, layer: Layer, shape: Shape) -> Ties:
     if max(outputs, inputs) > LARGEST:
         raise ArgumentError(
             f"input_shape must leave at most {LARGEST} inputs and outputs to be told apart in a picture. "
-            f"Got {shape} for {layer!r}: {outputs:,} x {inputs:,}."
+            f"Got {shape} for {layer.label()}: {outputs:,} x {inputs:,}."
         )
     parameters = {own: np.zeros(size, np.float32) for own, size in layer.parameter_shapes(shape).items()}
     weights = parameters.get("weight")
