@@ -19,8 +19,8 @@ PUBLIC = {
     "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "Callback", "Conv1d",
     "Conv2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d", "Downsample2d",
     "Dropout", "EarlyStopping", "EngineError", "FileError", "Flatten", "History", "LeakyReLU", "Linear",
-    "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU",
-    "Residual", "SGD", "ScaledTanh", "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "Sigmoid",
+    "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "RadialBasis",
+    "ReLU", "Residual", "SGD", "ScaledTanh", "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "Sigmoid",
     "Softmax", "Step", "Subsample1d", "Subsample2d", "Tanh", "UnitBias", "UnknownNetworkError", "__version__", "fit",
     "get_threads", "load", "scan", "set_threads",
 }  # fmt: skip
@@ -93,6 +93,7 @@ SIGNATURES = {
     **dict.fromkeys(("Subsample1d", "Subsample2d"), "(kernel_size, stride=None)"),
     **dict.fromkeys(("Pad1d", "Pad2d"), "(padding, value=0.0)"),
     **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten", "UnitBias"), "()"),
+    "RadialBasis": "(codes)",
     "LeakyReLU": "(negative_slope=0.01)",
     "Dropout": "(p=0.5)",
     "Aggregate": "(mode)",

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from scanwise.layers import MaxPool2d as MaxPool2d
     from scanwise.layers import Pad1d as Pad1d
     from scanwise.layers import Pad2d as Pad2d
+    from scanwise.layers import RadialBasis as RadialBasis
     from scanwise.layers import ReLU as ReLU
     from scanwise.layers import Residual as Residual
     from scanwise.layers import ScaledTanh as ScaledTanh
@@ -80,8 +81,8 @@ _PLACES = {
     ),
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",
-        "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual",
-        "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Subsample1d",
+        "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "RadialBasis", "ReLU",
+        "Residual",        "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Subsample1d",
         "Subsample2d", "Tanh", "UnitBias",
     ),
     "model": ("Model", "load"),

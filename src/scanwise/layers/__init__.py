@@ -12,6 +12,7 @@ from .linear import Linear
 from .logmel import LogMel
 from .pad import Pad1d, Pad2d
 from .pool import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from .radial_basis import RadialBasis
 from .softmax import Softmax
 from .subsample import Subsample1d, Subsample2d
 from .unit_bias import UnitBias
@@ -36,6 +37,7 @@ __all__ = [
     "MaxPool2d",
     "Pad1d",
     "Pad2d",
+    "RadialBasis",
     "ReLU",
     "Residual",
     "ScaledTanh",
