@@ -51,3 +51,6 @@ class RadialBasis(Layer):
     def operations(self, input_shape: Shape) -> int:
         (outputs,) = self.output_shape(input_shape)
         return outputs * 3 * input_shape[0]  # a difference, its square, and the sum
+
+    def connection_count(self, input_shape: Shape) -> int:
+        return self.output_shape(input_shape)[0] * input_shape[0]
