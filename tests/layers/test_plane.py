@@ -22,7 +22,7 @@ def test_shapes_and_parameters() -> None:
 
 
 def test_connections() -> None:
-    """Each of 24 x 2 x 2 S-cells sees 4 x 9 inputs and its V-cell, which sees the same inputs; C-cells see 3 x 3 each."""
+    """24 x 2 x 2 S-cells see 4 x 9 inputs and a V-cell, which sees the same inputs; C-cells see 3 x 3 each."""
     assert SPlane(24, 3, 2.0).connection_count((4, 4, 4)) == 24 * 4 * 37 + 4 * 36
     assert CPlane(3).connection_count((24, 4, 4)) == 24 * 4 * 9
 
