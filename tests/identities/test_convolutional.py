@@ -153,6 +153,7 @@ class TestErrors:
             ([sw.Sequential(sw.Aggregate("softmax"))], r"layer 0.0 Aggregate\('softmax'\), which is no pooling"),
             ([sw.Flatten(), sw.Softmax(), sw.Linear(2)], r"layer 1 Softmax\(\), which compares values"),
             ([sw.Flatten(), sw.Residual(sw.Linear(12)), sw.Linear(2)], "layer 1 Residual.*adds to the flattened"),
+            ([sw.Conv1d(2, 6), sw.Flatten(), sw.RadialBasis([[1, 2]])], r"RadialBasis.*has no form that slides"),
             ([sw.UnitBias(), sw.Flatten(), sw.Linear(2)], r"layer 0 UnitBias\(\) has a bias for each place"),
             ([sw.Conv1d(2, 3), sw.Flatten()], r"ends in a flattened window; put Linear\(...\)"),
             ([sw.Aggregate("max"), sw.Residual(sw.Flatten())], "has nothing within that slides"),

@@ -55,6 +55,7 @@ TELLING: list[tuple[Shape, tuple[Layer, ...]]] = [
     ),
     ((2, 14, 13), (sw.Conv2d(3, 3), sw.MaxPool2d(2), sw.Conv2d(5, 2, padding="same"), sw.Aggregate("max"))),
     ((2, 8, 8), (sw.Residual(sw.Conv2d(2, 3, padding=1), sw.MaxPool2d(3, 1, 1)), sw.Aggregate("max"))),
+    ((2, 6), (sw.MaxPool1d(2), sw.Flatten(), sw.RadialBasis([[1.0, -1, 0, 2, 3, 1], [0, 0, 1, 1, 1, 1]]))),
     ((2, 6, 6), (sw.MaxPool2d(2), sw.Sequential(sw.Flatten(), sw.Linear(4)), sw.Sigmoid())),
     ((3, 20), (sw.Pad1d((3, 1)), sw.AvgPool1d(3, 2), sw.Downsample1d(2), sw.Aggregate("max"))),
     ((4, 9), (sw.Conv1d(4, 2, groups=2), sw.Aggregate("mean"))),

@@ -38,6 +38,7 @@ from scanwise.layers import (
     MaxPool2d,
     Pad1d,
     Pad2d,
+    RadialBasis,
     Residual,
     Scan1d,
     Scan2d,
@@ -147,8 +148,9 @@ def _(layer: Flatten, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mas
     return mask.reshape(shape)
 
 
-@inputs_of.register
-def _(layer: Linear, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+@inputs_of.register(Linear)
+@inputs_of.register(RadialBasis)
+def _(layer: Linear | RadialBasis, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     return np.full(shape, mask.any())
 
 
