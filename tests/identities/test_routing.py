@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from numpy.typing import NDArray
 
 import scanwise as sw
-from scanwise.identities.masks import Trail, first_maxima, inputs_of
+from scanwise.identities.masks import Trail, inputs_of
+from scanwise.identities.maxima import first_maxima
 from scanwise.layers import Layer, Shape
 from tests.backends import BACKENDS
 from tests.layers import drawn
