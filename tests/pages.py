@@ -49,7 +49,7 @@ def run(page: str, folder: Path) -> list[str]:
     Raises:
         AssertionError: the page did not run to its end; the message has its output and the traceback.
     """
-    script = []
+    script: list[str] = []
     for language, text in blocks(page, "python", "console"):
         script += (
             [text, f"print({_END_OF_BLOCK!r}, flush=True)"] if language == "python" else shell_calls(text)

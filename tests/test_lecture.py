@@ -72,6 +72,14 @@ def test_every_section_has_words_formula_code_and_result(part: int, count: int) 
         assert "\n```\n\n```text\n" in section, f"{title}: no result"
 
 
+@pytest.mark.parametrize("page", [*PARTS, "docs/lecture/index.md"])
+def test_github_shows_the_formulas(page: str) -> None:
+    """Its Markdown takes away a backslash before punctuation, in formulas too, so spaces are not written as `\\,`."""
+    prose = re.sub(r"^```.*?^```$", "", (REPOSITORY / page).read_text(encoding="utf-8"), flags=re.M | re.S)
+    assert not re.findall(r".*\\[^a-zA-Z].*", prose)
+    assert prose.count("$") % 2 == 0
+
+
 def test_index_lists_every_section_in_order() -> None:
     expected = [f"{part}.{n + 1}" for part, count in SECTIONS.items() for n in range(count)]
     assert [re.match(r"\[([\d.]+)", row[0])[1] for row in ROWS] == expected  # type: ignore[index]
