@@ -26,6 +26,7 @@ STAGES = (
     ("model", "model_file"),
     ("training",),
     ("scanning",),
+    ("identities",),
     ("data",),
     ("estimators", "sklearn"),
     ("demo",),

@@ -16,13 +16,13 @@ import pytest
 import scanwise
 
 PUBLIC = {
-    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "Callback", "Conv1d",
-    "Conv2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d", "Downsample2d",
-    "Dropout", "EarlyStopping", "EngineError", "FileError", "Flatten", "History", "LeakyReLU", "Linear",
-    "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU",
-    "Residual", "SGD", "ScaledTanh", "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "Sigmoid",
-    "Softmax", "Step", "Tanh", "UnknownNetworkError", "__version__", "fit", "get_threads", "load", "scan",
-    "set_threads",
+    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "Callback",
+    "Conv1d", "Conv2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d",
+    "Downsample2d", "Dropout", "EarlyStopping", "EngineError", "FileError", "Flatten", "History", "LeakyReLU",
+    "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d",
+    "ReLU", "Residual", "SGD", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError", "Sequential",
+    "ShapeError", "Sigmoid", "Softmax", "Step", "Tanh", "Unfold1d", "Unfold2d", "UnknownNetworkError",
+    "__version__", "as_convolution", "as_scan", "fit", "get_threads", "load", "scan", "set_threads",
 }  # fmt: skip
 
 HEAVY = (
@@ -93,6 +93,8 @@ SIGNATURES = {
     **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten"), "()"),
     "LeakyReLU": "(negative_slope=0.01)",
     "Dropout": "(p=0.5)",
+    **dict.fromkeys(("Scan1d", "Scan2d"), "(mlp, window, stride=1)"),
+    **dict.fromkeys(("Unfold1d", "Unfold2d"), "(window, stride=1)"),
     "Aggregate": "(mode)",
     "LogMel": "(sample_rate, n_fft, hop, n_mels, f_min=0.0, f_max=None)",
     **dict.fromkeys(("Sequential", "Residual"), "(*layers)"),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from scanwise.errors import ScanwiseError as ScanwiseError
     from scanwise.errors import ShapeError as ShapeError
     from scanwise.errors import UnknownNetworkError as UnknownNetworkError
+    from scanwise.identities import as_convolution as as_convolution
+    from scanwise.identities import as_scan as as_scan
     from scanwise.layers import Aggregate as Aggregate
     from scanwise.layers import AvgPool1d as AvgPool1d
     from scanwise.layers import AvgPool2d as AvgPool2d
@@ -45,10 +47,14 @@ if TYPE_CHECKING:
     from scanwise.layers import ReLU as ReLU
     from scanwise.layers import Residual as Residual
     from scanwise.layers import ScaledTanh as ScaledTanh
+    from scanwise.layers import Scan1d as Scan1d
+    from scanwise.layers import Scan2d as Scan2d
     from scanwise.layers import Sequential as Sequential
     from scanwise.layers import Sigmoid as Sigmoid
     from scanwise.layers import Softmax as Softmax
     from scanwise.layers import Tanh as Tanh
+    from scanwise.layers import Unfold1d as Unfold1d
+    from scanwise.layers import Unfold2d as Unfold2d
     from scanwise.model import Model as Model
     from scanwise.model import load as load
     from scanwise.scanning import Coverage as Coverage
@@ -75,10 +81,11 @@ _PLACES = {
         "ArgumentError", "ArgumentTypeError", "DataError", "DivergedError", "EngineError", "FileError",
         "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
     ),
+    "identities": ("as_convolution", "as_scan"),
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",
         "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual",
-        "ScaledTanh", "Sequential", "Sigmoid", "Softmax", "Tanh",
+        "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Tanh", "Unfold1d", "Unfold2d",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),

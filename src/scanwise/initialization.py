@@ -28,6 +28,8 @@ from scanwise.layers import (
     ReLU,
     Residual,
     ScaledTanh,
+    Scan1d,
+    Scan2d,
     Sequential,
     Shape,
     Sigmoid,
@@ -122,6 +124,8 @@ def _followers(
             # What follows a Residual follows its sum, not its last layer.
             inner = None if isinstance(layer, Residual) else follower
             yield from _followers(layer, reached, f"{prefix}{place}.", inner)
+        elif isinstance(layer, Scan1d | Scan2d):
+            yield from _followers(layer.mlp, layer.patch(reached), f"{prefix}{place}.", follower)
         else:
             yield f"{prefix}{place}.", layer, reached, follower
 

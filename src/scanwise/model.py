@@ -258,6 +258,11 @@ class Model:
             raise ArgumentError(f"background must be one of the labels {self._labels!r}. Got {label!r}.")
         self._background = label
 
+    def take_facts(self, other: Model) -> None:
+        """Take the labels, sample rate, image mode, background and loss of another model with as many outputs."""
+        self.labels, self.sample_rate, self.image_mode = other.labels, other.sample_rate, other.image_mode
+        self.background, self.loss = other._background, other.loss
+
     def summary(self) -> str:
         """A table of the layers: output shape, parameters, operations, receptive field; totals last.
 

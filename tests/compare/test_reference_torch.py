@@ -40,7 +40,7 @@ Parameters = dict[str, torch.Tensor]
 def torch_conv(layer: Conv1d | Conv2d, x: torch.Tensor, parameters: Parameters) -> torch.Tensor:
     """Padding is applied first: PyTorch's own `"same"` puts an even kernel's larger half behind."""
     weight, axes = parameters["weight"], tuple(range(2, x.ndim))
-    _, stride, dilation, padding = layer.window()
+    _, stride, dilation, padding = layer.sliding_window()
     padded = functional.pad(x, [extent for pair in reversed(padding) for extent in pair])
     convolve = functional.conv1d if isinstance(layer, Conv1d) else functional.conv2d
     if layer.flip:
@@ -57,7 +57,7 @@ def torch_pool(layer: MaxPool1d | MaxPool2d | AvgPool1d | AvgPool2d, x: torch.Te
         AvgPool1d: functional.avg_pool1d,
         AvgPool2d: functional.avg_pool2d,
     }
-    kernel, stride, _, padding = layer.window()
+    kernel, stride, _, padding = layer.sliding_window()
     before = tuple(pair[0] for pair in padding)
     result = functions[type(layer)](x, kernel, stride, before, ceil_mode=layer.ceil_mode)  # type: ignore[operator]
     assert isinstance(result, torch.Tensor)

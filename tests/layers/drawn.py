@@ -25,11 +25,15 @@ from scanwise.layers import (
     ReLU,
     Residual,
     ScaledTanh,
+    Scan1d,
+    Scan2d,
     Sequential,
     Shape,
     Sigmoid,
     Softmax,
     Tanh,
+    Unfold1d,
+    Unfold2d,
 )
 
 Drawn = tuple[Layer, Shape]
@@ -70,7 +74,7 @@ def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
         bias=draw(st.booleans()),
         flip=draw(st.booleans()),
     )
-    padded = [before + after for before, after in layer.window()[3]]
+    padded = [before + after for before, after in layer.sliding_window()[3]]
     extents = [max(1, r - p) + draw(st.integers(0, 3)) for r, p in zip(reach, padded, strict=True)]
     return layer, (groups * draw(st.integers(1, 2)), *extents)
 
@@ -142,6 +146,36 @@ def log_mels(draw: st.DrawFn) -> Drawn:
 
 
 @st.composite
+def unfoldings(draw: st.DrawFn) -> Drawn:
+    """Windows that overlap, touch, or leave gaps."""
+    kind = draw(st.sampled_from([Unfold1d, Unfold2d]))
+    window, stride = (tuple(draw(small) for _ in range(kind.axes)) for _ in range(2))
+    return kind(window, stride), (draw(small), *(extent + draw(st.integers(0, 3)) for extent in window))
+
+
+@st.composite
+def scans(draw: st.DrawFn) -> Drawn:
+    """MLPs that are convolutions, and such that look at each window as a whole."""
+    unfolding, shape = draw(unfoldings())
+    assert isinstance(unfolding, Unfold1d | Unfold2d)
+    (values,) = unfolding.patch(shape)
+    first: list[list[Layer]] = [
+        [],
+        [Flatten(), Tanh()],
+        [Softmax()],
+        [Residual(Linear(values), Tanh())],
+        [Sequential(Dropout(0.2), Linear(2))],
+    ]
+    last: list[list[Layer]] = [
+        [],
+        [Sequential(Tanh(), Linear(draw(small), bias=draw(st.booleans())))],
+        [Residual(Flatten(), Residual(Tanh())), Softmax()],
+    ]
+    mlp = Sequential(*draw(st.sampled_from(first)), Linear(draw(small)), *draw(st.sampled_from(last)))
+    return (Scan1d if unfolding.axes == 1 else Scan2d)(mlp, unfolding.window, unfolding.stride), shape
+
+
+@st.composite
 def residuals(draw: st.DrawFn) -> Drawn:
     channels = draw(small)
     inner = Sequential(Conv1d(draw(small), 2, padding="same"), Tanh())
@@ -169,6 +203,8 @@ layers = st.one_of(
     dropouts(),
     aggregations(),
     log_mels(),
+    unfoldings(),
+    scans(),
     residuals(),
     sequentials(),
 )

@@ -32,11 +32,15 @@ from scanwise.layers import (
     ReLU,
     Residual,
     ScaledTanh,
+    Scan1d,
+    Scan2d,
     Sequential,
     Shape,
     Sigmoid,
     Softmax,
     Tanh,
+    Unfold1d,
+    Unfold2d,
 )
 
 # Around the vector widths 4, 8 and 16.
@@ -137,7 +141,7 @@ def _layer(reached: Shape, padding: bool) -> st.SearchStrategy[Layer]:
         return st.one_of(*found, *[_linears()] * 3)
     axes = len(reached) - 1
     found += [*[_convs(reached, padding)] * 5, *[_pools(axes, padding)] * 3, _downsamplings(axes)]
-    found += [st.sampled_from(Aggregate.modes).map(Aggregate)]
+    found += [st.sampled_from(Aggregate.modes).map(Aggregate), _unfoldings(axes), *[_scans(axes)] * 2]
     return st.one_of(*found, *[_paddings(axes)] * padding)
 
 
@@ -206,6 +210,23 @@ def _pools(draw: st.DrawFn, axes: int, padding: bool) -> Layer:
 
 def _downsamplings(axes: int) -> st.SearchStrategy[Layer]:
     return SMALL.map(Downsample1d) if axes == 1 else st.tuples(SMALL, SMALL).map(Downsample2d)
+
+
+@st.composite
+def _unfoldings(draw: st.DrawFn, axes: int) -> Layer:
+    window, stride = (tuple(draw(SMALL) for _ in range(axes)) for _ in range(2))
+    return (Unfold1d if axes == 1 else Unfold2d)(window, stride)
+
+
+@st.composite
+def _scans(draw: st.DrawFn, axes: int) -> Layer:
+    """MLPs of one to three layers."""
+    windows = draw(_unfoldings(axes))
+    assert isinstance(windows, Unfold1d | Unfold2d)
+    mlp: list[Layer] = [draw(st.sampled_from([Flatten(), Tanh(), Softmax()]))] * draw(st.integers(0, 1))
+    for _ in range(draw(st.integers(1, 2))):
+        mlp += [draw(_linears()), draw(ACTIVATIONS)]
+    return (Scan1d if axes == 1 else Scan2d)(Sequential(*mlp), windows.window, windows.stride)
 
 
 def _paddings(axes: int) -> st.SearchStrategy[Layer]:

@@ -32,11 +32,15 @@ from scanwise.layers import (
     ReLU,
     Residual,
     ScaledTanh,
+    Scan1d,
+    Scan2d,
     Sequential,
     Shape,
     Sigmoid,
     Softmax,
     Tanh,
+    Unfold1d,
+    Unfold2d,
 )
 from scanwise.plan.executor import NativeExecutor
 from tests.plan.drawn_networks import Case, classifiers, networks, random_values
@@ -74,6 +78,12 @@ FIRST_LAYERS: list[tuple[Layer, Shape]] = [
     (Dropout(0.5), (3, 4)),
     *((Aggregate(mode), (5, 3, 2)) for mode in Aggregate.modes),
     (LogMel(8000, 16, 4, 5), (1, 40)),
+    (Unfold1d(3, 2), (2, 9)),
+    (Unfold2d((2, 3), (1, 2)), (5, 4, 7)),
+    (Scan1d(Sequential(Linear(5), ReLU(), Linear(3)), 4), (2, 9)),
+    (Scan2d(Sequential(Flatten(), Tanh(), Linear(17), Softmax()), 2, (1, 2)), (3, 4, 5)),
+    (Scan1d(Sequential(Softmax(), Linear(3), Residual(Linear(3), Sequential(Tanh()))), 3, 2), (2, 8)),
+    (Scan2d(Sequential(Sigmoid()), 2), (1, 3, 3)),
     (Sequential(Sequential(Tanh())), (3, 4)),
     (Residual(Flatten(), Linear(6), Residual(ReLU())), (6,)),
     (Residual(Residual(ReLU()), Conv2d(3, 3, padding="same")), (3, 4, 4)),

@@ -26,6 +26,7 @@ from scanwise.layers import (
     ReLU,
     Residual,
     ScaledTanh,
+    Scan1d,
     Sequential,
     Shape,
     Sigmoid,
@@ -60,6 +61,13 @@ NETWORKS: dict[str, tuple[Sequential, Shape]] = {
             Residual(Conv1d(6, 3, padding="same"), Dropout(0.4), Tanh()), Aggregate("logsumexp"), Linear(4),
         ),
         (4, 20),
+    ),
+    "scan": (
+        Sequential(
+            Scan1d(Sequential(Linear(6), Tanh(), Dropout(0.3), Linear(5), Sigmoid()), 4),
+            Scan1d(Sequential(Dropout(0.2), Linear(4)), 3, 2), Aggregate("logsumexp"),
+        ),
+        (3, 16),
     ),
     "vector": (Sequential(Linear(33), Tanh(), Dropout(0.25), Linear(4)), (19,)),
 }  # fmt: skip

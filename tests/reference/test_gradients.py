@@ -11,8 +11,10 @@ from scanwise.layers import (
     AvgPool2d,
     Dropout,
     Layer,
+    Linear,
     MaxPool1d,
     MaxPool2d,
+    Scan1d,
     Sequential,
 )
 from scanwise.reference import dropout_masks, sample_keys
@@ -35,6 +37,8 @@ KINDS = {
     "dropout": drawn.dropouts(),
     "aggregate": drawn.aggregations(),
     "log_mel": drawn.log_mels(),
+    "unfold": drawn.unfoldings(),
+    "scan": drawn.scans(),
     "residual": drawn.residuals(),
     "sequential": drawn.sequentials(),
 }
@@ -53,4 +57,18 @@ def test_gradients_of_dropout_in_training() -> None:
     network, shape = Sequential(Dropout(0.4), Sequential(Dropout(0.2))), (3, 4)
     masks = dropout_masks(network, shape, sample_keys(seed=5, epoch=1, samples=[7, 3]))
     assert set(masks) == {"0.mask", "1.0.mask"}
+    check_gradients(network, shape, parameters={**random_parameters(network, shape), **masks})
+
+
+def test_gradients_of_dropout_within_a_scan() -> None:
+    """Every position of a scan drops values of its own."""
+    network, shape = (
+        Sequential(Scan1d(Sequential(Dropout(0.4), Linear(3), Dropout(0.3), Linear(2)), 2)),
+        (2, 5),
+    )
+    masks = dropout_masks(network, shape, sample_keys(seed=5, epoch=1, samples=[7, 3]))
+    assert {name: mask.shape for name, mask in masks.items()} == {
+        "0.0.mask": (2, 4, 4),
+        "0.2.mask": (2, 3, 4),
+    }
     check_gradients(network, shape, parameters={**random_parameters(network, shape), **masks})

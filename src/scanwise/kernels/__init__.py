@@ -11,6 +11,7 @@ from scanwise.kernels import (
     pad,
     pool,
     softmax,
+    unfold,
 )
 from scanwise.kernels.lowering import lower
 
@@ -26,4 +27,5 @@ __all__ = [
     "pad",
     "pool",
     "softmax",
+    "unfold",
 ]

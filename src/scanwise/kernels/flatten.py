@@ -18,30 +18,36 @@ __all__ = ["FlattenCopy", "FlattenOperation"]
 
 @dataclass(frozen=True)
 class FlattenCopy:
-    """flat[p, q, (c H + h) W + w] = map[p + h, q + w, c], or the other way. Arguments: source, goal.
+    """flat[p, q, (c H + h) W + w] = map[p sh + h, q sw + w, c], or the other way. Arguments: source, goal.
 
     Attributes:
-        window: H and W. Only a scan has more than one position (p, q).
+        window: H and W. Only a scan and an `Unfold` have more than one position (p, q).
+        stride: (sh, sw).
+        adds: whether values are added to what is there: windows overlap.
     """
 
     spread: FeatureMap
     flat: FeatureMap
     window: tuple[int, int]
     backward: bool
+    stride: tuple[int, int] = (1, 1)
+    adds: bool = False
     pointers: int = 2
 
     def emit(self, e: Emitter) -> None:
         source, goal = e.arguments
         m = self.spread
         H, W = self.window
+        sh, sw = self.stride
 
         def element(n: Index, p: Index, q: Index, c: Index, h: Index, w: Index) -> None:
-            place = address(e, m, n, e.add(p, h), e.add(q, w), c)
+            place = address(e, m, n, e.add(e.mul(p, sh), h), e.add(e.mul(q, sw), w), c)
             line = address(e, self.flat, n, p, q, e.affine((c, H * W), (h, W), (1, w)))
-            if self.backward:
-                e.store(e.load(source, line, 1), goal, place)
-            else:
-                e.store(e.load(source, place, 1), goal, line)
+            start, stop = (line, place) if self.backward else (place, line)
+            value = e.load(source, start, 1)
+            if self.adds:
+                value = e.builder.fadd(e.load(goal, stop, 1), value)
+            e.store(value, goal, stop)
 
         def window(n: Index, p: Index, q: Index) -> None:
             e.loop(

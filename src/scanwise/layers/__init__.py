@@ -12,7 +12,9 @@ from .linear import Linear
 from .logmel import LogMel
 from .pad import Pad1d, Pad2d
 from .pool import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from .scan import Scan1d, Scan2d
 from .softmax import Softmax
+from .unfold import Unfold1d, Unfold2d
 from .window import Geometry
 
 __all__ = [
@@ -37,10 +39,14 @@ __all__ = [
     "ReLU",
     "Residual",
     "ScaledTanh",
+    "Scan1d",
+    "Scan2d",
     "Sequential",
     "Shape",
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "Unfold1d",
+    "Unfold2d",
     "from_json",
 ]

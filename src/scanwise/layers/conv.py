@@ -47,7 +47,7 @@ class _Conv(_Windowed):
         if self.padding == "same" and self.stride != 1:
             raise ArgumentError(f"{kind}: stride must be 1 where padding is 'same'. Got {self.stride}.")
 
-    def window(self) -> tuple[Shape, Shape, Shape, tuple[tuple[int, int], ...]]:
+    def sliding_window(self) -> tuple[Shape, Shape, Shape, tuple[tuple[int, int], ...]]:
         kernel = arguments.per_axis(self.kernel_size, self.axes)
         dilation = arguments.per_axis(self.dilation, self.axes)
         padding = tuple(

@@ -19,7 +19,7 @@ class _Downsample(_Windowed):
     def __post_init__(self) -> None:
         self._settle("stride", arguments.sizes(type(self).__name__, "stride", self.stride, (self.axes,)))
 
-    def window(self) -> tuple[Shape, Shape, Shape, tuple[tuple[int, int], ...]]:
+    def sliding_window(self) -> tuple[Shape, Shape, Shape, tuple[tuple[int, int], ...]]:
         ones = (1,) * self.axes
         return ones, arguments.per_axis(self.stride, self.axes), ones, ((0, 0),) * self.axes
 

@@ -37,7 +37,7 @@ class _Pool(_Windowed):
                 f"{kind}: padding must be at most half of kernel_size {self.kernel_size}. Got {self.padding}."
             )
 
-    def window(self) -> tuple[Shape, Shape, Shape, tuple[tuple[int, int], ...]]:
+    def sliding_window(self) -> tuple[Shape, Shape, Shape, tuple[tuple[int, int], ...]]:
         stride = self.kernel_size if self.stride is None else self.stride
         padding = tuple((p, p) for p in arguments.per_axis(self.padding, self.axes))
         kernel = arguments.per_axis(self.kernel_size, self.axes)

@@ -39,7 +39,7 @@ class _Windowed(Layer):
 
     axes: ClassVar[int]
 
-    def window(self) -> tuple[Shape, Shape, Shape, tuple[tuple[int, int], ...]]:
+    def sliding_window(self) -> tuple[Shape, Shape, Shape, tuple[tuple[int, int], ...]]:
         """Kernel, stride, dilation and (before, after) padding, one entry a spatial axis."""
         raise NotImplementedError
 
@@ -54,7 +54,7 @@ class _Windowed(Layer):
             ShapeError: the input has another number of axes, or not even one window fits.
         """
         self._expect_axes(input_shape, self.axes + 1)
-        kernel, stride, dilation, padding = self.window()
+        kernel, stride, dilation, padding = self.sliding_window()
         output = tuple(
             self._positions(input_shape, axis, kernel[axis], stride[axis], dilation[axis], padding[axis])
             for axis in range(self.axes)
@@ -73,7 +73,7 @@ class _Windowed(Layer):
 
     def reach(self, input_shape: Shape) -> tuple[Shape, Shape]:
         self._expect_axes(input_shape, self.axes + 1)
-        kernel, stride, dilation, _ = self.window()
+        kernel, stride, dilation, _ = self.sliding_window()
         return tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)), stride
 
     def _positions(

@@ -1,7 +1,7 @@
 """A network as a chain of operations on values, with activations fused into what makes their input.
 
-`Flatten` leaves no operation where the next layer can read the map as it is, `Dropout` none outside training, and a
-`Residual` becomes its layers and a sum.
+`Flatten` leaves no operation where the next layer can read the map as it is, `Dropout` none outside training, a
+`Residual` becomes its layers and a sum, and a scanning MLP the convolutions that it is (lecture 3.5).
 """
 
 from __future__ import annotations
@@ -16,7 +16,19 @@ from scanwise.kernels.flatten import FlattenOperation
 from scanwise.kernels.linear import LinearOperation
 from scanwise.kernels.operation import Extent, Operation
 from scanwise.kernels.winograd import faster
-from scanwise.layers import Dropout, Flatten, Layer, Linear, Residual, Sequential, Shape
+from scanwise.layers import (
+    Dropout,
+    Flatten,
+    Layer,
+    Linear,
+    Pad1d,
+    Pad2d,
+    Residual,
+    Scan1d,
+    Scan2d,
+    Sequential,
+    Shape,
+)
 from scanwise.layers.base import _Pointwise
 
 __all__ = ["Graph", "Node", "build_graph", "extent_of"]
@@ -127,7 +139,9 @@ class _Builder:
         self.graph, self.training = graph, training
         self.dropouts = 0
 
-    def chain(self, container: Sequential | Residual, prefix: str, shape: Shape, value: int) -> int:
+    def chain(
+        self, container: Sequential | Residual | Scan1d | Scan2d, prefix: str, shape: Shape, value: int
+    ) -> int:
         for place, layer, reached in container.chain(shape):
             value = self.layer(layer, f"{prefix}{place}", reached, value)
         return value
@@ -140,7 +154,9 @@ class _Builder:
             inner = self.chain(layer, f"{name}.", shape, value)
             inner = self._as(shape, inner)
             return self.add(f"{name}", AddOperation(self.graph.extents[value]), (value, inner))
-        if isinstance(layer, Flatten):
+        if isinstance(layer, Scan1d | Scan2d):
+            return self.chain(layer, f"{name}.", shape, self._as(shape, value))
+        if isinstance(layer, Flatten) or (isinstance(layer, Pad1d | Pad2d) and not any(layer.pads)):
             return value
         if isinstance(layer, Dropout):
             self.dropouts += 1

@@ -15,7 +15,9 @@ from scanwise.reference import (
     logmel,
     pad,
     pool,
+    scan,
     softmax,
+    unfold,
 )
 from scanwise.reference.dropout import sample_keys
 from scanwise.reference.loss import loss
@@ -38,5 +40,7 @@ __all__ = [
     "pad",
     "pool",
     "sample_keys",
+    "scan",
     "softmax",
+    "unfold",
 ]

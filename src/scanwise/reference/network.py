@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.layers import Aggregate, Dropout, Residual, Sequential, Shape, Sigmoid, Softmax
+from scanwise.layers import Aggregate, Dropout, Residual, Scan1d, Scan2d, Sequential, Shape, Sigmoid, Softmax
 from scanwise.reference import dropout
 from scanwise.reference import layer as base
 from scanwise.reference.container import Chain, chain, chain_backward, chain_inputs
@@ -109,10 +109,14 @@ def dropout_masks(network: Sequential, input_shape: Shape, sample_keys: dropout.
 
 
 def _collect_masks(
-    network: Sequential | Residual, prefix: str, shape: Shape, keys: dropout.Keys, masks: dict[str, Array]
+    network: Sequential | Residual | Scan1d | Scan2d,
+    prefix: str,
+    shape: Shape,
+    keys: dropout.Keys,
+    masks: dict[str, Array],
 ) -> None:
     for place, layer, reached in network.chain(shape):
-        if isinstance(layer, Sequential | Residual):
+        if isinstance(layer, Sequential | Residual | Scan1d | Scan2d):
             _collect_masks(layer, f"{prefix}{place}.", reached, keys, masks)
         elif isinstance(layer, Dropout):
             masks[f"{prefix}{place}.mask"] = dropout.mask(layer, reached, keys, len(masks))

@@ -27,3 +27,9 @@ def offsets(geometry: Geometry) -> Iterator[tuple[int, int]]:
     for r in range(R):
         for s in range(S):
             yield r, s
+
+
+def patch(maps: Array, geometry: Geometry, p: int, q: int) -> Array:
+    """The window at position (p, q), `(N, C, R, S)`, as a view: for windows without padding and dilation."""
+    (R, S), (sh, sw) = geometry.kernel, geometry.stride
+    return maps[:, :, p * sh : p * sh + R, q * sw : q * sw + S]

@@ -1,0 +1,200 @@
+"""The scanning MLP: one MLP, applied to every window of a signal (lecture 1.2, part 2)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from scanwise.errors import ArgumentError, ArgumentTypeError
+
+from . import arguments
+from .base import Layer, Shape, _Pointwise, from_json
+from .container import Residual, Sequential
+from .conv import Conv1d, Conv2d
+from .dropout import Dropout
+from .flatten import Flatten
+from .linear import Linear
+from .pad import Pad1d, Pad2d
+from .softmax import Softmax
+from .unfold import Unfold1d, Unfold2d
+from .window import _Windowed
+
+_TAKEN = (Linear, Flatten, Softmax, Sequential, Residual, _Pointwise)
+
+
+@dataclass(frozen=True, repr=False)
+class _Scan(_Windowed):
+    mlp: Sequential
+    window: int | tuple[int, ...]
+    stride: int | tuple[int, ...] = 1
+
+    # What the same network is made of when it is written with convolutions.
+    convolution: ClassVar[type[Conv1d | Conv2d]]
+    unfold: ClassVar[type[Unfold1d | Unfold2d]]
+    identity: ClassVar[Layer]
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        if not isinstance(self.mlp, Sequential):
+            raise ArgumentTypeError(f"{kind}: mlp must be a Sequential. Got {self.mlp!r}.")
+        for layer in _leaves(self.mlp):
+            if not isinstance(layer, _TAKEN):
+                raise ArgumentError(
+                    f"{kind}: mlp must be made of Linear, Flatten, Softmax and pointwise layers. Got {layer!r}."
+                )
+        for name in ("window", "stride"):
+            self._settle(name, arguments.sizes(kind, name, getattr(self, name), (self.axes,)))
+
+    @property
+    def depth(self) -> int:
+        """Levels of nesting, as of a container."""
+        return 1 + self.mlp.depth
+
+    @property
+    def windows(self) -> Unfold1d | Unfold2d:
+        """The layer that cuts out the windows: the MLP sees its columns."""
+        return self.unfold(self.window, self.stride)
+
+    def sliding_window(self) -> tuple[Shape, Shape, Shape, tuple[tuple[int, int], ...]]:
+        return self.windows.sliding_window()
+
+    def patch(self, input_shape: Shape) -> Shape:
+        """Shape of what the MLP sees: one window, flat."""
+        self.geometry(input_shape)
+        return self.windows.patch(input_shape)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        patch = self.patch(input_shape)
+        return (*self.mlp.output_shape(patch), *self.geometry(input_shape).output[2 - self.axes :])
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """The MLP's: `"0.weight"`, ...; all positions share them."""
+        return self.mlp.parameter_shapes(self.patch(input_shape))
+
+    def operations(self, input_shape: Shape) -> int:
+        positions = math.prod(self.geometry(input_shape).output)
+        return positions * self.mlp.operations(self.patch(input_shape))
+
+    @property
+    def convolves(self) -> bool:
+        """Whether the first layer that looks at more than one value is a `Linear`: then it is a convolution."""
+        for layer in _leaves(self.mlp):
+            if isinstance(layer, Linear):
+                return True
+            # A dropped value is dropped in one window and not in the next: that needs windows that are apart.
+            if isinstance(layer, Residual | Softmax) or (isinstance(layer, Dropout) and layer.p > 0):
+                return False
+        return False
+
+    # z_j(t) = b_j + sum_{c,k} w_j(c, k) x_c(t + k) is the MLP's first layer at position t and the convolution with the
+    # filters w_j, in one formula; a later layer looks at one position and is the convolution with a 1 x 1 kernel.
+    # Pointwise functions are the same on maps as on vectors (lecture 3.5).
+    @property
+    def on_maps(self) -> tuple[tuple[str, Layer], ...]:
+        """(name, layer) of the same network as layers of maps, in order.
+
+        Names are those of the MLP's layers, and parameters differ by their shape alone: a `Linear`'s `(D, C K)` is the
+        convolution's `(D, C, K)`. Unless the scan `convolves`, its windows are cut out first, by a layer called
+        `"windows"`.
+        """
+        pending: _Pending = [(self.window, self.stride)] if self.convolves else []
+        layers = [(str(index), self._on_maps(layer, pending)) for index, layer in enumerate(self.mlp.layers)]
+        return tuple(layers) if self.convolves else (("windows", self.windows), *layers)
+
+    def chain(self, input_shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
+        """(name, layer, shape that reaches it) of `on_maps`, in order."""
+        shape = input_shape
+        for name, layer in self.on_maps:
+            yield name, layer, shape
+            shape = layer.output_shape(shape)
+
+    def _on_maps(self, layer: Layer, pending: _Pending) -> Layer:
+        """The layer of maps that is `layer` at every position. The first `Linear` takes the `pending` window."""
+        if isinstance(layer, Linear):
+            window, stride = pending.pop() if pending else (1, 1)
+            return self.convolution(layer.out_features, window, stride, bias=layer.bias)
+        if isinstance(layer, Flatten):
+            return self.identity
+        if isinstance(layer, Sequential | Residual):
+            return type(layer)(*(self._on_maps(inner, pending) for inner in layer.layers))
+        return layer
+
+    def to_json(self) -> dict[str, Any]:
+        return {**super().to_json(), "mlp": self.mlp.to_json()}
+
+    @classmethod
+    def _from_fields(cls, data: Mapping[str, Any]) -> Layer:
+        if "mlp" not in data:
+            return super()._from_fields(data)  # which says that it is missing
+        return super()._from_fields({**data, "mlp": from_json(data["mlp"])})
+
+
+_Pending = list[tuple[int | tuple[int, ...], int | tuple[int, ...]]]
+
+
+def _leaves(container: Sequential) -> Iterator[Layer]:
+    """The layers in order; a nested `Sequential` as its layers, a `Residual` as it is and then as its layers."""
+    for layer in container.layers:
+        if isinstance(layer, Residual):
+            yield layer
+        if isinstance(layer, Sequential | Residual):
+            yield from _leaves(Sequential(*layer.layers))
+        else:
+            yield layer
+
+
+@dataclass(frozen=True, repr=False)
+class Scan1d(_Scan):
+    """One MLP at every position of a signal: `(C, T)` to `(D, Q)` (lecture 1.2, part 2).
+
+    At position t the MLP sees the window x(:, t .. t + window - 1) as one flat vector, and gives column t of the
+    output. Its weights are shared by all positions, so their gradients are sums over positions (lecture 1.4). An
+    `Aggregate`, or `Flatten` and `Linear` (a perceptron), then decides whether the pattern is anywhere.
+
+    Args:
+        mlp: a `Sequential` from vectors to vectors: `Linear`, pointwise layers, `Softmax`, `Flatten`, nested
+            `Sequential` and `Residual`.
+        window: extent of a window, in time steps.
+        stride: time steps between neighbouring windows.
+
+    Parameters: those of the MLP, by their names in it: `"0.weight"`, ...
+
+    Raises:
+        ArgumentError, ArgumentTypeError: an argument is not allowed, or a layer is not one of vectors.
+
+    >>> from scanwise.layers import ReLU
+    >>> scan = Scan1d(Sequential(Linear(8), ReLU(), Linear(3)), window=5)
+    >>> scan.output_shape((2, 20)), scan.parameter_shapes((2, 20))["0.weight"]
+    ((3, 16), (8, 10))
+    """
+
+    axes: ClassVar[int] = 1
+    convolution = Conv1d
+    unfold = Unfold1d
+    identity = Pad1d(0)
+
+
+@dataclass(frozen=True, repr=False)
+class Scan2d(_Scan):
+    """One MLP at every position of an image: `(C, H, W)` to `(D, P, Q)` (lecture 1.2, 3).
+
+    Args:
+        mlp: as for `Scan1d`; it sees the window flat, channels first and columns fastest.
+        window: extent of a window, R = S or (R, S), in pixels.
+        stride: pixels between neighbouring windows, or (rows, columns).
+
+    Parameters: those of the MLP, by their names in it: `"0.weight"`, ...
+
+    Raises:
+        ArgumentError, ArgumentTypeError: an argument is not allowed, or a layer is not one of vectors.
+
+    >>> Scan2d(Sequential(Linear(4)), window=5, stride=2).output_shape((1, 28, 28))
+    (4, 12, 12)
+    """
+
+    axes: ClassVar[int] = 2
+    convolution = Conv2d
+    unfold = Unfold2d
+    identity = Pad2d(0)
