@@ -104,12 +104,16 @@ def test_index_names_what_exists(row: list[str]) -> None:
         assert operator.attrgetter(name)(scanwise)
     for file, function in functions:
         assert function in functions_of(f"src/scanwise/{file}"), f"{section}: {file}::{function}"
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", tests)
+    named = re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", tests)
     assert named, section
     for file, test in named:
         assert test in functions_of(file), f"{section}: {file}::{test}"
 
 
 def functions_of(file: str) -> set[str]:
+    """Names of the file's functions, and `Class::method` of its classes."""
     tree = ast.parse((REPOSITORY / file).read_text(encoding="utf-8"))
-    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} | {
+        f"{each.name}::{node.name}" for each in classes for node in each.body if isinstance(node, ast.FunctionDef)
+    }
