@@ -42,6 +42,17 @@ def test_page_prints_and_draws_what_it_shows(page: str, in_tmp_path: Path) -> No
         compare_pictures(LECTURE / PICTURES / name, in_tmp_path / PICTURES / name)
 
 
+def test_results_are_written_behind_their_blocks() -> None:
+    page = (
+        "```python\nprint(1)\n```\n\nWords.\n\n```python\n# not run\nprint(2)\n```\n\n"
+        "```python\nx = 3\n```\n\n```text\nold\n```\n\n```python\nprint(4)\n```\n\n```text\nold\n```\n"
+    )
+    assert with_results(page, ["1\n", "", "4  \n\n5\n"]) == (
+        "```python\nprint(1)\n```\n\n```text\n1\n```\n\nWords.\n\n```python\n# not run\nprint(2)\n```\n\n"
+        "```python\nx = 3\n```\n\n```python\nprint(4)\n```\n\n```text\n4\n\n5\n```\n"
+    )
+
+
 def compare_pictures(kept: Path, drawn: Path) -> None:
     """Raises unless both show the same, apart from how a version of matplotlib smooths letters and lines."""
     a, b = (np.asarray(Image.open(path).convert("L"), dtype=np.float64) for path in (kept, drawn))
@@ -94,7 +105,7 @@ def anchors(page: str) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+@pytest.mark.parametrize("row", ROWS, ids=[row[0].split()[0].lstrip("[") for row in ROWS])
 def test_index_names_what_exists(row: list[str]) -> None:
     section, _, names, tests = row
     public = re.findall(r"`sw\.([\w.]+)`", names)
@@ -115,5 +126,8 @@ def functions_of(file: str) -> set[str]:
     tree = ast.parse((REPOSITORY / file).read_text(encoding="utf-8"))
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)} | {
-        f"{each.name}::{node.name}" for each in classes for node in each.body if isinstance(node, ast.FunctionDef)
+        f"{each.name}::{node.name}"
+        for each in classes
+        for node in each.body
+        if isinstance(node, ast.FunctionDef)
     }
