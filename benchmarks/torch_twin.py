@@ -66,6 +66,54 @@ def _convolution(layer: layers.Conv1d | layers.Conv2d, input_shape: Shape) -> nn
     )
 
 
+class TransposedConv(nn.Module):
+    """A transposed convolution of the whole map, from which `padding` is cut off: it may differ before and after."""
+
+    def __init__(self, layer: layers.ConvTranspose1d | layers.ConvTranspose2d, input_shape: Shape) -> None:
+        super().__init__()
+        geometry = layer.geometry(input_shape)
+        self.two_dimensional = len(input_shape) == 3
+        axes = slice(None) if self.two_dimensional else slice(1, None)
+        top, bottom, left, right = geometry.padding
+        self.crops = (-left, -right, -top, -bottom) if self.two_dimensional else (-left, -right)
+        self.stride, self.dilation = geometry.stride[axes], geometry.dilation[axes]
+        self.more, self.groups, self.flip = layer.output_padding, layer.groups, layer.flip
+        shapes = layer.parameter_shapes(input_shape)
+        self.weight = nn.Parameter(torch.zeros(shapes["weight"]))
+        self.bias = nn.Parameter(torch.zeros(shapes["bias"])) if "bias" in shapes else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        transposed = functional.conv_transpose2d if self.two_dimensional else functional.conv_transpose1d
+        spatial = (2, 3) if self.two_dimensional else (2,)
+        weight = self.weight.flip(spatial) if self.flip else self.weight
+        whole = transposed(x, weight, self.bias, self.stride, 0, self.more, self.groups, self.dilation)
+        return functional.pad(whole, self.crops)
+
+
+def _transposed_convolution(
+    layer: layers.ConvTranspose1d | layers.ConvTranspose2d, input_shape: Shape
+) -> nn.Module:
+    """PyTorch's own layer where it has the same padding."""
+    geometry = layer.geometry(input_shape)
+    top, bottom, left, right = geometry.padding
+    if layer.flip or top != bottom or left != right:
+        return TransposedConv(layer, input_shape)
+    flat = len(input_shape) == 2
+    kind: Callable[..., nn.Module] = nn.ConvTranspose1d if flat else nn.ConvTranspose2d
+    axes = slice(1, None) if flat else slice(None)
+    return kind(
+        input_shape[0],
+        layer.out_channels,
+        geometry.kernel[axes],
+        geometry.stride[axes],
+        (top, left)[axes],
+        layer.output_padding,
+        layer.groups,
+        layer.bias,
+        geometry.dilation[axes],
+    )
+
+
 class Function(nn.Module):
     """A layer without parameters."""
 
@@ -148,6 +196,8 @@ def _module(layer: layers.Layer, input_shape: Shape) -> nn.Module:
             return Residual(*children) if isinstance(layer, layers.Residual) else nn.Sequential(*children)
         case layers.Conv1d() | layers.Conv2d():
             return _convolution(layer, input_shape)
+        case layers.ConvTranspose1d() | layers.ConvTranspose2d():
+            return _transposed_convolution(layer, input_shape)
         case layers.Linear():
             return nn.Linear(input_shape[0], layer.out_features, bias=layer.bias)
         case layers.MaxPool1d() | layers.MaxPool2d() | layers.AvgPool1d() | layers.AvgPool2d():
@@ -156,7 +206,9 @@ def _module(layer: layers.Layer, input_shape: Shape) -> nn.Module:
             return Function(_downsample(layer.geometry(input_shape).stride, flat))
         case layers.Pad1d() | layers.Pad2d():
             top, bottom, left, right = layer.pads
-            return nn.ZeroPad1d((left, right)) if flat else nn.ZeroPad2d((left, right, top, bottom))
+            if flat:
+                return nn.ConstantPad1d((left, right), layer.value)
+            return nn.ConstantPad2d((left, right, top, bottom), layer.value)
         case layers.Aggregate():
             return Function(_aggregate(layer.mode))
         case layers.LogMel():

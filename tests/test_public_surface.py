@@ -16,13 +16,16 @@ import pytest
 import scanwise
 
 PUBLIC = {
-    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "Callback",
-    "Conv1d", "Conv2d", "Cosine", "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d",
-    "Downsample2d", "Dropout", "EarlyStopping", "EngineError", "FileError", "Flatten", "History", "LeakyReLU",
-    "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d",
-    "ReLU", "Residual", "SGD", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError", "Sequential",
-    "ShapeError", "Sigmoid", "Softmax", "Step", "Tanh", "Unfold1d", "Unfold2d", "UnknownNetworkError",
-    "__version__", "as_convolution", "as_scan", "fit", "get_threads", "load", "scan", "set_threads",
+    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane", "Callback",
+    "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError", "Detection",
+    "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError",
+    "EquivalentMatrix", "FileError", "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel",
+    "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU", "Residual",
+    "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError", "Sequential",
+    "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Subsample1d", "Subsample2d", "Tanh",
+    "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError", "__version__", "as_convolution", "as_scan",
+    "equivalent_matrix", "fit", "fully_convolutional", "get_threads", "load", "position_gradients", "route",
+    "scan", "set_threads", "shift_response",
 }  # fmt: skip
 
 HEAVY = (
@@ -36,6 +39,7 @@ HEAVY = (
     "sklearn",
     "torch",
     "matplotlib",
+    "scipy",
 )
 
 
@@ -82,18 +86,28 @@ SIGNATURES = {
     "Linear": "(out_features, bias=True)",
     **dict.fromkeys(
         ("Conv1d", "Conv2d"),
-        "(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, flip=False)",
+        "(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, flip=False, "
+        "connections=None)",
+    ),
+    **dict.fromkeys(
+        ("ConvTranspose1d", "ConvTranspose2d"),
+        "(out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1, "
+        "flip=False)",
     ),
     **dict.fromkeys(
         ("MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"),
         "(kernel_size, stride=None, padding=0, ceil_mode=False)",
     ),
     **dict.fromkeys(("Downsample1d", "Downsample2d"), "(stride)"),
-    **dict.fromkeys(("Pad1d", "Pad2d"), "(padding)"),
-    **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten"), "()"),
+    **dict.fromkeys(("Subsample1d", "Subsample2d"), "(kernel_size, stride=None)"),
+    **dict.fromkeys(("Pad1d", "Pad2d"), "(padding, value=0.0)"),
+    **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten", "UnitBias"), "()"),
     "LeakyReLU": "(negative_slope=0.01)",
     "Dropout": "(p=0.5)",
     **dict.fromkeys(("Scan1d", "Scan2d"), "(mlp, window, stride=1)"),
+    "SPlane": "(planes, kernel_size, r, stride=1, padding=0, gamma=0.9)",
+    "CPlane": "(kernel_size, stride=1, padding=0, alpha=1.0, sigma=1.0, surround=0.0)",
+    "MaxByLabel": "(labels)",
     **dict.fromkeys(("Unfold1d", "Unfold2d"), "(window, stride=1)"),
     "Aggregate": "(mode)",
     "LogMel": "(sample_rate, n_fft, hop, n_mels, f_min=0.0, f_max=None)",
@@ -117,6 +131,11 @@ SIGNATURES = {
     "AdamW": "(lr, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)",
     "scan": "(model, signal, *, step=None, progress=None)",
     "ScanResult.detections": "(self, threshold=0.5, *, overlap=0.2)",
+    "equivalent_matrix": "(layer, input_shape=None, parameters=None)",
+    "fully_convolutional": "(model, input_shape=None)",
+    "position_gradients": "(model, x, dy, place)",
+    "route": "(model, x, label)",
+    "shift_response": "(model, x, shifts, *, fill=0.0)",
     "set_threads": "(n)",
 }
 

@@ -16,6 +16,8 @@ from scanwise.layers import (
     AvgPool1d,
     Conv1d,
     Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
     Downsample1d,
     Flatten,
     Layer,
@@ -87,6 +89,34 @@ def test_receptive_field_is_what_an_output_depends_on(chain: list[Layer]) -> Non
         (seen,) = np.nonzero(dx[0, 0])
         assert seen[0] == p * stride
         assert seen[-1] == p * stride + field - 1
+
+
+spreading: st.SearchStrategy[Layer] = st.builds(
+    ConvTranspose1d, st.just(1), st.integers(1, 5), st.integers(1, 4), dilation=st.integers(1, 3)
+)
+
+
+@given(st.lists(windowed, max_size=1), spreading, st.lists(windowed | spreading, max_size=2))
+def test_receptive_field_after_a_transposed_convolution_is_an_upper_bound(
+    before: list[Layer], layer: Layer, after: list[Layer]
+) -> None:
+    network, length = Sequential(*before, layer, *after), 30
+    (field,), _ = receptive_field(network, (1, length))
+    parameters = {name: np.ones(shape) for name, shape in parameter_shapes(network, (1, length)).items()}
+    (_, outputs) = network.output_shape((1, length))
+    dy = np.eye(outputs)[:, None, :]  # one sample for each output
+    dx, _ = reference.gradients(network, np.zeros((outputs, 1, length)), dy, parameters)
+    for each in dx[:, 0]:
+        (seen,) = np.nonzero(each)
+        assert seen.size == 0 or seen[-1] - seen[0] < field
+
+
+def test_receptive_field_of_a_transposed_convolution() -> None:
+    """Without dilation the bound is met. The step of 1/2 is told as 1."""
+    assert receptive_field(Sequential(ConvTranspose1d(1, 5, 2)), (1, 9)) == ((3,), (1,))
+    assert receptive_field(Sequential(ConvTranspose2d(1, (2, 4), 2)), (1, 9, 9)) == ((1, 2), (1, 1))
+    doubled = Sequential(MaxPool1d(3), ConvTranspose1d(1, 4, 2), Conv1d(1, 3))
+    assert receptive_field(doubled, (1, 30)) == ((3 + 3 + 2 * 3,), (3,))
 
 
 def test_flat_layers_see_everything_before_them() -> None:

@@ -26,13 +26,24 @@ if TYPE_CHECKING:
     from scanwise.errors import ScanwiseError as ScanwiseError
     from scanwise.errors import ShapeError as ShapeError
     from scanwise.errors import UnknownNetworkError as UnknownNetworkError
+    from scanwise.identities import EquivalentMatrix as EquivalentMatrix
+    from scanwise.identities import Route as Route
+    from scanwise.identities import ShiftResponse as ShiftResponse
     from scanwise.identities import as_convolution as as_convolution
     from scanwise.identities import as_scan as as_scan
+    from scanwise.identities import equivalent_matrix as equivalent_matrix
+    from scanwise.identities import fully_convolutional as fully_convolutional
+    from scanwise.identities import position_gradients as position_gradients
+    from scanwise.identities import route as route
+    from scanwise.identities import shift_response as shift_response
     from scanwise.layers import Aggregate as Aggregate
     from scanwise.layers import AvgPool1d as AvgPool1d
     from scanwise.layers import AvgPool2d as AvgPool2d
     from scanwise.layers import Conv1d as Conv1d
     from scanwise.layers import Conv2d as Conv2d
+    from scanwise.layers import ConvTranspose1d as ConvTranspose1d
+    from scanwise.layers import ConvTranspose2d as ConvTranspose2d
+    from scanwise.layers import CPlane as CPlane
     from scanwise.layers import Downsample1d as Downsample1d
     from scanwise.layers import Downsample2d as Downsample2d
     from scanwise.layers import Dropout as Dropout
@@ -40,6 +51,7 @@ if TYPE_CHECKING:
     from scanwise.layers import LeakyReLU as LeakyReLU
     from scanwise.layers import Linear as Linear
     from scanwise.layers import LogMel as LogMel
+    from scanwise.layers import MaxByLabel as MaxByLabel
     from scanwise.layers import MaxPool1d as MaxPool1d
     from scanwise.layers import MaxPool2d as MaxPool2d
     from scanwise.layers import Pad1d as Pad1d
@@ -52,9 +64,13 @@ if TYPE_CHECKING:
     from scanwise.layers import Sequential as Sequential
     from scanwise.layers import Sigmoid as Sigmoid
     from scanwise.layers import Softmax as Softmax
+    from scanwise.layers import SPlane as SPlane
+    from scanwise.layers import Subsample1d as Subsample1d
+    from scanwise.layers import Subsample2d as Subsample2d
     from scanwise.layers import Tanh as Tanh
     from scanwise.layers import Unfold1d as Unfold1d
     from scanwise.layers import Unfold2d as Unfold2d
+    from scanwise.layers import UnitBias as UnitBias
     from scanwise.model import Model as Model
     from scanwise.model import load as load
     from scanwise.scanning import Coverage as Coverage
@@ -81,11 +97,16 @@ _PLACES = {
         "ArgumentError", "ArgumentTypeError", "DataError", "DivergedError", "EngineError", "FileError",
         "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
     ),
-    "identities": ("as_convolution", "as_scan"),
+    "identities": (
+        "EquivalentMatrix", "Route", "ShiftResponse", "as_convolution", "as_scan", "equivalent_matrix",
+        "fully_convolutional", "position_gradients", "route", "shift_response",
+    ),
     "layers": (
-        "Aggregate", "AvgPool1d", "AvgPool2d", "Conv1d", "Conv2d", "Downsample1d", "Downsample2d", "Dropout",
-        "Flatten", "LeakyReLU", "Linear", "LogMel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual",
-        "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Tanh", "Unfold1d", "Unfold2d",
+        "Aggregate", "AvgPool1d", "AvgPool2d", "CPlane", "Conv1d", "Conv2d", "ConvTranspose1d",
+        "ConvTranspose2d", "Downsample1d", "Downsample2d", "Dropout", "Flatten", "LeakyReLU", "Linear",
+        "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual", "SPlane",
+        "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Subsample1d", "Subsample2d",
+        "Tanh", "Unfold1d", "Unfold2d", "UnitBias",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),

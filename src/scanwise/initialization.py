@@ -5,8 +5,11 @@ Weights are uniform in [-b, b], so that the variance of the signal neither dies 
     He:      b = sqrt(6 / fan_in), times sqrt(1 / (1 + slope^2))    before ReLU and LeakyReLU(slope)
     Xavier:  b = sqrt(6 / (fan_in + fan_out))                       before anything else
 
-Biases are zero. Sources: He et al., "Delving deep into rectifiers", ICCV 2015, equations 10 and 15; Glorot and Bengio,
-"Understanding the difficulty of training deep feedforward neural networks", AISTATS 2010, equation 16.
+Of a convolution with `connections`, and of subsampling, fan_in and fan_out are averages over channels and inputs.
+Biases are zero.
+
+Sources: He et al., "Delving deep into rectifiers", ICCV 2015, equations 10 and 15; Glorot and Bengio, "Understanding
+the difficulty of training deep feedforward neural networks", AISTATS 2010, equation 16.
 
 The same seed gives the same bits on every platform and with every NumPy: only the Philox counter's raw 64-bit words are
 used (NumPy promises those, not its distributions), and the arithmetic after it is exactly rounded.
@@ -23,6 +26,10 @@ from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.layers import (
+    Conv1d,
+    Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
     Layer,
     LeakyReLU,
     ReLU,
@@ -34,8 +41,11 @@ from scanwise.layers import (
     Shape,
     Sigmoid,
     Softmax,
+    Subsample1d,
+    Subsample2d,
     Tanh,
 )
+from scanwise.layers.arguments import per_axis
 
 _PIECE = 1 << 20  # values made in one go: their words and float64 values are six times as large as they are
 
@@ -59,10 +69,10 @@ def initial_parameters(network: Sequential, input_shape: Shape, seed: int) -> di
     parameters: dict[str, NDArray[np.float32]] = {}
     for place, layer, reached, follower in _followers(network, input_shape, "", None):
         for name, shape in layer.parameter_shapes(reached).items():
-            if name == "bias":
-                values = np.zeros(shape, np.float32)
+            if name in layer.first_values:
+                values = np.full(shape, layer.first_values[name], np.float32)
             else:
-                values = _uniform(shape, _bound(shape, follower), seed, len(parameters))
+                values = _uniform(shape, _bound(layer, shape, follower), seed, len(parameters))
             parameters[place + name] = values
     return parameters
 
@@ -98,14 +108,29 @@ def _uniform(shape: Shape, bound: float, seed: int, stream: int) -> NDArray[np.f
     return values.reshape(shape)
 
 
-def _bound(shape: Shape, follower: Layer | None) -> float:
-    window = math.prod(shape[2:])
-    fan_in = math.prod(shape[1:])
+def _bound(layer: Layer, shape: Shape, follower: Layer | None) -> float:
+    fan_in, fan_out = _fans(layer, shape)
     if isinstance(follower, ReLU):
         return math.sqrt(6.0 / fan_in)
     if isinstance(follower, LeakyReLU):
         return math.sqrt(6.0 / (fan_in * (1.0 + follower.negative_slope**2)))
-    return math.sqrt(6.0 / (fan_in + shape[0] * window))
+    return math.sqrt(6.0 / (fan_in + fan_out))
+
+
+def _fans(layer: Layer, shape: Shape) -> tuple[float, float]:
+    """Weights that meet in an output, and weights that leave an input, of a layer with weights of `shape`."""
+    if isinstance(layer, Conv1d | Conv2d) and layer.connections is not None:
+        weights = math.prod(shape)
+        return weights / len(layer.connections), weights / len(layer.connections[0])
+    if isinstance(layer, ConvTranspose1d | ConvTranspose2d):
+        # Axis 0 is the input. There are `stride` times as many outputs as inputs, so that an output sums over
+        # 1 / stride of the window on average.
+        outputs = math.prod(per_axis(layer.stride, layer.axes))
+        return shape[0] // layer.groups * math.prod(shape[2:]) / outputs, math.prod(shape[1:])
+    if isinstance(layer, Subsample1d | Subsample2d):
+        kernel, stride, _, _ = layer.sliding_window()
+        return math.prod(kernel), math.prod(kernel) / math.prod(stride)
+    return math.prod(shape[1:]), shape[0] * math.prod(shape[2:])
 
 
 def _followers(

@@ -203,7 +203,7 @@ _HEADER = ["place", "layer", "output shape", "parameters", "operations", "recept
 
 
 def _label(layer: Layer) -> str:
-    return "Residual: input + above" if isinstance(layer, Residual) else repr(layer)
+    return "Residual: input + above" if isinstance(layer, Residual) else layer.label()
 
 
 def _cells(rows: list[Row], input_shape: Shape) -> list[list[str]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import scanwise as sw
+from scanwise.layers import Layer
 from tests.cli.conftest import Run
 
 
@@ -27,10 +28,23 @@ def test_a_network_file_needs_an_input_shape(run: Run, network: Path) -> None:
     )
 
 
-def test_a_layer_that_pads_is_named(run: Run) -> None:
-    net = sw.Sequential(sw.Conv1d(2, 3, padding="same"), sw.Aggregate("max"))
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (
+            sw.Conv1d(2, 3, padding="same"),
+            "layer 0 Conv1d(2, 3, padding='same') pads inside the window: a scan",
+        ),
+        (
+            sw.ConvTranspose1d(2, 3),
+            "layer 0 ConvTranspose1d(2, 3) adds neighbouring windows together at their",
+        ),
+    ],
+)
+def test_a_layer_that_keeps_windows_from_sharing_is_named(run: Run, layer: Layer, reason: str) -> None:
+    net = sw.Sequential(layer, sw.Aggregate("max"))
     Path("n.json").write_text(json.dumps(net.to_json()))
-    assert "layer 0 pads inside the window" in run("inspect", "n.json", "--input-shape", "1x9").out
+    assert reason in run("inspect", "n.json", "--input-shape", "1x9").out
 
 
 @pytest.mark.parametrize("shape", ["12", "1x4", "0x12", "ax12", "1.5", "1x2x3x4"])

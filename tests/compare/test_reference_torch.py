@@ -29,6 +29,8 @@ from scanwise.layers import (
     Shape,
     Sigmoid,
     Softmax,
+    Subsample1d,
+    Subsample2d,
     Tanh,
 )
 from tests.layers import drawn
@@ -40,6 +42,11 @@ Parameters = dict[str, torch.Tensor]
 def torch_conv(layer: Conv1d | Conv2d, x: torch.Tensor, parameters: Parameters) -> torch.Tensor:
     """Padding is applied first: PyTorch's own `"same"` puts an even kernel's larger half behind."""
     weight, axes = parameters["weight"], tuple(range(2, x.ndim))
+    if layer.connections is not None:
+        connected = torch.tensor(layer.connections, dtype=torch.bool)
+        weight = torch.zeros(*connected.shape, *weight.shape[1:], dtype=x.dtype).index_put(
+            tuple(connected.nonzero(as_tuple=True)), weight
+        )
     _, stride, dilation, padding = layer.sliding_window()
     padded = functional.pad(x, [extent for pair in reversed(padding) for extent in pair])
     convolve = functional.conv1d if isinstance(layer, Conv1d) else functional.conv2d
@@ -64,6 +71,16 @@ def torch_pool(layer: MaxPool1d | MaxPool2d | AvgPool1d | AvgPool2d, x: torch.Te
     return result
 
 
+def torch_subsample(
+    layer: Subsample1d | Subsample2d, x: torch.Tensor, parameters: Parameters
+) -> torch.Tensor:
+    """A convolution of each channel by itself whose weights are all equal."""
+    kernel, stride, _, _ = layer.sliding_window()
+    convolve = functional.conv1d if isinstance(layer, Subsample1d) else functional.conv2d
+    weight = parameters["weight"].view(-1, *[1] * len(x.shape[1:])).expand(-1, 1, *kernel)
+    return convolve(x, weight, parameters["bias"], stride=stride, groups=x.shape[1])
+
+
 def torch_aggregate(layer: Aggregate, x: torch.Tensor) -> torch.Tensor:
     z = x.flatten(2)
     if layer.mode == "max":
@@ -82,6 +99,8 @@ def torch_forward(layer: Layer, x: torch.Tensor, parameters: Parameters) -> torc
         return torch_conv(layer, x, parameters)
     if isinstance(layer, MaxPool1d | MaxPool2d | AvgPool1d | AvgPool2d):
         return torch_pool(layer, x)
+    if isinstance(layer, Subsample1d | Subsample2d):
+        return torch_subsample(layer, x, parameters)
     if isinstance(layer, Aggregate):
         return torch_aggregate(layer, x)
     if isinstance(layer, LeakyReLU):
@@ -130,6 +149,7 @@ KINDS = {
     "max_pool2d": drawn.pools(MaxPool2d),
     "avg_pool1d": drawn.pools(AvgPool1d),
     "avg_pool2d": drawn.pools(AvgPool2d),
+    "subsample": drawn.subsamplings(),
     "activation": drawn.activations(),
     "softmax": drawn.softmaxes(),
     "aggregate": drawn.aggregations(),

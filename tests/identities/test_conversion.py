@@ -88,6 +88,7 @@ def test_residual_around_convolutions() -> None:
         (sw.Conv1d(4, 3, padding=1), "padding"),
         (sw.Conv1d(4, 3, dilation=2), "dilation"),
         (sw.Conv1d(4, 3, groups=2), "groups"),
+        (sw.Conv1d(2, 3, connections=[[1, 0], [1, 1]]), "connections"),
         (sw.Conv1d(4, 3, flip=True), "flip"),
     ],
 )

@@ -40,17 +40,24 @@ def test_add(channels: int, height: int, width: int, samples: int, seed: int) ->
     st.tuples(*[st.integers(0, 3)] * 4),
     harness.BORDERS,
     harness.SEEDS,
+    st.sampled_from([0.0, -1.0]),
 )
 def test_pad(
-    channels: int, height: int, width: int, pads: harness.Border, border: harness.Border, seed: int
+    channels: int,
+    height: int,
+    width: int,
+    pads: harness.Border,
+    border: harness.Border,
+    seed: int,
+    value: float,
 ) -> None:
     left, right, top, bottom = pads
-    layer = layers.Pad2d(pads)
+    layer = layers.Pad2d(pads, value)
     x = harness.normal(seed, 2, channels, height, width)
     x_map = harness.bordered(channels, height, width, border)
     y_map = harness.bordered(channels, top + height + bottom, left + width + right, (0, 1, 1, 0))
     y = harness.zeros(y_map, 2)
-    harness.call(PadForward((top, left), x_map, y_map), 2, harness.filled(x_map, x), y)
+    harness.call(PadForward((top, left), x_map, y_map, value), 2, harness.filled(x_map, x), y)
     np.testing.assert_array_equal(y.values, reference.forward(layer, x.astype(float), {}))
 
     dy = harness.normal(seed, *y.values.shape)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
+from scanwise.errors import ShapeError
 from scanwise.layers import (
     Aggregate,
     AvgPool1d,
     AvgPool2d,
     Conv1d,
     Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    CPlane,
     Downsample1d,
     Downsample2d,
     Dropout,
@@ -18,6 +23,7 @@ from scanwise.layers import (
     LeakyReLU,
     Linear,
     LogMel,
+    MaxByLabel,
     MaxPool1d,
     MaxPool2d,
     Pad1d,
@@ -31,9 +37,13 @@ from scanwise.layers import (
     Shape,
     Sigmoid,
     Softmax,
+    SPlane,
+    Subsample1d,
+    Subsample2d,
     Tanh,
     Unfold1d,
     Unfold2d,
+    UnitBias,
 )
 
 Drawn = tuple[Layer, Shape]
@@ -55,7 +65,7 @@ def linears(draw: st.DrawFn) -> Drawn:
 
 @st.composite
 def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
-    """Stride, dilation, groups up to depthwise, with and without bias, every form of padding."""
+    """Stride, dilation, groups up to depthwise, connections, with and without bias, every form of padding."""
     kernel = tuple(draw(small) for _ in range(axes))
     dilation = tuple(draw(st.integers(1, 2)) for _ in range(axes))
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
@@ -64,8 +74,10 @@ def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
     padding = draw(st.one_of(st.sampled_from(words), numbers, st.tuples(numbers, numbers)))
     stride = 1 if padding == "same" else tuple(draw(small) for _ in range(axes))
     groups = draw(st.integers(1, 3))
+    outputs, channels = groups * draw(st.integers(1, 2)), groups * draw(st.integers(1, 2))
+    connections = draw(tables(outputs, channels)) if groups == 1 and draw(st.booleans()) else None
     layer = (Conv1d if axes == 1 else Conv2d)(
-        out_channels=groups * draw(st.integers(1, 2)),
+        out_channels=outputs,
         kernel_size=kernel,
         stride=stride,
         padding=padding,
@@ -73,10 +85,46 @@ def convs(draw: st.DrawFn, axes: int = 2) -> Drawn:
         groups=groups,
         bias=draw(st.booleans()),
         flip=draw(st.booleans()),
+        connections=connections,
     )
     padded = [before + after for before, after in layer.sliding_window()[3]]
     extents = [max(1, r - p) + draw(st.integers(0, 3)) for r, p in zip(reach, padded, strict=True)]
-    return layer, (groups * draw(st.integers(1, 2)), *extents)
+    return layer, (channels, *extents)
+
+
+@st.composite
+def tables(draw: st.DrawFn, outputs: int, channels: int) -> tuple[tuple[int, ...], ...]:
+    """Connections: no row without a one."""
+    bits = st.lists(st.integers(0, 1), min_size=channels, max_size=channels)
+    return tuple(tuple(row) for row in draw(st.lists(bits.filter(any), min_size=outputs, max_size=outputs)))
+
+
+@st.composite
+def conv_transposes(draw: st.DrawFn, axes: int = 2) -> Drawn:
+    """Stride, dilation, groups up to depthwise, with and without bias, padding of either form, output padding."""
+    kernel, stride = (tuple(draw(small) for _ in range(axes)) for _ in range(2))
+    dilation = tuple(draw(st.integers(1, 2)) for _ in range(axes))
+    numbers = st.integers(0, 2)
+    groups = draw(st.integers(1, 3))
+    layer = (ConvTranspose1d if axes == 1 else ConvTranspose2d)(
+        out_channels=groups * draw(st.integers(1, 2)),
+        kernel_size=kernel,
+        stride=stride,
+        padding=draw(numbers | st.tuples(numbers, numbers)),
+        output_padding=tuple(
+            draw(st.integers(0, max(s, d) - 1)) for s, d in zip(stride, dilation, strict=True)
+        ),
+        groups=groups,
+        bias=draw(st.booleans()),
+        dilation=dilation,
+        flip=draw(st.booleans()),
+    )
+    shape = (groups * draw(st.integers(1, 2)), *(draw(st.integers(1, 4)) for _ in range(axes)))
+    try:
+        layer.output_shape(shape)
+    except ShapeError:  # all of the output is cut off
+        assume(False)
+    return layer, shape
 
 
 @st.composite
@@ -91,6 +139,15 @@ def pools(draw: st.DrawFn, kind: type[MaxPool1d | MaxPool2d | AvgPool1d | AvgPoo
 
 
 @st.composite
+def subsamplings(draw: st.DrawFn) -> Drawn:
+    """Windows that overlap, touch, or leave gaps."""
+    axes = draw(st.sampled_from([1, 2]))
+    kernel = tuple(draw(small) for _ in range(axes))
+    layer = (Subsample1d if axes == 1 else Subsample2d)(kernel, draw(st.none() | st.tuples(*[small] * axes)))
+    return layer, (draw(st.integers(1, 2)), *(k + draw(st.integers(0, 4)) for k in kernel))
+
+
+@st.composite
 def downsamplings(draw: st.DrawFn) -> Drawn:
     if draw(st.booleans()):
         return Downsample1d(draw(small)), draw(shapes((2,), 6))
@@ -99,10 +156,10 @@ def downsamplings(draw: st.DrawFn) -> Drawn:
 
 @st.composite
 def paddings(draw: st.DrawFn) -> Drawn:
-    zeros = st.integers(0, 2)
+    width, value = st.integers(0, 2), draw(st.sampled_from([0.0, -1.0, 0.3]))
     if draw(st.booleans()):
-        return Pad1d(draw(st.tuples(zeros, zeros))), draw(shapes((2,)))
-    return Pad2d(draw(st.tuples(zeros, zeros, zeros, zeros))), draw(shapes((3,), 3))
+        return Pad1d(draw(st.tuples(width, width)), value), draw(shapes((2,)))
+    return Pad2d(draw(st.tuples(width, width, width, width)), value), draw(shapes((3,), 3))
 
 
 @st.composite
@@ -110,6 +167,11 @@ def activations(draw: st.DrawFn) -> Drawn:
     slopes = st.floats(-1, 1, allow_nan=False).map(LeakyReLU)
     plain = st.sampled_from([ReLU(), Sigmoid(), Tanh(), ScaledTanh()])
     return draw(slopes | plain), draw(shapes())
+
+
+@st.composite
+def unit_biases(draw: st.DrawFn) -> Drawn:
+    return UnitBias(), draw(shapes())
 
 
 @st.composite
@@ -176,6 +238,30 @@ def scans(draw: st.DrawFn) -> Drawn:
 
 
 @st.composite
+def planes(draw: st.DrawFn) -> Drawn:
+    """S-cells and C-cells: strides, padding, selectivity and inhibition from around."""
+    kernel, stride = (tuple(draw(small) for _ in range(2)) for _ in range(2))
+    padding = tuple(draw(st.integers(0, k - 1)) for k in kernel)
+    extents = [max(1, k - 2 * p) + draw(st.integers(0, 2)) for k, p in zip(kernel, padding, strict=True)]
+    layer: Layer
+    if draw(st.booleans()):
+        r, gamma = draw(st.sampled_from([0.3, 1.0, 3.5])), draw(st.sampled_from([0.6, 1.0]))
+        layer = SPlane(draw(small), kernel, r, stride, padding, gamma)
+    else:
+        surround = draw(st.sampled_from([0.0, 0.7]))
+        layer = CPlane(
+            kernel, stride, padding, draw(st.sampled_from([0.3, 1.0])), sigma=0.8, surround=surround
+        )
+    return layer, (draw(small), *extents)
+
+
+@st.composite
+def labelled_maxima(draw: st.DrawFn) -> Drawn:
+    labels = draw(st.permutations([0, 1, 2, *draw(st.lists(st.integers(0, 2), max_size=3))]))
+    return MaxByLabel(tuple(labels)), (len(labels), *draw(st.lists(small, max_size=2)))
+
+
+@st.composite
 def residuals(draw: st.DrawFn) -> Drawn:
     channels = draw(small)
     inner = Sequential(Conv1d(draw(small), 2, padding="same"), Tanh())
@@ -194,10 +280,14 @@ layers = st.one_of(
     linears(),
     convs(1),
     convs(2),
+    conv_transposes(1),
+    conv_transposes(2),
     *[pools(kind) for kind in (MaxPool1d, MaxPool2d, AvgPool1d, AvgPool2d)],
+    subsamplings(),
     downsamplings(),
     paddings(),
     activations(),
+    unit_biases(),
     softmaxes(),
     flattenings(),
     dropouts(),
@@ -205,6 +295,8 @@ layers = st.one_of(
     log_mels(),
     unfoldings(),
     scans(),
+    planes(),
+    labelled_maxima(),
     residuals(),
     sequentials(),
 )

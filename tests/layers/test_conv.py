@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -75,6 +76,39 @@ def test_operations() -> None:
     assert Conv2d(6, 5, bias=False).operations((1, 28, 28)) == 6 * 24 * 24 * 50
 
 
+TABLE = ((1, 0, 1), (0, 1, 0))
+
+
+def test_connections_count_their_weights() -> None:
+    layer = Conv2d(2, (2, 3), connections=TABLE)
+    assert layer.parameter_shapes((3, 5, 5)) == {"weight": (3, 2, 3), "bias": (2,)}
+    assert layer.operations((3, 5, 5)) == 4 * 3 * (2 * 3 * 6 + 2)  # positions x (products and sums, biases)
+    assert Conv1d(2, 4, bias=False, connections=TABLE).parameter_shapes((3, 5)) == {"weight": (3, 4)}
+    with pytest.raises(
+        ShapeError, match=r"connections=<2x3>\): input channels must be the 3 columns .* Got 4"
+    ):
+        layer.output_shape((4, 5, 5))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [[1, 0, 1], [0, 1, 0]],
+        [[True, False, True], np.array([False, True, False])],
+        np.array(TABLE),
+        np.array(TABLE, bool),
+    ],
+    ids=str,
+)
+def test_connections_have_one_form(given: Any) -> None:
+    layer = Conv2d(2, 5, connections=given)
+    assert layer == Conv2d(2, 5, connections=TABLE)
+    assert hash(layer) == hash(Conv2d(2, 5, connections=TABLE))
+    assert repr(layer) == "Conv2d(2, 5, connections=((1, 0, 1), (0, 1, 0)))"
+    assert layer.label() == "Conv2d(2, 5, connections=<2x3>)"
+    assert layer.to_json()["connections"] == [[1, 0, 1], [0, 1, 0]]
+
+
 def test_groups_must_divide_the_input() -> None:
     with pytest.raises(ShapeError, match=r"input channels must be a multiple of groups 2\. Got 3"):
         Conv2d(4, 3, groups=2).output_shape((3, 9, 9))
@@ -102,6 +136,33 @@ def test_groups_must_divide_the_input() -> None:
         ({"groups": 3}, ArgumentError, "out_channels must be a multiple of groups 3. Got 4"),
         ({"bias": 1}, ArgumentTypeError, "bias must be True or False"),
         ({"flip": "no"}, ArgumentTypeError, "flip must be True or False"),
+        ({"connections": 3}, ArgumentTypeError, "connections must be a table, a sequence of rows. Got 3"),
+        ({"connections": [1, 0]}, ArgumentTypeError, "connections must be a table, a sequence of rows"),
+        ({"connections": ["10", "01"]}, ArgumentTypeError, "connections must be a table, a sequence of rows"),
+        (
+            {"connections": [[1.0]] * 4},
+            ArgumentTypeError,
+            "connections must be .* of 0 and 1. Got the entry 1.0",
+        ),
+        ({"connections": [[2]] * 4}, ArgumentError, "connections must be .* of 0 and 1. Got the entry 2"),
+        (
+            {"connections": []},
+            ArgumentError,
+            r"connections must have rows of one length, .* Got lengths \[\]",
+        ),
+        ({"connections": [[1], [1, 0]] * 2}, ArgumentError, "connections must have rows of one length"),
+        ({"connections": [[]] * 4}, ArgumentError, "connections must have rows of one length, at least 1"),
+        ({"connections": [[1]] * 3}, ArgumentError, "connections must have out_channels 4 rows. Got 3"),
+        (
+            {"connections": [[1, 0], [1, 1], [0, 1], [0, 0]]},
+            ArgumentError,
+            r"output channel 3 must see at least one input channel. Got row \(0, 0\)",
+        ),
+        (
+            {"connections": [[1]] * 4, "groups": 2},
+            ArgumentError,
+            "groups must be 1 where connections are given",
+        ),
     ],
 )
 def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], message: str) -> None:

@@ -74,6 +74,34 @@ def test_convolution_counts_its_window() -> None:
     assert np.abs(weight).max() == pytest.approx(math.sqrt(6 / (4 * 25)), rel=0.01)
 
 
+def test_transposed_convolution_counts_what_an_output_sums() -> None:
+    """Axis 0 of its weight is the input; a stride of 2 leaves a quarter of the 4 x 4 window for each output."""
+    layer = sw.ConvTranspose2d(6, 4, stride=2, groups=2)
+    weight = initial_parameters(sw.Sequential(layer, sw.ReLU()), (64, 5, 5), 0)["0.weight"]
+    assert np.abs(weight).max() == pytest.approx(math.sqrt(6 / (32 * 4)), rel=0.01)
+    weight = initial_parameters(sw.Sequential(layer, sw.Tanh()), (64, 5, 5), 0)["0.weight"]
+    assert np.abs(weight).max() == pytest.approx(math.sqrt(6 / (32 * 4 + 3 * 16)), rel=0.01)
+
+
+def test_transposed_convolution_keeps_the_variance() -> None:
+    """Before ReLU the sums have twice the variance of the inputs (He et al., equation 10)."""
+    network = sw.Sequential(sw.ConvTranspose2d(32, 4, stride=2), sw.ReLU())
+    model = sw.Model(network, (48, 16, 16), backend="reference")
+    x = np.random.default_rng(0).standard_normal((2, 48, 16, 16)).astype(np.float32)
+    inside = model(x)[:, :, 4:-4, 4:-4]
+    assert (inside**2).mean() == pytest.approx(1, rel=0.1)
+
+
+def test_connections_are_what_meets_in_an_output() -> None:
+    """Four inputs for the first half of the outputs, two for the others: three on the average."""
+    table = [[1, 1, 1, 1]] * 32 + [[1, 0, 1, 0]] * 32
+    weight = initial_parameters(sw.Sequential(sw.Conv2d(64, 5, connections=table), sw.ReLU()), (4, 9, 9), 0)[
+        "0.weight"
+    ]
+    assert weight.shape == (32 * 6, 5, 5)
+    assert np.abs(weight).max() == pytest.approx(math.sqrt(6 / (3 * 25)), rel=0.01)
+
+
 def test_residual_hides_what_follows() -> None:
     network = sw.Sequential(sw.Residual(sw.Linear(50)), sw.ReLU())
     weight = initial_parameters(network, (50,), 0)["0.0.weight"]

@@ -17,6 +17,9 @@ from scanwise.layers import (
     AvgPool2d,
     Conv1d,
     Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    CPlane,
     Downsample1d,
     Downsample2d,
     Dropout,
@@ -25,6 +28,7 @@ from scanwise.layers import (
     LeakyReLU,
     Linear,
     LogMel,
+    MaxByLabel,
     MaxPool1d,
     MaxPool2d,
     Pad1d,
@@ -38,9 +42,13 @@ from scanwise.layers import (
     Shape,
     Sigmoid,
     Softmax,
+    SPlane,
+    Subsample1d,
+    Subsample2d,
     Tanh,
     Unfold1d,
     Unfold2d,
+    UnitBias,
 )
 
 # Around the vector widths 4, 8 and 16.
@@ -73,7 +81,7 @@ class Case:
         """First values, with biases that are not zero."""
         values = initial_parameters(self.network, self.input_shape, seed=1)
         return {
-            name: random_values(*value.shape, seed=2) * np.float32(0.3) if value.ndim == 1 else value
+            name: random_values(*value.shape, seed=2) * np.float32(0.3) if name.endswith("bias") else value
             for name, value in values.items()
         }
 
@@ -91,13 +99,21 @@ def random_values(*shape: int, seed: int) -> NDArray[np.float32]:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
+def random_table(outputs: int, channels: int, seed: int) -> NDArray[np.bool_]:
+    """Connections of about half of all pairs of channels, and at least one for each output."""
+    generator = np.random.default_rng(seed)
+    table = generator.random((outputs, channels)) < 0.5
+    table[np.arange(outputs), generator.integers(0, channels, outputs)] = True
+    return table
+
+
 @st.composite
 def networks(draw: st.DrawFn, *, most: int = 5, padding: bool = True, flat: bool = True) -> Case:
     """One to `most` layers (containers count as one) on a signal, an image, a recording or a vector.
 
     Args:
         most: layers.
-        padding: whether layers may pad.
+        padding: whether layers may pad, or spread their inputs.
         flat: whether inputs may be vectors.
     """
     kind = draw(st.sampled_from(["signal", "image", "image", "recording"] + ["vector"] * flat))
@@ -135,14 +151,19 @@ def classifiers(draw: st.DrawFn) -> Case:
 def _layer(reached: Shape, padding: bool) -> st.SearchStrategy[Layer]:
     """A layer for values of the shape `reached`; windows may turn out too large for it."""
     inner = _keeping(reached, 2, padding)
-    found = [ACTIVATIONS, DROPOUTS, st.just(Flatten()), st.just(Softmax())]
+    found = [ACTIVATIONS, DROPOUTS, st.just(Flatten()), st.just(Softmax()), st.just(UnitBias())]
+    labels = MaxByLabel(tuple(k % min(3, reached[0]) for k in range(reached[0])))
+    found += [st.just(labels)] * (reached[0] > 1)
     found += [inner.map(lambda layers: Residual(*layers)), inner.map(lambda layers: Sequential(*layers))]
     if len(reached) == 1:
         return st.one_of(*found, *[_linears()] * 3)
     axes = len(reached) - 1
     found += [*[_convs(reached, padding)] * 5, *[_pools(axes, padding)] * 3, _downsamplings(axes)]
+    found += [_subsamplings(axes)]
     found += [st.sampled_from(Aggregate.modes).map(Aggregate), _unfoldings(axes), *[_scans(axes)] * 2]
-    return st.one_of(*found, *[_paddings(axes)] * padding)
+    if axes == 2:
+        found += [_planes(padding)]
+    return st.one_of(*found, *[_paddings(axes), _conv_transposes(reached)] * padding)
 
 
 @st.composite
@@ -180,20 +201,44 @@ def _same_pools(axes: int) -> st.SearchStrategy[Layer]:
 
 @st.composite
 def _convs(draw: st.DrawFn, shape: Shape, padding: bool) -> Layer:
-    """Stride, dilation, groups up to depthwise, with and without bias, every form of padding."""
-    axes, channels = len(shape) - 1, shape[0]
-    groups = draw(st.sampled_from([1, 1, channels, *(d for d in range(2, channels) if channels % d == 0)]))
+    """Stride, dilation, groups up to depthwise, connections, with and without bias, every form of padding."""
+    axes, channels, groups = len(shape) - 1, shape[0], draw(_groups(shape[0]))
     words = ["valid", "same"] + ["causal"] * (axes == 1)
     pads = draw(st.sampled_from(words) | st.integers(0, 2)) if padding else 0
     stride = 1 if pads == "same" else tuple(draw(st.integers(1, 2)) for _ in range(axes))
+    outputs = groups * max(1, round(draw(CHANNELS) / groups))
+    connected = groups == 1 and draw(st.integers(0, 3)) == 0
     return (Conv1d if axes == 1 else Conv2d)(
-        groups * max(1, round(draw(CHANNELS) / groups)),
+        outputs,
         tuple(draw(SMALL) for _ in range(axes)),
         stride=stride,
         padding=pads,
         dilation=tuple(draw(st.sampled_from([1, 1, 2])) for _ in range(axes)),
         groups=groups,
         bias=draw(st.booleans()),
+        flip=draw(st.booleans()),
+        connections=random_table(outputs, channels, seed=7) if connected else None,
+    )
+
+
+def _groups(channels: int) -> st.SearchStrategy[int]:
+    return st.sampled_from([1, 1, channels, *(d for d in range(2, channels) if channels % d == 0)])
+
+
+@st.composite
+def _conv_transposes(draw: st.DrawFn, shape: Shape) -> Layer:
+    """Stride, dilation, groups up to depthwise, with and without bias, padding, output padding."""
+    axes, groups = len(shape) - 1, draw(_groups(shape[0]))
+    stride = tuple(draw(st.integers(1, 2)) for _ in range(axes))
+    return (ConvTranspose1d if axes == 1 else ConvTranspose2d)(
+        groups * max(1, round(draw(CHANNELS) / groups)),
+        tuple(draw(SMALL) for _ in range(axes)),
+        stride=stride,
+        padding=draw(st.integers(0, 1)),
+        output_padding=tuple(draw(st.integers(0, s - 1)) for s in stride),
+        groups=groups,
+        bias=draw(st.booleans()),
+        dilation=tuple(draw(st.sampled_from([1, 1, 2])) for _ in range(axes)),
         flip=draw(st.booleans()),
     )
 
@@ -229,11 +274,28 @@ def _scans(draw: st.DrawFn, axes: int) -> Layer:
     return (Scan1d if axes == 1 else Scan2d)(Sequential(*mlp), windows.window, windows.stride)
 
 
-def _paddings(axes: int) -> st.SearchStrategy[Layer]:
-    zeros = st.integers(0, 2)
+@st.composite
+def _planes(draw: st.DrawFn, padding: bool) -> Layer:
+    """A layer of S-cells or C-cells."""
+    kernel = tuple(draw(SMALL) for _ in range(2))
+    stride = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    pads = tuple(draw(st.integers(0, k - 1)) if padding else 0 for k in kernel)
+    if draw(st.booleans()):
+        return SPlane(draw(CHANNELS), kernel, draw(st.sampled_from([0.5, 2.0])), stride, pads, gamma=0.8)
+    return CPlane(kernel, stride, pads, alpha=0.5, surround=0.4)
+
+
+def _subsamplings(axes: int) -> st.SearchStrategy[Layer]:
     if axes == 1:
-        return st.tuples(zeros, zeros).map(Pad1d)
-    return st.tuples(zeros, zeros, zeros, zeros).map(Pad2d)
+        return st.builds(Subsample1d, SMALL, st.none() | SMALL)
+    return st.builds(Subsample2d, st.tuples(SMALL, SMALL), st.none() | SMALL)
+
+
+def _paddings(axes: int) -> st.SearchStrategy[Layer]:
+    width, value = st.integers(0, 2), st.sampled_from([0.0, -1.0])
+    if axes == 1:
+        return st.builds(Pad1d, st.tuples(width, width), value)
+    return st.builds(Pad2d, st.tuples(width, width, width, width), value)
 
 
 def _linears() -> st.SearchStrategy[Layer]:

@@ -19,6 +19,7 @@ from scanwise.layers import (
     AvgPool2d,
     Conv1d,
     Conv2d,
+    ConvTranspose2d,
     Flatten,
     Linear,
     LogMel,
@@ -53,6 +54,10 @@ CASES = {
     "recording": Case(
         Sequential(LogMel(8000, 32, 8, 10), Conv1d(17, 3), Tanh(), MaxPool1d(2), Aggregate("logsumexp")),
         (1, 128),
+    ),
+    "there and back": Case(
+        Sequential(Conv2d(9, 3, stride=2), ReLU(), ConvTranspose2d(4, 4, stride=2), ConvTranspose2d(3, 3)),
+        (3, 9, 8),
     ),
     "residual": Case(
         Sequential(

@@ -19,10 +19,12 @@ from scanwise.layers import (
     AvgPool2d,
     Conv1d,
     Conv2d,
+    ConvTranspose2d,
     Dropout,
     Flatten,
     Linear,
     MaxPool2d,
+    Pad2d,
     ReLU,
     Residual,
     ScaledTanh,
@@ -30,13 +32,15 @@ from scanwise.layers import (
     Sequential,
     Shape,
     Sigmoid,
+    Subsample2d,
     Tanh,
+    UnitBias,
 )
 from scanwise.training.native_program import NativeProgram
 from scanwise.training.optimizers import Optimizer
 from scanwise.training.program import Program
 from scanwise.training.reference_program import ReferenceProgram
-from tests.plan.drawn_networks import Case
+from tests.plan.drawn_networks import Case, random_table
 from tests.plan.test_same_bits import TARGETS, assert_same_bits
 
 SAMPLES, BATCH, EPOCHS = 27, 8, 3  # the last step of an epoch has 3 samples
@@ -68,6 +72,20 @@ NETWORKS: dict[str, tuple[Sequential, Shape]] = {
             Scan1d(Sequential(Dropout(0.2), Linear(4)), 3, 2), Aggregate("logsumexp"),
         ),
         (3, 16),
+    ),
+    "there and back": (
+        Sequential(
+            Conv2d(9, 3, stride=2), Tanh(), ConvTranspose2d(4, 3, stride=2, output_padding=1), Tanh(),
+            ConvTranspose2d(3, 3), Sigmoid(), Flatten(), Linear(4),
+        ),
+        (2, 8, 6),
+    ),
+    "historical": (
+        Sequential(
+            Pad2d(1, -1.0), Conv2d(4, 3, bias=False), UnitBias(), ScaledTanh(), Subsample2d(2), ScaledTanh(),
+            Conv2d(5, 2, connections=random_table(5, 4, seed=0)), ScaledTanh(), Flatten(), Linear(4), Tanh(),
+        ),
+        (1, 9, 8),
     ),
     "vector": (Sequential(Linear(33), Tanh(), Dropout(0.25), Linear(4)), (19,)),
 }  # fmt: skip

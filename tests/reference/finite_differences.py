@@ -21,20 +21,23 @@ TOLERANCE = 1e-7
 
 
 def spread(shape: Shape, seed: int = 0) -> Array:
-    """Values around zero in random order, no two closer than 0.05 and none closer than that to zero.
+    """Values around zero in random order, no two closer than 0.1 and none closer than 0.03 to zero.
 
-    So no step of a difference crosses the corner of a ReLU or changes which value is the maximum.
+    So no step of a difference crosses the corner of a ReLU or changes which value is the maximum. They lie unevenly
+    about zero, or the mean of two could be at the corner.
     """
     random = np.random.default_rng(seed)
     count = int(np.prod(shape))
     places = random.permutation(count).astype(np.float64)
-    return (places - (count // 2 - 0.5)).reshape(shape) * 0.1
+    return (places - (count // 2 - 0.5)).reshape(shape) * 0.1 + 0.0137
 
 
 def random_parameters(network: Sequential, input_shape: Shape, seed: int = 1) -> dict[str, Array]:
     random = np.random.default_rng(seed)
     shapes = network.parameter_shapes(input_shape)
-    return {name: random.normal(size=extents) for name, extents in shapes.items()}
+    values = {name: random.normal(size=extents) for name, extents in shapes.items()}
+    # Inhibition divides: it is never negative.
+    return {name: np.abs(value) if name.endswith("inhibition") else value for name, value in values.items()}
 
 
 def check_gradients(

@@ -49,6 +49,16 @@ def test_groups_do_not_see_each_other() -> None:
     assert y.tolist() == [[[10, 20], [300, 400]]]
 
 
+def test_connections_choose_the_input_channels() -> None:
+    """The first output sees both channels, the second only the second one; weights row by row of the table."""
+    layer = Conv1d(2, 1, bias=False, connections=((1, 1), (0, 1)))
+    x, parameters = np.array([[[1.0, 2], [3, 4]]]), {"0.weight": np.array([[10.0], [100], [1000]])}
+    assert forward(Sequential(layer), x, parameters).tolist() == [[[310, 420], [3000, 4000]]]
+    dx, found = gradients(Sequential(layer), x, np.array([[[1.0, 0], [0, 1]]]), parameters)
+    assert dx.tolist() == [[[10, 0], [100, 1000]]]
+    assert found["0.weight"].tolist() == [[1], [3], [4]]
+
+
 def test_an_image() -> None:
     x = np.arange(9.0).reshape(1, 1, 3, 3)
     parameters = {"0.weight": np.array([[[[1000.0, 100], [10, 1]]]]), "0.bias": np.array([0.5])}

@@ -1,4 +1,4 @@
-"""Zero padding worked by hand."""
+"""Padding worked by hand."""
 
 from __future__ import annotations
 
@@ -10,3 +10,9 @@ def test_pad() -> None:
     assert value(Pad1d((2, 1)), [[1, 2]]) == [[0, 0, 1, 2, 0]]
     assert slope(Pad1d((2, 1)), [[1, 2]], [[1, 2, 3, 4, 5]]) == [[3, 4]]
     assert value(Pad2d((1, 0, 0, 1)), [[[1, 2]]]) == [[[0, 1, 2], [0, 0, 0]]]  # left, right, top, bottom
+
+
+def test_another_constant() -> None:
+    assert value(Pad1d((2, 1), value=-1.0), [[1, 2]]) == [[-1, -1, 1, 2, -1]]
+    assert slope(Pad1d((2, 1), value=-1.0), [[1, 2]], [[1, 2, 3, 4, 5]]) == [[3, 4]]
+    assert value(Pad2d((1, 0, 0, 1), 0.5), [[[1, 2]]]) == [[[0.5, 1, 2], [0.5, 0.5, 0.5]]]

@@ -113,9 +113,12 @@ class TestContract:
                 sw.Sequential(sw.Downsample1d(3), sw.Flatten()), sw.Sequential(sw.Linear(3), sw.Sigmoid())
             ),
             sw.Sequential(sw.Flatten(), sw.Linear(3)),
+            sw.Sequential(sw.Conv1d(3, 2), sw.Subsample1d(3, 2), sw.Tanh(), sw.Flatten(), sw.Linear(2)),
+            sw.Sequential(sw.Conv1d(3, 3, bias=False), sw.UnitBias(), sw.Tanh(), sw.Flatten(), sw.Linear(2)),
             sw.Sequential(sw.Pad1d(1), sw.Conv1d(3, 3), sw.Aggregate("max")),
             sw.Sequential(sw.MaxPool1d(5, ceil_mode=True), sw.Flatten(), sw.Linear(2)),
             sw.Sequential(sw.Conv1d(2, 12), sw.Residual(sw.Downsample1d(2)), sw.Flatten()),
+            sw.Sequential(sw.Conv1d(4, 3, 2), sw.ConvTranspose1d(3, 3, 2), sw.Conv1d(2, 2), sw.Flatten()),
         ],
         ids=repr,
     )
@@ -157,8 +160,20 @@ class TestMethod:
                 r"layer 0.1 Conv1d\(3, 3, padding='causal'\) pads inside the window",
             ),
             (
+                sw.Sequential(sw.Residual(sw.ConvTranspose1d(2, 1)), sw.Aggregate("max")),
+                r"layer 0.0 ConvTranspose1d\(2, 1\) adds neighbouring windows together at their edges",
+            ),
+            (
                 sw.Sequential(sw.Conv1d(2, 12), sw.Residual(sw.Downsample1d(2)), sw.Flatten()),
                 "layer 1 .* has a stride within",
+            ),
+            (
+                sw.Sequential(sw.Sequential(sw.Conv1d(3, 3), sw.UnitBias()), sw.Aggregate("max")),
+                r"layer 0.1 UnitBias\(\) has a bias for each place in the window",
+            ),
+            (
+                sw.Sequential(sw.Pad1d(1, value=-1.0), sw.Conv1d(3, 3), sw.Aggregate("max")),
+                r"layer 0 Pad1d\(1, value=-1.0\) pads inside the window",
             ),
         ],
         ids=repr,

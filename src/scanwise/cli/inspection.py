@@ -10,7 +10,8 @@ from scanwise.cli.training import read_network
 from scanwise.errors import ArgumentError
 from scanwise.layers import Sequential, Shape
 from scanwise.model import load
-from scanwise.shapes import has_padding, receptive_field, summary_table, walk
+from scanwise.scanning.sharing import obstacle
+from scanwise.shapes import receptive_field, summary_table, walk
 
 
 def run_inspect(source: Path, input_shape: str | None, *, as_json: bool) -> None:
@@ -81,11 +82,9 @@ def _text(network: Sequential, shape: Shape, facts: dict[str, Any]) -> str:
         window = f"{extent} ({shape[-1] / rate:g} s at {rate:g} Hz)" if rate else extent
         stride = receptive_field(network, shape)[1]
         lines.append(f"window {window}, scanned at steps of {'x'.join(map(str, stride))}")
-        padded = has_padding(network, shape)
-        if padded is not None:
-            lines.append(
-                f"layer {padded.name} pads inside the window: a scan evaluates every window by itself"
-            )
+        reason = obstacle(network, shape)
+        if reason is not None:
+            lines.append(f"{reason}: a scan evaluates every window by itself")
     for name in ("labels", "background", "image_mode", "loss"):
         value = facts.get(name)
         if value is not None:

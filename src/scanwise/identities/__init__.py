@@ -1,5 +1,22 @@
-"""What the lecture says two things are one: each identity as a function."""
+"""Identities: what a scanning network equals, checked and shown (lecture 1.3, 1.4, 3.5, 4.3, 6.3, 7)."""
 
+from scanwise.identities.affine import EquivalentMatrix
 from scanwise.identities.conversion import as_convolution, as_scan
+from scanwise.identities.convolutional import fully_convolutional
+from scanwise.identities.equivalent import equivalent_matrix
+from scanwise.identities.positions import position_gradients
+from scanwise.identities.routing import Route, route
+from scanwise.identities.shifting import ShiftResponse, shift_response
 
-__all__ = ["as_convolution", "as_scan"]
+__all__ = [
+    "EquivalentMatrix",
+    "Route",
+    "ShiftResponse",
+    "as_convolution",
+    "as_scan",
+    "equivalent_matrix",
+    "fully_convolutional",
+    "position_gradients",
+    "route",
+    "shift_response",
+]

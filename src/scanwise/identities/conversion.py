@@ -174,13 +174,14 @@ def _linear(layer: Conv1d | Conv2d) -> Linear:
         "padding": any(any(sides) for sides in layer.sliding_window()[3]),
         "dilation": layer.dilation != 1,
         "groups": layer.groups != 1,
+        "connections": layer.connections is not None,
         "flip": layer.flip,
     }
     for name, found in faults.items():
         if found:
             raise ArgumentError(
-                f"network must have convolutions without padding, dilation, groups and flip, to be a scanning MLP. "
-                f"Got {name} in {layer!r}."
+                f"network must have convolutions without {', '.join(faults)}, to be a scanning MLP. "
+                f"Got {name} in {layer.label()}."
             )
     return Linear(layer.out_channels, bias=layer.bias)
 

@@ -20,7 +20,7 @@ _TANH_SCALE, _TANH_SLOPE = 1.7159, 2.0 / 3.0
 
 @dataclass(frozen=True)
 class Activation:
-    """Which function, with its parameter (the slope of a leaky ReLU; unused elsewhere)."""
+    """Which function, with its parameter (a leaky ReLU's slope, a saturation's alpha; unused elsewhere)."""
 
     name: str
     parameter: float = 0.0
@@ -63,6 +63,22 @@ def _scaled_tanh_slope(e: Emitter, y: Value, lanes: int, _: float) -> Value:
     return e.fma(factor, y, e.constant(_TANH_SLOPE * _TANH_SCALE, lanes))
 
 
+# psi(x) = phi(x) / (alpha + phi(x)), phi(x) = max(x, 0): the Neocognitron's C-cells (Fukushima 1980, equation 5).
+# psi'(x) = alpha / (alpha + x)^2 for x > 0, and 1 - psi = alpha / (alpha + x), so it is (1 - y)^2 / alpha where y > 0.
+
+
+def _saturation(e: Emitter, x: Value, lanes: int, alpha: float) -> Value:
+    positive = e.fmax(e.constant(0.0, lanes), x)
+    return e.builder.fdiv(positive, e.builder.fadd(positive, e.constant(alpha, lanes)))
+
+
+def _saturation_slope(e: Emitter, y: Value, lanes: int, alpha: float) -> Value:
+    left = e.builder.fsub(e.constant(1.0, lanes), y)
+    slope = e.builder.fdiv(e.builder.fmul(left, left), e.constant(alpha, lanes))
+    zero = e.constant(0.0, lanes)
+    return e.builder.select(e.builder.fcmp_ordered(">", y, zero), slope, zero)
+
+
 ACTIVATIONS: dict[str, _Rules] = {
     "relu": _Rules(
         lambda e, x, lanes, _: e.builder.select(
@@ -80,6 +96,7 @@ ACTIVATIONS: dict[str, _Rules] = {
         lambda e, y, lanes, _: e.fma(e.builder.fneg(y), y, e.constant(1.0, lanes)),
     ),
     "scaled_tanh": _Rules(_scaled_tanh, _scaled_tanh_slope),
+    "saturation": _Rules(_saturation, _saturation_slope),
 }
 
 

@@ -3,11 +3,15 @@
 The gradients are in `conv_input_gradient` and `conv_gradient`, the loop nest itself in `correlation`.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.columns import ColumnWeights, columns_together
+from scanwise.kernels.connections import ConnectedGradient, connected_parameters
 from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient
 from scanwise.kernels.conv_input_gradient import input_gradient, input_gradient_border
 from scanwise.kernels.convolution import Convolution
@@ -18,15 +22,21 @@ from scanwise.kernels.operation import Border, Call, Derived, Extent, Maps, Oper
 from scanwise.kernels.sweep import Axis, Sweep, View
 from scanwise.kernels.transpose import TransposeWeights
 from scanwise.layers import Conv1d, Conv2d, Shape
+from scanwise.layers.arguments import Table
 
 __all__ = [
     "BiasGradient",
     "ConvOperation",
     "Convolution",
+    "FixedConvOperation",
     "ParameterGradient",
     "TransposeWeights",
+    "backward_columns",
+    "backward_weights",
     "convolution_parameters",
     "forward",
+    "forward_columns",
+    "forward_weights",
     "input_gradient",
     "input_gradient_border",
 ]
@@ -39,10 +49,12 @@ class ConvOperation(Operation):
     Attributes:
         convolution: its sizes.
         padding: zeros on (top, bottom, left, right).
+        connections: which input channels each output channel sees; None for all.
     """
 
     convolution: Convolution
     padding: Border
+    connections: Table | None = field(default=None, kw_only=True)
 
     fuses_activation = True
 
@@ -62,7 +74,10 @@ class ConvOperation(Operation):
         return input_gradient_border(self.convolution)
 
     def parameters(self) -> Sequence[Parameter]:
-        return convolution_parameters(self.convolution)
+        weight, *bias = convolution_parameters(self.convolution)
+        if self.connections is None:
+            return weight, *bias
+        return *connected_parameters(self.convolution, self.connections, weight), *bias
 
     def resized(self, rows: int, columns: int) -> "ConvOperation":
         c = self.convolution
@@ -74,31 +89,16 @@ class ConvOperation(Operation):
         sizes = replace(c, extent=(rows, columns), positions=(positions[0], positions[1]))
         return replace(self, extent=(self.extent[0], rows, columns), convolution=sizes)
 
-    def _forward_columns(self) -> int:
-        """Columns that share a vector in the forward pass."""
-        c = self.convolution
-        zeros_stay = self.activation is None or self.activation.keeps_zero
-        if c.group_count > 1 or c.depthwise or c.dilation[1] > 1 or not zeros_stay:
-            return 1
-        return columns_together(c.outputs, c.positions[1], c.kernel[1], c.stride[1])
-
     def _backward_columns(self, maps: Maps) -> int:
         """Columns that share a vector in the input gradient."""
         c = self.convolution
-        plain = c.stride == c.dilation == (1, 1) and c.groups == 1
-        if not plain or maps.gradients[1].pitch != lanes_for(c.channels):
-            return 1
-        return columns_together(c.channels, c.extent[1], c.kernel[1], 1)
+        return backward_columns(c) if maps.gradients[1].pitch == lanes_for(c.channels) else 1
 
     def transformed(self) -> Derived | None:
-        together = self._forward_columns()
-        if together == 1:
-            return None
-        kernel = ColumnWeights(self.convolution, together, backward=False)
-        return Derived(kernel.size, [(kernel, 0, 0)], kernel.scratch)
+        return forward_weights(self.convolution, forward_columns(self.convolution, self.activation))
 
     def forward(self, maps: Maps) -> Sequence[Call]:
-        together = self._forward_columns()
+        together = forward_columns(self.convolution, self.activation)
         kernel = forward(self.convolution, maps.x, maps.y, self.activation, together)
         weights, bias = (
             "weight" if together == 1 else "transformed",
@@ -118,22 +118,72 @@ class ConvOperation(Operation):
         dy = maps.dy
         assert dy is not None
         calls = [Call(ParameterGradient(self.convolution, maps.x, dy), ("x", "dy", "d weight"))]
+        if self.connections is not None:
+            calls.append(Call(ConnectedGradient(self.convolution.weight_size), ("d weight", "connected")))
         if self.convolution.bias:
             calls.append(Call(BiasGradient(self.convolution, dy), ("dy", "d bias")))
         return calls
 
     def derived(self, maps: Maps) -> Derived | None:
-        if self.convolution.depthwise:
-            return None
-        together = self._backward_columns(maps)
-        if together > 1:
-            columns = ColumnWeights(self.convolution, together, backward=True)
-            return Derived(columns.size, [(columns, 0, 0)], columns.scratch)
-        kernel = TransposeWeights(self.convolution)
-        return Derived(kernel.size, kernel.parts())
+        return backward_weights(self.convolution, self._backward_columns(maps))
 
     def fuses_derivative(self, maps: Maps) -> bool:
         return True
+
+
+@dataclass(frozen=True)
+class FixedConvOperation(ConvOperation):
+    """A convolution whose weights belong to the layer and are not trained.
+
+    Attributes:
+        weight: makes them, `(K, C per group, R, S)`.
+    """
+
+    weight: Callable[[], NDArray[np.float32]]
+
+    def parameters(self) -> Sequence[Parameter]:
+        c = self.convolution
+        return (Parameter("weight", c.weight_size, c.pack, c.unpack, fixed=c.pack(self.weight())),)
+
+    def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
+        return ()
+
+
+def forward_columns(convolution: Convolution, activation: Activation | None = None) -> int:
+    """Columns that share a vector in the forward pass."""
+    c = convolution
+    zeros_stay = activation is None or activation.keeps_zero
+    if c.group_count > 1 or c.depthwise or c.dilation[1] > 1 or not zeros_stay:
+        return 1
+    return columns_together(c.outputs, c.positions[1], c.kernel[1], c.stride[1])
+
+
+def backward_columns(convolution: Convolution, activation: Activation | None = None) -> int:
+    """Columns that share a vector in the input gradient; `activation` is one that is applied to it."""
+    c = convolution
+    zeros_stay = activation is None or activation.keeps_zero
+    if c.stride != (1, 1) or c.dilation != (1, 1) or c.groups > 1 or not zeros_stay:
+        return 1
+    return columns_together(c.channels, c.extent[1], c.kernel[1], 1)
+
+
+def forward_weights(convolution: Convolution, together: int) -> Derived | None:
+    """What `forward` reads in place of the weights, if not the weights themselves."""
+    if together == 1:
+        return None
+    columns = ColumnWeights(convolution, together, backward=False)
+    return Derived(columns.size, [(columns, 0, 0)], columns.scratch)
+
+
+def backward_weights(convolution: Convolution, together: int) -> Derived | None:
+    """What `input_gradient` reads in place of the weights, if not the weights themselves."""
+    if convolution.depthwise:
+        return None
+    if together > 1:
+        columns = ColumnWeights(convolution, together, backward=True)
+        return Derived(columns.size, [(columns, 0, 0)], columns.scratch)
+    kernel = TransposeWeights(convolution)
+    return Derived(kernel.size, kernel.parts())
 
 
 def convolution_parameters(convolution: Convolution) -> Sequence[Parameter]:
@@ -212,4 +262,4 @@ def _(layer: Conv1d | Conv2d, shape: Shape, extent: Extent) -> Sequence[Operatio
         flip=layer.flip,
         bias=layer.bias,
     )
-    return (ConvOperation(extent, convolution, geometry.padding),)
+    return (ConvOperation(extent, convolution, geometry.padding, connections=layer.connections),)

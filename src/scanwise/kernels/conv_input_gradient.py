@@ -1,5 +1,7 @@
 """The input gradient of a convolution, as the same loop nest as its forward pass.
 
+A transposed convolution is this map by itself, and then has a bias and an activation of its own.
+
 dx[h, w, c] = sum over (r, s, k) with h = p sh + r dh - top, w = q sw + s dw - left of  dz[p, q, k] w[k, r, s, c]
 
 (lecture 8.3 to 8.6.) For stride 1 this is the convolution of the zero-padded dz with the flipped kernel, summed over
@@ -90,14 +92,25 @@ def input_gradient(
     activation: Activation | None = None,
     saved: FeatureMap | None = None,
     together: int = 1,
+    *,
+    bias: bool = False,
 ) -> Correlation:
-    """dx, times f'(x) of the activation that made x if one is given. Arguments: dz, transposed weights, -, dx, saved.
+    """dx, from its bias if there is one. Arguments: dz, transposed weights, b, dx, saved.
 
-    With `together` columns in a vector (stride 1 only) the weights are `ColumnWeights`.
+    With `saved`, the output of the activation that made x, dx is multiplied by f'(x); without it the activation, if
+    one is given, is applied to dx. With `together` columns in a vector (stride 1 only) the weights are `ColumnWeights`.
     """
     c = convolution
     if together > 1:
-        return _input_gradient_of_columns(c, dz, dx, activation, saved, together)
+        sums = _input_gradient_of_columns(c, dz, dx, saved, together)
+    else:
+        sums = _input_gradient_by_phases(c, dz, dx, saved)
+    return replace(sums, bias=bias, activation=activation, backward=saved is not None, settles_zero=True)
+
+
+def _input_gradient_by_phases(
+    c: Convolution, dz: FeatureMap, dx: FeatureMap, saved: FeatureMap | None
+) -> Correlation:
     lanes = c.lanes if c.depthwise else lanes_for(c.group_channels)
     inner = 1 if c.depthwise else c.group_outputs
     tap = inner * lanes
@@ -117,10 +130,8 @@ def input_gradient(
         x_group=c.group_outputs,
         y_group=c.group_channels,
         w_group=blocks * c.taps * tap,
+        b_group=blocks * lanes,
         depthwise=c.depthwise,
-        activation=activation,
-        backward=activation is not None,
-        settles_zero=True,
     )
 
 
@@ -164,12 +175,7 @@ def _phase_sweep(
 
 
 def _input_gradient_of_columns(
-    c: Convolution,
-    dz: FeatureMap,
-    dx: FeatureMap,
-    activation: Activation | None,
-    saved: FeatureMap | None,
-    together: int,
+    c: Convolution, dz: FeatureMap, dx: FeatureMap, saved: FeatureMap | None, together: int
 ) -> Correlation:
     """Columns q m to q m + m - 1 of dx read dz from column q m + left + m - 1 backwards."""
     lanes = lanes_for(c.channels) * together
@@ -200,8 +206,5 @@ def _input_gradient_of_columns(
         lanes,
         c.kernel[0] * width * tap,
         dx.pitch * together,
-        activation=activation,
-        backward=activation is not None,
-        settles_zero=True,
         together=together,
     )

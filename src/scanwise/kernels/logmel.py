@@ -6,17 +6,19 @@ real part of frequency f is channel f, the imaginary part channel F' + f.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import Emitter, Index
 from scanwise.kernels.activation import Activation, address, each_vector
-from scanwise.kernels.conv import ConvOperation
+from scanwise.kernels.conv import FixedConvOperation
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, round_up
-from scanwise.kernels.operation import NO_BORDER, Call, Extent, Maps, Operation, Parameter
+from scanwise.kernels.operation import NO_BORDER, Call, Extent, Maps, Operation
 from scanwise.layers import LogMel, Shape
 
 __all__ = ["LogBackward", "LogForward", "PowerBackward", "PowerForward"]
@@ -117,37 +119,6 @@ class LogBackward:
 
 
 @dataclass(frozen=True)
-class FixedConvOperation(ConvOperation):
-    """A convolution whose weights belong to the layer and are not trained.
-
-    Attributes:
-        layer: the layer.
-        which: which of its two constants, 0 (Fourier transform) or 1 (mel filters).
-    """
-
-    layer: LogMel
-    which: int
-
-    # The squared magnitude and the logarithm that follow are not activations.
-    fuses_activation = False
-
-    def parameters(self) -> Sequence[Parameter]:
-        c = self.convolution
-        constants = self.layer.constants()[self.which]
-        weight = np.zeros((c.outputs, c.channels, *c.kernel), np.float32)
-        if self.which == 0:
-            bins = len(constants) // 2
-            weight[:bins, 0, 0] = constants[:bins]
-            weight[c.outputs // 2 :][:bins, 0, 0] = constants[bins:]
-        else:
-            weight[:, : constants.shape[1], 0, 0] = constants
-        return (Parameter("weight", c.weight_size, c.pack, c.unpack, fixed=c.pack(weight)),)
-
-    def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
-        return ()
-
-
-@dataclass(frozen=True)
 class PowerOperation(Operation):
     """The squared magnitude of each frequency.
 
@@ -198,8 +169,22 @@ def _(layer: LogMel, shape: Shape, extent: Extent) -> Sequence[Operation]:
     )
     mel = Convolution(bins, layer.n_mels, one, one, one, (0, 0), (1, frames), (1, frames), bias=False)
     return (
-        FixedConvOperation(extent, fourier, NO_BORDER, layer, 0),
+        FixedConvOperation(extent, fourier, NO_BORDER, partial(_fourier_weight, layer, channels)),
         PowerOperation((channels, 1, frames), bins),
-        FixedConvOperation((bins, 1, frames), mel, NO_BORDER, layer, 1),
+        FixedConvOperation((bins, 1, frames), mel, NO_BORDER, partial(_mel_weight, layer)),
         LogOperation((layer.n_mels, 1, frames)),
     )
+
+
+def _fourier_weight(layer: LogMel, channels: int) -> NDArray[np.float32]:
+    dft, _ = layer.constants()
+    bins = len(dft) // 2
+    weight = np.zeros((channels, 1, 1, layer.n_fft), np.float32)
+    weight[:bins, 0, 0] = dft[:bins]
+    weight[channels // 2 :][:bins, 0, 0] = dft[bins:]
+    return weight
+
+
+def _mel_weight(layer: LogMel) -> NDArray[np.float32]:
+    _, mel = layer.constants()
+    return mel.astype(np.float32)[:, :, None, None]

@@ -100,10 +100,14 @@ class Operation:
 
     Attributes:
         extent: (C, H, W) of the input.
+        activation: what is applied in the last step of `forward`.
+        reads: which values of its layer it reads: 0 is what reaches the layer, i what the layer's i-th operation gives,
+            -1 what the operation before it gives. A second one is `other`.
     """
 
     extent: Extent
     activation: Activation | None = field(default=None, kw_only=True)
+    reads: tuple[int, ...] = field(default=(-1,), kw_only=True)
 
     # Whether a following activation may be computed in the last step of `forward`.
     fuses_activation = False
@@ -138,6 +142,10 @@ class Operation:
 
     def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
         """Calls that compute dx from dy. With `activation`, dx is multiplied by its derivative at x."""
+        raise NotImplementedError
+
+    def backward_other(self, maps: Maps) -> Sequence[Call]:
+        """Calls that compute the gradient of `other`, as "dx", for an operation that reads two values."""
         raise NotImplementedError
 
     def parameter_gradients(self, maps: Maps) -> Sequence[Call]:

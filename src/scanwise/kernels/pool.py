@@ -1,4 +1,4 @@
-"""Max and average pooling, forward and backward (lecture 5.8, 7).
+"""Max, average and sum pooling, forward and backward (lecture 5.8, 7).
 
 The backward kernels can multiply by the derivative of the activation that made x, since pooling usually follows one:
 that saves a pass over the map.
@@ -129,11 +129,12 @@ def _mean_divisor(e: Emitter, pooling: Pooling, w: Window, lanes: int) -> Value:
 
 @dataclass(frozen=True)
 class AverageForward:
-    """y = the mean of each window. Arguments: x, y."""
+    """y = the mean of each window, or its sum where it does not divide. Arguments: x, y."""
 
     pooling: Pooling
     x: FeatureMap
     y: FeatureMap
+    divides: bool = True
     pointers: int = 2
 
     def emit(self, e: Emitter) -> None:
@@ -141,7 +142,7 @@ class AverageForward:
         lanes = self.x.lanes
 
         def window(n: Index, w: Window) -> None:
-            divisor = _mean_divisor(e, self.pooling, w, lanes)
+            divisor = _mean_divisor(e, self.pooling, w, lanes) if self.divides else None
 
             def vectors(c: Index, count: int, _: int) -> None:
                 first = pointer_at(e, x, self.x, n, w.row, w.column, c)
@@ -153,7 +154,8 @@ class AverageForward:
 
                 sums = over_window(e, w, element, [e.constant(0.0, lanes)] * count)
                 for v in range(count):
-                    e.store(e.builder.fdiv(sums[v], divisor), goal, v * lanes)
+                    value = sums[v] if divisor is None else e.builder.fdiv(sums[v], divisor)
+                    e.store(value, goal, v * lanes)
 
             over_channels(e, self.x, vectors, vectors=_VECTORS)
 
@@ -162,7 +164,7 @@ class AverageForward:
 
 # Each input of a window contributes equally (lecture 7.3), and to every window that it lies in:
 #
-#   dx(i, j) = sum over the windows (p, q) that hold (i, j) of dy(p, q) / size(p, q)
+#   dx(i, j) = sum over the windows (p, q) that hold (i, j) of dy(p, q) / size(p, q)        (of a sum: of dy(p, q))
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,7 @@ class AverageBackward:
     dy: FeatureMap
     dx: FeatureMap
     activation: Activation | None = None
+    divides: bool = True
     pointers: int = 3
 
     def emit(self, e: Emitter) -> None:
@@ -185,11 +188,12 @@ class AverageBackward:
         scatter = _Scatter(e, self.pooling, self.x, self.dx, self.activation)
 
         def window(n: Index, w: Window) -> None:
-            divisor = _mean_divisor(e, self.pooling, w, lanes)
+            divisor = _mean_divisor(e, self.pooling, w, lanes) if self.divides else None
 
             def vector(c: Index, _count: int, _valid: int) -> None:
                 gradient = e.load(pointer_at(e, dy, self.dy, n, w.p, w.q, c), 0, lanes)
-                scatter.window(n, w, c, lambda _, left: (left, left), e.builder.fdiv(gradient, divisor))
+                share = gradient if divisor is None else e.builder.fdiv(gradient, divisor)
+                scatter.window(n, w, c, lambda _, left: (left, left), share)
 
             over_channels(e, self.x, vector)
 
@@ -273,16 +277,24 @@ class _Scatter:
 
 @dataclass(frozen=True)
 class PoolOperation(WindowOperation):
-    """Mode "max" or "mean": pooling, and the whole-map `Aggregate("max")` and `Aggregate("mean")`."""
+    """Mode "max", "mean" or "sum": pooling, and the whole-map `Aggregate("max")` and `Aggregate("mean")`."""
 
     def forward(self, maps: Maps) -> Sequence[Call]:
-        kernel = MaxForward if self.mode == "max" else AverageForward
-        return (Call(kernel(self.pooling, maps.x, maps.y), ("x", "y")),)
+        kernel = (
+            MaxForward(self.pooling, maps.x, maps.y)
+            if self.mode == "max"
+            else AverageForward(self.pooling, maps.x, maps.y, self.mode == "mean")
+        )
+        return (Call(kernel, ("x", "y")),)
 
     def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
         dy, dx = maps.gradients
-        kernel = MaxBackward if self.mode == "max" else AverageBackward
-        return (Call(kernel(self.pooling, maps.x, dy, dx, activation), ("x", "dy", "dx")),)
+        kernel = (
+            MaxBackward(self.pooling, maps.x, dy, dx, activation)
+            if self.mode == "max"
+            else AverageBackward(self.pooling, maps.x, dy, dx, activation, self.mode == "mean")
+        )
+        return (Call(kernel, ("x", "dy", "dx")),)
 
     def fuses_derivative(self, maps: Maps) -> bool:
         return True

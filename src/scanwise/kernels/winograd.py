@@ -289,6 +289,10 @@ def faster(operation: Operation) -> Operation:
     """The operation by Winograd's algorithm where that is for it."""
     if type(operation) is ConvOperation and is_suitable(operation.convolution):
         return WinogradOperation(
-            operation.extent, operation.convolution, operation.padding, activation=operation.activation
+            operation.extent,
+            operation.convolution,
+            operation.padding,
+            activation=operation.activation,
+            connections=operation.connections,
         )
     return operation

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
-from typing import SupportsFloat
+from collections.abc import Callable, Sequence
+from typing import Any, SupportsFloat, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 
 Sizes = int | tuple[int, ...]
+Table = Sequence[Sequence[int]] | NDArray[Any]  # as given; a layer keeps a tuple of tuples
+Entry = TypeVar("Entry")
 
 
 def integer(layer: str, name: str, value: object, *, minimum: int = 1) -> int:
@@ -75,6 +80,41 @@ def choice(layer: str, name: str, value: object, options: tuple[str, ...]) -> st
     if value not in options:
         raise ArgumentError(f"{layer}: {name} must be one of {told}. Got {value!r}.")
     return value
+
+
+def bits(layer: str, name: str, value: object) -> tuple[tuple[int, ...], ...]:
+    """`value` as a table of 0 and 1, rows of one length: a nested sequence or a two-dimensional array."""
+    return _table(layer, name, value, _bit)
+
+
+def _table(
+    layer: str, name: str, value: object, read: Callable[[str, str, object], Entry]
+) -> tuple[tuple[Entry, ...], ...]:
+    outer = _listed(value)
+    inner = [] if outer is None else [_listed(row) for row in outer]
+    rows = tuple(tuple(read(layer, name, entry) for entry in row) for row in inner if row is not None)
+    if outer is None or len(rows) < len(inner):
+        raise ArgumentTypeError(f"{layer}: {name} must be a table, a sequence of rows. Got {value!r}.")
+    lengths = [len(row) for row in rows]
+    if not rows or min(lengths) == 0 or len(set(lengths)) > 1:
+        raise ArgumentError(
+            f"{layer}: {name} must have rows of one length, at least 1. Got lengths {lengths}."
+        )
+    return rows
+
+
+def _listed(value: object) -> list[object] | None:
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        return list(value)
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else None
+
+
+def _bit(layer: str, name: str, value: object) -> int:
+    bit = int(value) if isinstance(value, bool | np.bool_) else _index(value)
+    if bit not in (0, 1):
+        error = ArgumentTypeError if bit is None else ArgumentError
+        raise error(f"{layer}: {name} must be a table of 0 and 1. Got the entry {value!r}.")
+    return bit
 
 
 def _index(value: object) -> int | None:

@@ -28,6 +28,10 @@ class Layer:
 
     kinds: ClassVar[dict[str, type[Layer]]] = {}
     operations_per_output: ClassVar[int] = 1
+    # Why windows of a larger signal cannot share the layer's work, where they cannot.
+    unshared: ClassVar[str | None] = None
+    # Parameters that start from one value; the others from random ones.
+    first_values: ClassVar[Mapping[str, float]] = {"bias": 0.0}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -66,7 +70,7 @@ class Layer:
         data: dict[str, Any] = {"kind": type(self).__name__}
         for name, value, required in self._told_fields():
             if required or value is not None:
-                data[name] = list(value) if isinstance(value, tuple) else value
+                data[name] = _lists(value)
         return data
 
     @classmethod
@@ -98,13 +102,26 @@ class Layer:
         ]
         return f"{type(self).__name__}({', '.join(words)})"
 
+    def label(self) -> str:
+        """The layer as printed, but a table among its arguments as its size only: for summaries and messages.
+
+        >>> from scanwise.layers import Conv2d
+        >>> Conv2d(2, 5, connections=((1, 0), (1, 1))).label()
+        'Conv2d(2, 5, connections=<2x2>)'
+        """
+        words = [
+            _brief(value) if required else f"{name}={_brief(value)}"
+            for name, value, required in self._told_fields()
+        ]
+        return f"{type(self).__name__}({', '.join(words)})"
+
     def _settle(self, name: str, value: Any) -> None:
         """Write the checked, canonical value of a field; only `__post_init__` may call this."""
         object.__setattr__(self, name, value)
 
     def _expect_axes(self, input_shape: Shape, axes: int, advice: str = "") -> None:
         if len(input_shape) != axes:
-            raise ShapeError(f"{self!r}: input shape must be {_AXES[axes]}. Got {input_shape}.{advice}")
+            raise ShapeError(f"{self.label()}: input shape must be {_AXES[axes]}. Got {input_shape}.{advice}")
 
 
 @dataclass(frozen=True, repr=False)
@@ -113,6 +130,16 @@ class _Pointwise(Layer):
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
+
+
+def _lists(value: Any) -> Any:
+    """Tuples, also those within, as the lists of JSON."""
+    return [_lists(entry) for entry in value] if isinstance(value, tuple) else value
+
+
+def _brief(value: Any) -> str:
+    nested = isinstance(value, tuple) and value and isinstance(value[0], tuple)
+    return f"<{len(value)}x{len(value[0])}>" if nested else repr(value)
 
 
 def from_json(data: object) -> Layer:

@@ -9,8 +9,32 @@ from typing import ClassVar
 from scanwise.errors import ArgumentError, ShapeError
 
 from . import arguments
-from .base import Shape
+from .base import Layer, Shape
 from .window import _Windowed
+
+
+def check_groups(kind: str, out_channels: int, groups: int) -> None:
+    """Raises where groups would not have the same number of output channels."""
+    if out_channels % groups:
+        raise ArgumentError(
+            f"{kind}: out_channels must be a multiple of groups {groups}. Got {out_channels}."
+        )
+
+
+def check_input_groups(layer: Layer, input_shape: Shape, groups: int) -> None:
+    """Raises where groups would not have the same number of input channels."""
+    if input_shape[0] % groups:
+        raise ShapeError(
+            f"{layer!r}: input channels must be a multiple of groups {groups}. "
+            f"Got {input_shape[0]} (input shape {input_shape})."
+        )
+
+
+def both_ends(padding: arguments.Sizes, axis: int, axes: int) -> tuple[int, int]:
+    """(before, after) along `axis`: a pair is (before, after) on one axis, (rows, columns) on two."""
+    if isinstance(padding, int):
+        return padding, padding
+    return (padding[0], padding[1]) if axes == 1 else (padding[axis], padding[axis])
 
 
 @dataclass(frozen=True, repr=False)
@@ -23,6 +47,7 @@ class _Conv(_Windowed):
     groups: int = 1
     bias: bool = True
     flip: bool = False
+    connections: arguments.Table | None = None
 
     padding_words: ClassVar[tuple[str, ...]] = ("valid", "same")
     padding_counts: ClassVar[tuple[int, ...]]
@@ -40,12 +65,27 @@ class _Conv(_Windowed):
         self._settle("groups", arguments.integer(kind, "groups", self.groups))
         self._settle("bias", arguments.boolean(kind, "bias", self.bias))
         self._settle("flip", arguments.boolean(kind, "flip", self.flip))
-        if self.out_channels % self.groups:
-            raise ArgumentError(
-                f"{kind}: out_channels must be a multiple of groups {self.groups}. Got {self.out_channels}."
-            )
+        check_groups(kind, self.out_channels, self.groups)
         if self.padding == "same" and self.stride != 1:
             raise ArgumentError(f"{kind}: stride must be 1 where padding is 'same'. Got {self.stride}.")
+        if self.connections is not None:
+            self._settle("connections", self._table(self.connections))
+
+    def _table(self, given: object) -> tuple[tuple[int, ...], ...]:
+        kind = type(self).__name__
+        if self.groups != 1:
+            raise ArgumentError(f"{kind}: groups must be 1 where connections are given. Got {self.groups}.")
+        table = arguments.bits(kind, "connections", given)
+        if len(table) != self.out_channels:
+            raise ArgumentError(
+                f"{kind}: connections must have out_channels {self.out_channels} rows. Got {len(table)}."
+            )
+        for k, row in enumerate(table):
+            if not any(row):
+                raise ArgumentError(
+                    f"{kind}: output channel {k} must see at least one input channel. Got row {row}."
+                )
+        return table
 
     def sliding_window(self) -> tuple[Shape, Shape, Shape, tuple[tuple[int, int], ...]]:
         kernel = arguments.per_axis(self.kernel_size, self.axes)
@@ -64,17 +104,14 @@ class _Conv(_Windowed):
         if self.padding == "causal":  # no output sees a later input
             return reach - 1, 0
         assert not isinstance(self.padding, str)
-        if isinstance(self.padding, int):
-            return self.padding, self.padding
-        if self.axes == 1:
-            return self.padding[0], self.padding[1]
-        return self.padding[axis], self.padding[axis]
+        return both_ends(self.padding, axis, self.axes)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         geometry = self.geometry(input_shape)
-        if input_shape[0] % self.groups:
+        check_input_groups(self, input_shape, self.groups)
+        if self.connections is not None and input_shape[0] != len(self.connections[0]):
             raise ShapeError(
-                f"{self!r}: input channels must be a multiple of groups {self.groups}. "
+                f"{self.label()}: input channels must be the {len(self.connections[0])} columns of connections. "
                 f"Got {input_shape[0]} (input shape {input_shape})."
             )
         return (self.out_channels, *geometry.output[2 - self.axes :])
@@ -82,15 +119,19 @@ class _Conv(_Windowed):
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         self.output_shape(input_shape)
         kernel = arguments.per_axis(self.kernel_size, self.axes)
-        shapes: dict[str, Shape] = {"weight": (self.out_channels, input_shape[0] // self.groups, *kernel)}
+        if self.connections is None:
+            kernels: Shape = (self.out_channels, input_shape[0] // self.groups)
+        else:
+            kernels = (sum(map(sum, self.connections)),)
+        shapes: dict[str, Shape] = {"weight": (*kernels, *kernel)}
         if self.bias:
             shapes["bias"] = (self.out_channels,)
         return shapes
 
     def operations(self, input_shape: Shape) -> int:
-        outputs = math.prod(self.output_shape(input_shape))
-        products = math.prod(self.parameter_shapes(input_shape)["weight"][1:])
-        return outputs * (2 * products + (1 if self.bias else 0))
+        positions = math.prod(self.output_shape(input_shape)[1:])
+        products = math.prod(self.parameter_shapes(input_shape)["weight"])
+        return positions * (2 * products + (self.out_channels if self.bias else 0))
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,8 +149,11 @@ class Conv1d(_Conv):
         groups: input and output channels fall into this many groups that do not see each other.
         bias: whether a bias is added.
         flip: True for convolution in the mathematical sense; False for cross-correlation, as in PyTorch.
+        connections: table `(K, C)` of 0 and 1: the input channels that each output channel sees (LeCun et al. 1998,
+            table I); None for all. Not together with `groups`.
 
-    Parameters: `weight (K, C/groups, S)`, `bias (K,)`.
+    Parameters: `weight (K, C/groups, S)`, `bias (K,)`. With `connections` the weights are one kernel for each 1 of
+    the table, row by row: `weight (E, S)`.
 
     Raises:
         ArgumentError, ArgumentTypeError: an argument is not allowed.
@@ -137,8 +181,11 @@ class Conv2d(_Conv):
         groups: input and output channels fall into this many groups that do not see each other.
         bias: whether a bias is added.
         flip: True for convolution in the mathematical sense; False for cross-correlation, as in PyTorch.
+        connections: table `(K, C)` of 0 and 1: the input channels that each output channel sees (LeCun et al. 1998,
+            table I); None for all. Not together with `groups`.
 
-    Parameters: `weight (K, C/groups, R, S)`, `bias (K,)`.
+    Parameters: `weight (K, C/groups, R, S)`, `bias (K,)`. With `connections` the weights are one kernel for each 1 of
+    the table, row by row: `weight (E, R, S)`.
 
     Raises:
         ArgumentError, ArgumentTypeError: an argument is not allowed.

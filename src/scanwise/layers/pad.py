@@ -1,35 +1,54 @@
-"""Zero padding as a layer of its own (lecture 5.6)."""
+"""Padding as a layer of its own: zeros (lecture 5.6) or another constant."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
+from scanwise.errors import ArgumentError
+
 from . import arguments
 from .base import Layer, Shape
 
+LARGEST_FLOAT32 = 3.4028234663852886e38
+
 
 @dataclass(frozen=True, repr=False)
-class Pad1d(Layer):
-    """Zeros at both ends: `(C, T)` to `(C, left + T + right)`.
+class _Pad(Layer):
+    padding: int | tuple[int, ...]
+    value: float = 0.0
+
+    operations_per_output: ClassVar[int] = 0
+    counts: ClassVar[tuple[int, ...]]
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        self._settle("padding", arguments.sizes(kind, "padding", self.padding, self.counts, minimum=0))
+        self._settle("value", arguments.number(kind, "value", self.value))
+        if abs(self.value) > LARGEST_FLOAT32:
+            raise ArgumentError(f"{kind}: value must be a finite number in float32. Got {self.value}.")
+
+
+@dataclass(frozen=True, repr=False)
+class Pad1d(_Pad):
+    """A constant at both ends: `(C, T)` to `(C, left + T + right)`.
 
     Args:
-        padding: zeros on both ends, or (left, right).
+        padding: time steps added on both ends, or (left, right).
+        value: what they hold.
+
+    Raises:
+        ArgumentError, ArgumentTypeError: an argument is not allowed.
 
     >>> Pad1d((2, 1)).output_shape((8, 10))
     (8, 13)
     """
 
-    padding: int | tuple[int, ...]
-
-    operations_per_output: ClassVar[int] = 0
-
-    def __post_init__(self) -> None:
-        self._settle("padding", arguments.sizes("Pad1d", "padding", self.padding, (2,), minimum=0))
+    counts: ClassVar[tuple[int, ...]] = (2,)
 
     @property
     def pads(self) -> tuple[int, int, int, int]:
-        """Zeros on (top, bottom, left, right)."""
+        """Positions added on (top, bottom, left, right)."""
         left, right = arguments.per_axis(self.padding, 2)
         return 0, 0, left, right
 
@@ -40,26 +59,25 @@ class Pad1d(Layer):
 
 
 @dataclass(frozen=True, repr=False)
-class Pad2d(Layer):
-    """Zeros around an image: `(C, H, W)` to `(C, top + H + bottom, left + W + right)`.
+class Pad2d(_Pad):
+    """A constant around an image: `(C, H, W)` to `(C, top + H + bottom, left + W + right)`.
 
     Args:
-        padding: zeros on every side, or (left, right, top, bottom) as in PyTorch's `ZeroPad2d`.
+        padding: pixels added on every side, or (left, right, top, bottom) as in PyTorch's `ConstantPad2d`.
+        value: what they hold. LeCun et al. 1989 pad their maps with the background level -1.
+
+    Raises:
+        ArgumentError, ArgumentTypeError: an argument is not allowed.
 
     >>> Pad2d((1, 2, 0, 3)).output_shape((8, 10, 10))
     (8, 13, 13)
     """
 
-    padding: int | tuple[int, ...]
-
-    operations_per_output: ClassVar[int] = 0
-
-    def __post_init__(self) -> None:
-        self._settle("padding", arguments.sizes("Pad2d", "padding", self.padding, (4,), minimum=0))
+    counts: ClassVar[tuple[int, ...]] = (4,)
 
     @property
     def pads(self) -> tuple[int, int, int, int]:
-        """Zeros on (top, bottom, left, right)."""
+        """Positions added on (top, bottom, left, right)."""
         left, right, top, bottom = arguments.per_axis(self.padding, 4)
         return top, bottom, left, right
 

@@ -97,7 +97,7 @@ class _Windowed(Layer):
         if positions < 1:
             name = "T" if self.axes == 1 else "HW"[axis]
             raise ShapeError(
-                f"{self!r}: input extent {name} with padding must be at least the window's {reach}. "
+                f"{self.label()}: input extent {name} with padding must be at least the window's {reach}. "
                 f"Got {extent + before + after} (input shape {input_shape})."
             )
         return positions

@@ -164,11 +164,12 @@ class _Builder:
                 return value
         if not isinstance(layer, Linear | _Pointwise) or isinstance(layer, Dropout):
             value = self._as(shape, value)
+        values = [value]
         for operation in lower(layer, shape, self.graph.extents[value]):
             if isinstance(operation, DropoutOperation):
                 operation = replace(operation, ordinal=self.dropouts - 1)
-            value = self.add(name, operation, (value,))
-        return value
+            values.append(self.add(name, operation, tuple(values[i] for i in operation.reads)))
+        return values[-1]
 
     def _as(self, shape: Shape, value: int) -> int:
         """The value in the form that its shape says: flat if a `Flatten` has not been carried out yet."""

@@ -184,6 +184,12 @@ class _Planner:
             for value in node.inputs:
                 self.contributions.setdefault(value, []).append((dy, dy_place))
             return
+        self._backward_to(index, node, dy, dy_place)
+        for value in node.inputs[1:]:
+            self._backward_to_other(index, node, value, dy, dy_place)
+
+    def _backward_to(self, index: int, node: Node, dy: FeatureMap, dy_place: Place) -> None:
+        """The gradient of the value that the node reads first."""
         value = node.inputs[0]
         if not self.needs[value]:
             return
@@ -202,6 +208,15 @@ class _Planner:
             self.finished[value] = (dx, dx_place)
         else:
             self.contributions.setdefault(value, []).append((dx, dx_place))
+
+    def _backward_to_other(self, index: int, node: Node, value: int, dy: FeatureMap, dy_place: Place) -> None:
+        """The gradient of the value that the node reads beside the first."""
+        if not self.needs[value]:
+            return
+        dx, dx_place = self._reserve(self._plain_gradient(value))
+        for call in node.operation.backward_other(self._maps(node, dy, dx)):
+            self._call(call, index, node, dy_place, dx_place)
+        self.contributions.setdefault(value, []).append((dx, dx_place))
 
     def _function(self, value: int) -> Activation | None:
         """The activation that was fused into the value's producer."""

@@ -1,4 +1,4 @@
-"""Zero padding, forward and backward (lecture 5.6, 8.7)."""
+"""Padding with a constant, forward and backward (lecture 5.6, 8.7)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from scanwise.reference.layer import Array, Gradients, Parameters, backward, for
 from scanwise.reference.window import as_maps
 
 
-# y(top + i, left + j) = x(i, j),    zero elsewhere        (lecture 5.6)
+# y(top + i, left + j) = x(i, j),    the value elsewhere: zero in lecture 5.6, -1 in LeCun et al. 1989
 @forward.register(Pad1d)
 @forward.register(Pad2d)
 def pad(layer: Pad1d | Pad2d, x: Array, parameters: Parameters) -> Array:
     top, bottom, left, right = layer.pads
-    y = np.pad(as_maps(x), ((0, 0), (0, 0), (top, bottom), (left, right)))
+    y = np.pad(as_maps(x), ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=layer.value)
     return y[:, :, 0, :] if x.ndim == 3 else y
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from scanwise.layers import Geometry
 from scanwise.reference.layer import Array
 
@@ -11,6 +13,12 @@ from scanwise.reference.layer import Array
 def as_maps(x: Array) -> Array:
     """`(N, C, T)` as `(N, C, 1, T)`, `(N, C, H, W)` as it is; weights likewise: `(K, C, S)` as `(K, C, 1, S)`."""
     return x[:, :, None, :] if x.ndim == 3 else x
+
+
+def padded(x: Array, geometry: Geometry) -> Array:
+    """X with zeros around it (lecture 5.6)."""
+    top, bottom, left, right = geometry.padding
+    return np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
 
 
 def positions(geometry: Geometry) -> Iterator[tuple[int, int]]:

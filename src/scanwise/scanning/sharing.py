@@ -2,7 +2,9 @@
 
 A window network without padding gives, applied to a larger input, exactly its outputs at all windows (lecture 3.5: a
 CNN is a scanning MLP, reorganised into convolutions). Padding inside the window breaks this: the value beside a
-window's edge is then zero for that window and a sample of the signal for its neighbour.
+window's edge is then zero for that window and a sample of the signal for its neighbour. So does a transposed
+convolution, whose outputs at a window's edge would also sum what lies beside the window, and a bias of each unit, which
+belongs to a place in the window.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ def obstacle(network: Sequential, input_shape: Shape) -> str | None:
     """
     padded = shapes.has_padding(network, input_shape)
     if padded is not None:
-        return f"layer {padded.name} {padded.layer!r} pads inside the window"
+        return f"layer {padded.name} {padded.layer.label()} pads inside the window"
+    for row in shapes.walk(network, input_shape):
+        if row.layer.unshared is not None:
+            return f"layer {row.name} {row.layer.label()} {row.layer.unshared}"
     return _strided_residual(network, input_shape, "")
 
 

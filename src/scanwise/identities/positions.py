@@ -1,0 +1,167 @@
+"""The gradient of a shared weight, one term for each position where it is used (lecture 1.4, 6.3, 6.4)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import singledispatch
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scanwise.errors import ArgumentError, ArgumentTypeError
+from scanwise.executor import unit_range
+from scanwise.identities.masks import chain
+from scanwise.identities.parts import part
+from scanwise.inputs import as_gradient, as_samples
+from scanwise.layers import Conv1d, Conv2d, Layer, Linear, Residual, Sequential, Shape
+from scanwise.memory import available_bytes, gibibytes
+from scanwise.model import Model
+
+__all__ = ["position_gradients"]
+
+Array = NDArray[np.float32]
+Steps = list[tuple[str, Layer]]
+
+
+def position_gradients(model: Model, x: ArrayLike, dy: ArrayLike, place: str) -> dict[str, Array]:
+    """The terms that the gradients of a scanning layer's parameters are the sums of.
+
+    A weight that is used at every position is one parameter, so its gradient is the sum over the positions of what it
+    would be if each had a weight of its own (lecture 6.3). These are the terms, each added up over the samples.
+
+    Args:
+        model: the model.
+        x: `(N, *input_shape)`, as for a call.
+        dy: `(N, *output_shape)`: the terms are those of the gradient of `sum(model(x) * dy)`.
+        place: of a convolution in the network: `"0"`, nested `"2.0"`.
+
+    Returns:
+        The layer's own name (`"weight"`, `"bias"`) -> `(*positions, *shape of the parameter)` float32. Summed over the
+        positions it is `model.gradients(x, dy)[1][f"{place}.weight"]`, up to rounding.
+
+    Raises:
+        ShapeError, ArgumentTypeError: `x` or `dy` is not as stated.
+        ArgumentError: no layer that scans is at `place`; the terms do not fit into memory.
+
+    Source: lecture 1.4 (the sum over t), 6.3, 6.4 and 9.4 (the term of one position).
+
+    >>> import scanwise as sw
+    >>> model = sw.Model(sw.Sequential(sw.Conv1d(1, 2, bias=False)), (1, 4))
+    >>> terms = sw.position_gradients(model, [[[1.0, 2.0, 3.0, 4.0]]], [[[1.0, 10.0, 100.0]]], "0")
+    >>> terms["weight"].squeeze().tolist()
+    [[1.0, 2.0], [20.0, 30.0], [300.0, 400.0]]
+    >>> model.gradients([[[1.0, 2.0, 3.0, 4.0]]], [[[1.0, 10.0, 100.0]]])[1]["0.weight"].tolist()
+    [[[321.0, 432.0]]]
+    """
+    if not isinstance(model, Model):
+        raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
+    samples = as_samples(x, model.input_shape)
+    upstream = as_gradient(dy, (len(samples), *model.output_shape))
+    layer = _scanning_layer(model, place)
+    values = unit_range(samples).astype(np.float32)
+    inner, error = _at(place, list(chain(model.network)), values, upstream, model)
+    _make_room(layer, inner.shape[1:])
+    return terms(layer, inner, error, model.backend)
+
+
+@singledispatch
+def terms(layer: Layer, x: Array, dz: Array, backend: str) -> dict[str, Array]:
+    """The terms of every parameter of a layer that scans.
+
+    Args:
+        layer: the layer.
+        x: its input `(N, C, ...)`.
+        dz: the gradient by its output `(N, K, *positions)`.
+        backend: that computes them.
+    """
+    raise NotImplementedError(f"{layer!r} does not scan.")
+
+
+# At one position a filter is a neuron on the window below it (lecture 5.5): Linear, for each group of channels.
+#
+#   dL/dw_kc(r, s) at (p, q) = sum_n dL/dz_k(p, q) x_c(p sh + r dh, q sw + s dw)        (lecture 6.4, 9.4)
+@terms.register(Conv1d)
+@terms.register(Conv2d)
+def _(layer: Conv1d | Conv2d, x: Array, dz: Array, backend: str) -> dict[str, Array]:
+    geometry, (N, C) = layer.geometry(x.shape[1:]), x.shape[:2]
+    (R, S), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
+    (P, Q), (top, bottom, left, right) = geometry.output, geometry.padding
+    maps = x.reshape(N, C, *(1, *x.shape[2:])[-2:])
+    padded = np.pad(maps, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    K, shape = layer.out_channels // layer.groups, (C // layer.groups, R, S)
+    errors = dz.reshape(N, layer.groups, K, P, Q)
+    neuron = Model(Sequential(Linear(K, layer.bias)), (math.prod(shape),), backend=backend)
+    weight = np.empty((P, Q, layer.groups, K, *shape), np.float32)
+    bias = np.empty((P, Q, layer.groups, K), np.float32)
+    for p, q, g in np.ndindex(P, Q, layer.groups):
+        i, j, c = p * sh, q * sw, g * shape[0]
+        rows, columns = slice(i, i + (R - 1) * dh + 1, dh), slice(j, j + (S - 1) * dw + 1, dw)
+        window = padded[:, c : c + shape[0], rows, columns].reshape(N, math.prod(shape))
+        _, gradients = neuron.gradients(window, errors[:, g, :, p, q])
+        weight[p, q, g] = gradients["0.weight"].reshape(K, *shape)
+        bias[p, q, g] = gradients.get("0.bias", 0)
+    if layer.flip:
+        weight = weight[..., ::-1, ::-1]
+    positions = (P, Q)[-layer.axes :]
+    found = {"weight": weight, "bias": bias}
+    return {
+        name: np.ascontiguousarray(found[name].reshape(*positions, *own))
+        for name, own in layer.parameter_shapes(x.shape[1:]).items()
+    }
+
+
+def _scanning_layer(model: Model, place: str) -> Layer:
+    layers = dict(_leaves(model.network, ""))
+    known = [
+        name for name, layer in layers.items() if terms.dispatch(type(layer)) is not terms.dispatch(Layer)
+    ]
+    if place not in known:
+        told = ", ".join(map(repr, known)) or "none: no layer scans"
+        raise ArgumentError(f"place must be that of a layer that scans ({told}). Got {place!r}.")
+    return layers[place]
+
+
+def _leaves(container: Sequential | Residual, prefix: str) -> Steps:
+    found: Steps = []
+    for place, layer in chain(container, prefix):
+        found += _leaves(layer, f"{place}.") if isinstance(layer, Residual) else [(place, layer)]
+    return found
+
+
+def _at(place: str, steps: Steps, x: Array, dy: Array, model: Model) -> tuple[Array, Array]:
+    """The input of the layer at `place`, and the gradient by its output.
+
+    Args:
+        place: of the layer.
+        steps: layers one after another, one of which is the layer or has it within.
+        x: input of the first.
+        dy: gradient by the output of the last.
+        model: whose layers they are.
+    """
+    number = next(i for i, (name, _) in enumerate(steps) if place == name or place.startswith(f"{name}."))
+    before, (name, layer), after = steps[:number], steps[number], steps[number + 1 :]
+    if before:
+        x = _part(before, x.shape[1:], model)(x)
+    if after:
+        y = _part([(name, layer)], x.shape[1:], model)(x)
+        dy, _ = _part(after, y.shape[1:], model).gradients(y, dy)
+    if isinstance(layer, Residual):  # y = x + f(x): the gradient by f(x) is that by y
+        return _at(place, list(chain(layer, f"{name}.")), x, dy, model)
+    return x, dy
+
+
+def _part(steps: Steps, shape: Shape, model: Model) -> Model:
+    parameters: Mapping[str, Array] = model.parameters
+    return part(steps, shape, parameters, model.backend)
+
+
+def _make_room(layer: Layer, shape: Shape) -> None:
+    positions = math.prod(layer.output_shape(shape)[1:])
+    each = sum(math.prod(own) for own in layer.parameter_shapes(shape).values())
+    needed, memory = 2 * 4 * positions * each, available_bytes()  # as they are found, and put in order
+    if needed > memory:
+        raise ArgumentError(
+            f"position_gradients must fit into memory ({gibibytes(memory)} available). Got {positions:,} positions of "
+            f"{layer!r} with {each:,} parameters each, which need {gibibytes(needed)}."
+        )

@@ -1,0 +1,145 @@
+"""Where a score comes from: back through the stored maxima to the input (lecture part 7)."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
+from scanwise.executor import unit_range
+from scanwise.identities.masks import Choice, Mask, Trail, chain, first_maxima, inputs_of, takes_maxima
+from scanwise.identities.parts import part
+from scanwise.inputs import as_samples, number_array
+from scanwise.layers import Layer, Residual, Shape
+from scanwise.model import Model
+
+__all__ = ["Route", "route"]
+
+
+@dataclass(frozen=True, eq=False)
+class Route:
+    """What a score depends on.
+
+    Attributes:
+        label: the label's name, or its number as text if the model has no names.
+        score: the model's output for it.
+        region: the smallest range (start, stop) along each spatial axis of the input that holds the mask; of a flat
+            input along its only axis. (0, 0) where the mask is empty.
+        mask: bool, of the input's shape: the inputs that the score can depend on as long as the maxima are where they
+            are.
+        path: the choices of the layers of maxima on the way, from the score to the input.
+    """
+
+    label: str
+    score: float
+    region: tuple[tuple[int, int], ...]
+    mask: Mask
+    path: tuple[Choice, ...]
+
+
+def route(model: Model, x: ArrayLike, label: str | int) -> Route:
+    """Follow a label's score back to the part of the input that it comes from.
+
+    A maximum depends on the one input that it chose, and sends the gradient there alone (lecture 7.2). So the maxima of
+    a scanning network say not only that a pattern is there but where. All other layers lead back to all that they are
+    connected to: a convolution to its receptive field, a mean to its window, `Linear` to everything.
+
+    Args:
+        model: the model, with one score for each label.
+        x: one sample, `input_shape` or `(1, *input_shape)`; any real dtype, uint8 is taken as 0..1.
+        label: the label's name or number.
+
+    Raises:
+        ShapeError: `x` is not one sample, or the model does not give one score for each label.
+        ArgumentError, ArgumentTypeError: there is no such label; `x` is not finite or not real; a layer is of a kind
+            that has no rule.
+
+    Source: lecture 7.1, 7.2 (the stored argmax), 7.3 and 8.4.
+
+    >>> import numpy as np, scanwise as sw
+    >>> model = sw.Model(sw.Sequential(sw.Conv1d(1, 3), sw.Aggregate("max")), (1, 20), labels=["bump"])
+    >>> model.parameters["0.weight"] = [[[1.0, 2.0, 1.0]]]
+    >>> event = np.zeros((1, 20)); event[0, 8:11] = [1, 2, 1]
+    >>> found = sw.route(model, event, "bump")
+    >>> found.score, found.region, found.path[0].positions.tolist()
+    (6.0, ((8, 11),), [[0, 8]])
+    """
+    if not isinstance(model, Model):
+        raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
+    number = _label_number(model, label)
+    array = number_array(x, "x")
+    sample = as_samples(array[None] if array.shape == model.input_shape else array, model.input_shape)
+    if len(sample) != 1:
+        raise ShapeError(f"x must be one sample, of shape {model.input_shape}. Got {len(sample)} samples.")
+    score = model(sample).reshape(-1)[number]
+    values = unit_range(sample).astype(np.float32)
+    maxima: dict[str, NDArray[np.int64]] = {}
+    _store_maxima(list(chain(model.network)), values, model.parameters, model.backend, maxima)
+    trail = Trail(maxima)
+    outputs = np.zeros(model.output_shape, bool)
+    outputs.flat[number] = True
+    mask = np.array(inputs_of(model.network, outputs, model.input_shape, "", trail))
+    name = str(number) if model.labels is None else model.labels[number]
+    return Route(name, float(score), _bounds(mask), mask, tuple(trail.choices))
+
+
+def _label_number(model: Model, label: Any) -> int:
+    if math.prod(model.output_shape[1:]) != 1:
+        raise ShapeError(f"model must give one score for each label. Got output shape {model.output_shape}.")
+    labels, count = model.labels, model.output_shape[0]
+    known = f"a number from 0 to {count - 1}" + ("" if labels is None else f" or one of {labels!r}")
+    if isinstance(label, str):
+        if labels is None or label not in labels:
+            raise ArgumentError(f"label must be {known}. Got {label!r}.")
+        return labels.index(label)
+    try:
+        number = operator.index(label)
+    except TypeError:
+        raise ArgumentTypeError(f"label must be {known}. Got {label!r}.") from None
+    if not 0 <= number < count:
+        raise ArgumentError(f"label must be {known}. Got {label!r}.")
+    return number
+
+
+def _store_maxima(
+    layers: list[tuple[str, Layer]],
+    x: NDArray[np.float32],
+    parameters: Mapping[str, NDArray[np.float32]],
+    backend: str,
+    maxima: dict[str, NDArray[np.int64]],
+) -> None:
+    """Run the layers up to each layer of maxima in turn, and store what that one chooses.
+
+    The layers in between run together, as they do in the whole network, so that their outputs have its bits.
+    """
+    waiting: list[tuple[str, Layer]] = []
+    for place, layer in layers:
+        if _holds_maxima(layer):
+            if waiting:
+                shape: Shape = x.shape[1:]
+                x, waiting = part(waiting, shape, parameters, backend)(x), []
+            if isinstance(layer, Residual):
+                _store_maxima(list(chain(layer, f"{place}.")), x, parameters, backend, maxima)
+            else:
+                maxima[place] = first_maxima(layer, x[0])
+        waiting.append((place, layer))
+
+
+def _holds_maxima(layer: Layer) -> bool:
+    if isinstance(layer, Residual):
+        return any(_holds_maxima(inner) for _, inner in chain(layer))
+    return takes_maxima(layer)
+
+
+def _bounds(mask: Mask) -> tuple[tuple[int, int], ...]:
+    where = np.argwhere(mask)[:, min(1, mask.ndim - 1) :]
+    if len(where) == 0:
+        return ((0, 0),) * max(1, mask.ndim - 1)
+    low, high = where.min(axis=0), where.max(axis=0) + 1
+    return tuple((int(start), int(stop)) for start, stop in zip(low, high, strict=True))
