@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 import scanwise as sw
-from benchmarks import contenders, kernels, process, tasks
+from benchmarks import contenders, kernels, process, scanning, tasks
 from benchmarks.networks import CASES, Case
 from benchmarks.peak import peak_gflops
 from benchmarks.report import Report, Timing
 from benchmarks.timing import interleaved
 
 RESULTS = Path(__file__).resolve().parent / "results"
-WORKS = ("training", "inference", "latency", "kernels", "process", "tasks")
+WORKS = ("training", "inference", "latency", "kernels", "scanning", "process", "tasks")
 
 
 def _arguments() -> argparse.Namespace:
@@ -78,6 +78,9 @@ def main() -> None:
         report.timings.extend(_time(case, works, arguments.threads, rounds, seconds))
         if "kernels" in works:
             report.efficiencies[name] = kernels.of(case, rounds=rounds, seconds=seconds / 10)
+    if "scanning" in works:
+        print("scanning MLPs ...", file=sys.stderr, flush=True)
+        report.scanning = scanning.figures(arguments.threads, rounds=rounds, seconds=seconds)
     if "process" in works:
         print("whole processes ...", file=sys.stderr, flush=True)
         report.process = process.figures(arguments.threads, repeats=2 if arguments.quick else 5)

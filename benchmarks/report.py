@@ -51,6 +51,7 @@ class Report:
     efficiencies: dict[str, list[Efficiency]] = field(default_factory=dict)
     process: dict[str, float] = field(default_factory=dict)
     tasks: dict[str, float] = field(default_factory=dict)
+    scanning: dict[str, float] = field(default_factory=dict)
 
     def markdown(self) -> str:
         """All tables, the ratios last."""
@@ -59,7 +60,11 @@ class Report:
             parts.append(self._timings())
         if self.efficiencies:
             parts.append(self._efficiencies())
-        for heading, figures in (("Whole processes", self.process), ("Whole tasks", self.tasks)):
+        for heading, figures in (
+            ("Forms of the scanning MLP", self.scanning),
+            ("Whole processes", self.process),
+            ("Whole tasks", self.tasks),
+        ):
             if figures:
                 rows = [[name, f"{value:.3g}"] for name, value in figures.items()]
                 parts.append(f"## {heading}\n\n" + table(["figure", "value"], rows))
