@@ -57,6 +57,7 @@ WINDOW_NETWORKS: list[tuple[sw.Sequential, Shape, Shape]] = [
         (2, 7, 7),
         (2, 12, 15),
     ),
+    (sw.Sequential(sw.Scan1d(MLP, 4, 2), sw.Unfold1d(2), sw.Aggregate("max"), sw.Linear(3)), (2, 12), (2, 31)),
     (sw.Sequential(sw.Conv2d(5, 3, stride=2), sw.ReLU(), sw.Aggregate("mean"), sw.Linear(3)), (1, 9, 9), (1, 21, 18)),
     (sw.Sequential(sw.LogMel(8000, 16, 4, 5), sw.Conv1d(6, 3), sw.Aggregate("max"), sw.Linear(2)), (1, 60), (1, 160)),
     (

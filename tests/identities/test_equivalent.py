@@ -24,6 +24,7 @@ AFFINE = st.one_of(
     drawn.pools(sw.AvgPool2d),
     drawn.downsamplings(),
     drawn.paddings(),
+    drawn.unfoldings(),
     drawn.flattenings(),
     drawn.dropouts(),
     drawn.aggregations().filter(lambda case: case[0] == sw.Aggregate("mean")),
@@ -159,6 +160,23 @@ class TestContainers:
         matrix, _ = sw.equivalent_matrix(sw.Residual(sw.Dropout()), (2, 3))
         np.testing.assert_array_equal(matrix.toarray(), 2 * np.eye(6))
         assert matrix.nnz == 6
+
+
+def test_a_scanning_mlp_without_activations() -> None:
+    """The matrix of its convolutions."""
+    scan = sw.Scan2d(
+        sw.Sequential(sw.Linear(4), sw.Residual(sw.Dropout(), sw.Linear(4)), sw.Linear(3)), (2, 3), 2
+    )
+    whole = sw.Scan1d(sw.Sequential(sw.Residual(sw.Linear(6)), sw.Flatten(), sw.Linear(2)), 3)
+    cases: list[tuple[Layer, Shape]] = [(scan, (2, 5, 8)), (whole, (2, 7))]
+    for layer, shape in cases:
+        parameters = drawn_parameters(layer, shape)
+        matrix, bias = sw.equivalent_matrix(layer, shape, parameters)
+        x = values(*shape)
+        expected = model_of(layer, shape, parameters)(x[None]).ravel()
+        np.testing.assert_allclose(matrix @ x.ravel() + bias, expected, rtol=1e-4, atol=1e-4)
+    with pytest.raises(sw.ArgumentError, match=r"layer 1 Tanh\(\) must be affine"):
+        sw.equivalent_matrix(sw.Scan1d(sw.Sequential(sw.Linear(2), sw.Tanh()), 3), (1, 9))
 
 
 class TestOneGiantMLP:

@@ -21,7 +21,7 @@ without_bias = st.one_of(cases(1, bias=False), cases(2, bias=False))
 def transposed(case: Case) -> ConvTranspose1d | ConvTranspose2d:
     """The transposed convolution of the same arguments, back to the size of the convolution's input."""
     layer = case.layer
-    _, stride, dilation, padding = layer.window()
+    _, stride, dilation, padding = layer.sliding_window()
     weight = case.parameters["weight"]
     # What the strides left over at the end of the input.
     more = tuple(

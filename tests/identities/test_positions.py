@@ -36,14 +36,14 @@ def assert_they_add_up(model: sw.Model, x: NDArray[Any], place: str) -> dict[str
     return terms
 
 
-@given(drawn.convs(1) | drawn.convs(2))
+@given(drawn.convs(1) | drawn.convs(2) | drawn.scans())
 @settings(max_examples=60)
 def test_the_terms_add_up_to_the_shared_gradient(case: tuple[Layer, Shape]) -> None:
-    """Padding, stride, dilation, groups and flipped filters among them."""
+    """Of convolutions, with padding, stride, dilation, groups and flipped filters, and of scanning MLPs."""
     layer, shape = case
     model = sw.Model(sw.Sequential(layer), shape, backend="reference")
     terms = assert_they_add_up(model, values(3, *shape), "0")
-    assert terms["weight"].shape[: len(shape) - 1] == model.output_shape[1:]
+    assert all(term.shape[: len(shape) - 1] == model.output_shape[1:] for term in terms.values())
 
 
 NETWORK = sw.Sequential(
@@ -60,6 +60,18 @@ NETWORK = sw.Sequential(
 def test_layers_within_a_network(place: str, backend: str) -> None:
     model = sw.Model(NETWORK, (2, 12, 9), backend=backend)
     assert_they_add_up(model, values(5, 2, 12, 9), place)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_scanning_mlps_within_a_network(backend: str) -> None:
+    mlp = sw.Sequential(sw.Linear(6), sw.ReLU(), sw.Residual(sw.Linear(6), sw.Tanh()), sw.Linear(4))
+    network = sw.Sequential(
+        sw.Scan1d(mlp, 5, stride=2), sw.MaxPool1d(2), sw.Scan1d(mlp, 3), sw.Aggregate("logsumexp")
+    )
+    model = sw.Model(network, (2, 31), backend=backend)
+    terms = assert_they_add_up(model, values(4, 2, 31), "0")
+    assert terms["2.0.weight"].shape == (14, 6, 6)
+    assert_they_add_up(model, values(4, 2, 31), "2")
 
 
 def test_bytes_are_taken_as_0_to_1() -> None:

@@ -60,6 +60,9 @@ TELLING: list[tuple[Shape, tuple[Layer, ...]]] = [
     ((4, 9), (sw.Conv1d(4, 2, groups=2), sw.Aggregate("mean"))),
     ((4, 9), (sw.Conv1d(4, 2, groups=2), sw.Aggregate("logsumexp"))),
     ((4, 9), (sw.Conv1d(4, 2, groups=2), sw.Aggregate("softmax"))),
+    ((2, 20), (sw.Scan1d(sw.Sequential(sw.Linear(4), sw.Tanh(), sw.Linear(3)), 4, 2), sw.Aggregate("max"))),
+    ((2, 20), (sw.Scan1d(sw.Sequential(sw.Residual(sw.Linear(6)), sw.Linear(2)), 3), sw.Aggregate("max"))),
+    ((2, 6, 7), (sw.Unfold2d((2, 3), (2, 1)), sw.Aggregate("max"), sw.Sigmoid())),
     ((4, 12), (sw.MaxPool1d(3), sw.Softmax(), sw.Aggregate("max"))),
 ]
 

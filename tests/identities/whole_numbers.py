@@ -116,7 +116,7 @@ def cases(
         flips and draw(st.booleans()),
     )
     reach = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
-    padded = [sum(ends) for ends in layer.window()[3]]
+    padded = [sum(ends) for ends in layer.sliding_window()[3]]
     extents = [max(1, r - p) + draw(st.integers(0, 5)) for r, p in zip(reach, padded, strict=True)]
     shape = (groups * inner, *extents)
     return Case(layer, shape, draw(st.integers(1, 3)), draw(st.integers(0, 1000)))

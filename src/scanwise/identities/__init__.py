@@ -1,4 +1,4 @@
-"""Identities: what a scanning network equals, checked and shown (lecture 1.3, 1.4, 3.5, 4.3, 6.3, 7)."""
+"""What the lecture says two things are one, and what a scanning network equals: each identity as a function."""
 
 from scanwise.identities.affine import EquivalentMatrix
 from scanwise.identities.conversion import as_convolution, as_scan

@@ -31,8 +31,12 @@ from scanwise.layers import (
     Pad1d,
     Pad2d,
     Residual,
+    Scan1d,
+    Scan2d,
     Sequential,
     Shape,
+    Unfold1d,
+    Unfold2d,
 )
 from scanwise.memory import available_bytes, gibibytes
 
@@ -93,13 +97,13 @@ def _(layer: Linear, shape: Shape, parameters: Values, place: str) -> Equivalent
 @affine.register(Conv1d)
 @affine.register(Conv2d)
 def _(layer: Conv1d | Conv2d, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
-    weight = parameters[f"{place}weight"]
-    filters = weight[:, :, None, :] if weight.ndim == 3 else weight
+    geometry, K = layer.geometry(shape), layer.out_channels
+    # A scan's convolution has its filters as the rows of a `Linear`.
+    filters = parameters[f"{place}weight"].reshape(K, shape[0] // layer.groups, *geometry.kernel)
     if layer.flip:
         filters = filters[:, :, ::-1, ::-1]
-    geometry = layer.geometry(shape)
     matrix = _sliding(layer, shape, geometry, filters)
-    return EquivalentMatrix(matrix, _bias(parameters, place, len(weight), math.prod(geometry.output)))
+    return EquivalentMatrix(matrix, _bias(parameters, place, K, math.prod(geometry.output)))
 
 
 @affine.register(AvgPool1d)
@@ -118,6 +122,21 @@ def _(layer: AvgPool1d | AvgPool2d, shape: Shape, parameters: Values, place: str
 @affine.register(Downsample2d)
 def _(layer: Downsample1d | Downsample2d, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
     return _unbiased(_sliding(layer, shape, layer.geometry(shape), _ones(shape, 1, 1)))
+
+
+@affine.register(Unfold1d)
+@affine.register(Unfold2d)
+def _(layer: Unfold1d | Unfold2d, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
+    geometry, (C, (H, W)) = layer.geometry(shape), (shape[0], (1, *shape[1:])[-2:])
+    (R, S), (P, Q) = geometry.kernel, geometry.output
+    down, across = taps(geometry, 0, H), taps(geometry, 1, W)
+    size = (C * R * S * P * Q, C * H * W)
+    _make_room(layer, shape, size[0], *size)
+    c = np.arange(C)[:, None, None]
+    value = (c * R + down.offset[:, None]) * S + across.offset  # (c, r, s) of a window
+    rows = (value * P + down.position[:, None]) * Q + across.position
+    columns = (c * H + down.source[:, None]) * W + across.source
+    return _unbiased(_matrix(rows.ravel(), columns.ravel(), np.ones(size[0], np.float32), size))
 
 
 @affine.register(Pad1d)
@@ -146,8 +165,10 @@ def _(layer: Flatten | Dropout, shape: Shape, parameters: Values, place: str) ->
 
 
 # y = W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2)
-@affine.register
-def _(layer: Sequential, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
+@affine.register(Sequential)
+@affine.register(Scan1d)  # whose layers of maps have the parameters of its MLP
+@affine.register(Scan2d)
+def _(layer: Sequential | Scan1d | Scan2d, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
     result: EquivalentMatrix | None = None
     for name, inner, reached in layer.chain(shape):
         after = affine(inner, reached, parameters, f"{place}{name}.")

@@ -26,9 +26,13 @@ from scanwise.layers import (
     MaxPool1d,
     MaxPool2d,
     Residual,
+    Scan1d,
+    Scan2d,
     Sequential,
     Shape,
     Softmax,
+    Unfold1d,
+    Unfold2d,
 )
 from scanwise.layers.base import _Pointwise
 from scanwise.model import Model
@@ -47,8 +51,9 @@ def fully_convolutional(
     """The convolutions that scan with a window network: on a larger input they give its outputs at all windows.
 
     `Linear` behind `Flatten` becomes a convolution whose kernel is the window's map, every later `Linear` one with
-    kernel 1, and aggregation a pooling over the window's map with stride 1; what slides already stays as it is. So a
-    scanning MLP is a convolutional network (lecture 3.5), and the same numbers are its parameters. Outputs for a larger
+    kernel 1, and aggregation a pooling over the window's map with stride 1; what slides already stays as it is (a
+    `Scan1d` too, which `as_convolution` writes as convolutions). So a scanning MLP is a convolutional network (lecture
+    3.5), and the same numbers are its parameters. Outputs for a larger
     input are, bit for bit, `scan(model, input).scores`, at the network's own stride. (Where strides leave positions at
     the window's end that no output reads, there may be outputs for windows behind the last whole one, which a scan
     leaves out.)
@@ -89,12 +94,9 @@ def fully_convolutional(
         form.network,
         model.input_shape if input_shape is None else input_shape,  # type: ignore[arg-type]  # it checks
         backend=model.backend,
-        labels=model.labels,
-        sample_rate=model.sample_rate,
-        image_mode=model.image_mode,
-        background=model.background,
     )
     result.parameters.update(form.parameters)
+    result.take_facts(model)
     return result
 
 
@@ -169,6 +171,10 @@ def _(layer: Softmax, form: Form, spot: Spot) -> None:
 @convert.register(Downsample1d)
 @convert.register(Downsample2d)
 @convert.register(LogMel)
+@convert.register(Scan1d)
+@convert.register(Scan2d)
+@convert.register(Unfold1d)
+@convert.register(Unfold2d)
 def _(layer: Layer, form: Form, spot: Spot) -> None:
     form.add(layer, spot.parameters)
 

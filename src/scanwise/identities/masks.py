@@ -34,9 +34,13 @@ from scanwise.layers import (
     Pad1d,
     Pad2d,
     Residual,
+    Scan1d,
+    Scan2d,
     Sequential,
     Shape,
     Softmax,
+    Unfold1d,
+    Unfold2d,
 )
 from scanwise.layers.base import _Pointwise
 
@@ -70,13 +74,14 @@ class Trail:
     choices: list[Choice] = field(default_factory=list)
 
 
-def chain(layers: Sequential | Residual, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """(place, layer) of a container's layers, those of a `Sequential` within in its place."""
-    for number, layer in enumerate(layers):
+def chain(layers: Sequential | Residual | Scan1d | Scan2d, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+    """(place, layer) of a container's layers, or of a scan's as layers of maps; a `Sequential` within as its layers."""
+    named = layers.on_maps if isinstance(layers, Scan1d | Scan2d) else enumerate(layers)
+    for name, layer in named:
         if isinstance(layer, Sequential):
-            yield from chain(layer, f"{prefix}{number}.")
+            yield from chain(layer, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{number}", layer
+            yield f"{prefix}{name}", layer
 
 
 def takes_maxima(layer: Layer) -> bool:
@@ -199,9 +204,26 @@ def _(layer: LogMel, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask
     return _under(np.asarray(mask.any(axis=0))[None], geometry, shape)
 
 
+@inputs_of.register(Unfold1d)
+@inputs_of.register(Unfold2d)
+def _(layer: Unfold1d | Unfold2d, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+    geometry, (C, (H, W)) = layer.geometry(shape), (shape[0], (1, *shape[1:])[-2:])
+    windows = mask.reshape(C, *geometry.kernel, *geometry.output)
+    read = np.zeros((C, H, W), bool)
+    for r, s, p, q in np.ndindex(windows.shape[1:]):
+        read[:, p * geometry.stride[0] + r, q * geometry.stride[1] + s] |= windows[:, r, s, p, q]
+    return read.reshape(shape)
+
+
 @inputs_of.register
 def _(layer: Sequential, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     return _through(layer, mask, shape, "", trail)
+
+
+@inputs_of.register(Scan1d)
+@inputs_of.register(Scan2d)
+def _(layer: Scan1d | Scan2d, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+    return _through(layer, mask, shape, f"{place}.", trail)
 
 
 @inputs_of.register
@@ -209,7 +231,9 @@ def _(layer: Residual, mask: Mask, shape: Shape, place: str, trail: Trail) -> Ma
     return mask | _through(layer, mask, shape, f"{place}.", trail)
 
 
-def _through(layers: Sequential | Residual, mask: Mask, shape: Shape, prefix: str, trail: Trail) -> Mask:
+def _through(
+    layers: Sequential | Residual | Scan1d | Scan2d, mask: Mask, shape: Shape, prefix: str, trail: Trail
+) -> Mask:
     steps = []
     for place, layer in chain(layers, prefix):
         steps.append((place, layer, shape))

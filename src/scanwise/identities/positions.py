@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import singledispatch
 
 import numpy as np
@@ -14,7 +14,18 @@ from scanwise.executor import unit_range
 from scanwise.identities.masks import chain
 from scanwise.identities.parts import part
 from scanwise.inputs import as_gradient, as_samples
-from scanwise.layers import Conv1d, Conv2d, Layer, Linear, Residual, Sequential, Shape
+from scanwise.layers import (
+    Conv1d,
+    Conv2d,
+    Geometry,
+    Layer,
+    Linear,
+    Residual,
+    Scan1d,
+    Scan2d,
+    Sequential,
+    Shape,
+)
 from scanwise.memory import available_bytes, gibibytes
 from scanwise.model import Model
 
@@ -34,11 +45,12 @@ def position_gradients(model: Model, x: ArrayLike, dy: ArrayLike, place: str) ->
         model: the model.
         x: `(N, *input_shape)`, as for a call.
         dy: `(N, *output_shape)`: the terms are those of the gradient of `sum(model(x) * dy)`.
-        place: of a convolution in the network: `"0"`, nested `"2.0"`.
+        place: of a convolution or a scanning MLP in the network: `"0"`, nested `"2.0"`.
 
     Returns:
-        The layer's own name (`"weight"`, `"bias"`) -> `(*positions, *shape of the parameter)` float32. Summed over the
-        positions it is `model.gradients(x, dy)[1][f"{place}.weight"]`, up to rounding.
+        The layer's own name (`"weight"`, `"bias"`; of a scan `"0.weight"`, ...) -> `(*positions, *shape of the
+        parameter)` float32. Summed over the positions it is `model.gradients(x, dy)[1][f"{place}.weight"]`, up to
+        rounding.
 
     Raises:
         ShapeError, ArgumentTypeError: `x` or `dy` is not as stated.
@@ -62,17 +74,21 @@ def position_gradients(model: Model, x: ArrayLike, dy: ArrayLike, place: str) ->
     values = unit_range(samples).astype(np.float32)
     inner, error = _at(place, list(chain(model.network)), values, upstream, model)
     _make_room(layer, inner.shape[1:])
-    return terms(layer, inner, error, model.backend)
+    own = {n.removeprefix(f"{place}."): v for n, v in model.parameters.items() if n.startswith(f"{place}.")}
+    return terms(layer, inner, error, own, model.backend)
 
 
 @singledispatch
-def terms(layer: Layer, x: Array, dz: Array, backend: str) -> dict[str, Array]:
+def terms(
+    layer: Layer, x: Array, dz: Array, parameters: Mapping[str, Array], backend: str
+) -> dict[str, Array]:
     """The terms of every parameter of a layer that scans.
 
     Args:
         layer: the layer.
         x: its input `(N, C, ...)`.
         dz: the gradient by its output `(N, K, *positions)`.
+        parameters: the layer's, by its own names.
         backend: that computes them.
     """
     raise NotImplementedError(f"{layer!r} does not scan.")
@@ -83,32 +99,61 @@ def terms(layer: Layer, x: Array, dz: Array, backend: str) -> dict[str, Array]:
 #   dL/dw_kc(r, s) at (p, q) = sum_n dL/dz_k(p, q) x_c(p sh + r dh, q sw + s dw)        (lecture 6.4, 9.4)
 @terms.register(Conv1d)
 @terms.register(Conv2d)
-def _(layer: Conv1d | Conv2d, x: Array, dz: Array, backend: str) -> dict[str, Array]:
+def _(
+    layer: Conv1d | Conv2d, x: Array, dz: Array, parameters: Mapping[str, Array], backend: str
+) -> dict[str, Array]:
     geometry, (N, C) = layer.geometry(x.shape[1:]), x.shape[:2]
-    (R, S), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
-    (P, Q), (top, bottom, left, right) = geometry.output, geometry.padding
-    maps = x.reshape(N, C, *(1, *x.shape[2:])[-2:])
-    padded = np.pad(maps, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    K, shape = layer.out_channels // layer.groups, (C // layer.groups, R, S)
-    errors = dz.reshape(N, layer.groups, K, P, Q)
-    neuron = Model(Sequential(Linear(K, layer.bias)), (math.prod(shape),), backend=backend)
-    weight = np.empty((P, Q, layer.groups, K, *shape), np.float32)
-    bias = np.empty((P, Q, layer.groups, K), np.float32)
-    for p, q, g in np.ndindex(P, Q, layer.groups):
-        i, j, c = p * sh, q * sw, g * shape[0]
-        rows, columns = slice(i, i + (R - 1) * dh + 1, dh), slice(j, j + (S - 1) * dw + 1, dw)
-        window = padded[:, c : c + shape[0], rows, columns].reshape(N, math.prod(shape))
-        _, gradients = neuron.gradients(window, errors[:, g, :, p, q])
-        weight[p, q, g] = gradients["0.weight"].reshape(K, *shape)
-        bias[p, q, g] = gradients.get("0.bias", 0)
+    K, shape = layer.out_channels // layer.groups, (C // layer.groups, *geometry.kernel)
+    errors = dz.reshape(N, layer.groups, K, *geometry.output)
+    neurons = Model(Sequential(Linear(K, layer.bias)), (math.prod(shape),), backend=backend)
+    weight = np.empty((*geometry.output, layer.groups, K, *shape), np.float32)
+    bias = np.empty((*geometry.output, layer.groups, K), np.float32)
+    for p, q, window in _windows(geometry, x):
+        for g in range(layer.groups):
+            below = window[:, g * shape[0] : (g + 1) * shape[0]].reshape(N, math.prod(shape))
+            _, gradients = neurons.gradients(below, errors[:, g, :, p, q])
+            weight[p, q, g] = gradients["0.weight"].reshape(K, *shape)
+            bias[p, q, g] = gradients.get("0.bias", 0)
     if layer.flip:
         weight = weight[..., ::-1, ::-1]
-    positions = (P, Q)[-layer.axes :]
     found = {"weight": weight, "bias": bias}
+    positions = dz.shape[2:]
     return {
         name: np.ascontiguousarray(found[name].reshape(*positions, *own))
         for name, own in layer.parameter_shapes(x.shape[1:]).items()
     }
+
+
+# The MLP at position t has the gradient dL/dw^(t), as if its weights were its own (lecture 1.4).
+@terms.register(Scan1d)
+@terms.register(Scan2d)
+def _(
+    layer: Scan1d | Scan2d, x: Array, dz: Array, parameters: Mapping[str, Array], backend: str
+) -> dict[str, Array]:
+    geometry, N = layer.geometry(x.shape[1:]), len(x)
+    errors = dz.reshape(*dz.shape[:2], *geometry.output)
+    mlp = Model(layer.mlp, layer.windows.patch(x.shape[1:]), backend=backend)
+    mlp.parameters.update(parameters)
+    found = {
+        name: np.empty((*geometry.output, *own), np.float32) for name, own in mlp.parameters.shapes.items()
+    }
+    for p, q, window in _windows(geometry, x):
+        _, gradients = mlp.gradients(window.reshape(N, math.prod(window.shape[1:])), errors[:, :, p, q])
+        for name, gradient in gradients.items():
+            found[name][p, q] = gradient
+    return {name: values.reshape(*dz.shape[2:], *values.shape[2:]) for name, values in found.items()}
+
+
+def _windows(geometry: Geometry, x: Array) -> Iterator[tuple[int, int, Array]]:
+    """(p, q, window `(N, C, R, S)`) at every position, zeros around the input included."""
+    (R, S), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
+    top, bottom, left, right = geometry.padding
+    maps = x.reshape(*x.shape[:2], *(1, *x.shape[2:])[-2:])
+    padded = np.pad(maps, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    for p, q in np.ndindex(geometry.output):
+        rows = slice(p * sh, p * sh + (R - 1) * dh + 1, dh)
+        columns = slice(q * sw, q * sw + (S - 1) * dw + 1, dw)
+        yield p, q, padded[:, :, rows, columns]
 
 
 def _scanning_layer(model: Model, place: str) -> Layer:
