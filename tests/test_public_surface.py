@@ -20,12 +20,12 @@ PUBLIC = {
     "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError", "Detection",
     "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError",
     "EquivalentMatrix", "FileError", "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel",
-    "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "ReLU", "Residual",
-    "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError", "Sequential",
-    "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Subsample1d", "Subsample2d", "Tanh",
-    "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError", "__version__", "as_convolution", "as_scan",
-    "equivalent_matrix", "fit", "fully_convolutional", "get_threads", "load", "position_gradients", "route",
-    "scan", "set_threads", "shift_response",
+    "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "RadialBasis", "ReLU",
+    "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError",
+    "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Subsample1d", "Subsample2d",
+    "Tanh", "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError", "__version__", "as_convolution",
+    "as_scan", "equivalent_matrix", "fit", "fully_convolutional", "get_threads", "load", "position_gradients",
+    "route", "scan", "set_threads", "shift_response",
 }  # fmt: skip
 
 HEAVY = (
@@ -102,6 +102,7 @@ SIGNATURES = {
     **dict.fromkeys(("Subsample1d", "Subsample2d"), "(kernel_size, stride=None)"),
     **dict.fromkeys(("Pad1d", "Pad2d"), "(padding, value=0.0)"),
     **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten", "UnitBias"), "()"),
+    "RadialBasis": "(codes)",
     "LeakyReLU": "(negative_slope=0.01)",
     "Dropout": "(p=0.5)",
     **dict.fromkeys(("Scan1d", "Scan2d"), "(mlp, window, stride=1)"),

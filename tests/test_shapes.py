@@ -26,9 +26,13 @@ from scanwise.layers import (
     MaxPool1d,
     MaxPool2d,
     Pad1d,
+    RadialBasis,
     ReLU,
     Residual,
     Sequential,
+    Shape,
+    Subsample2d,
+    UnitBias,
 )
 from scanwise.shapes import has_padding, parameter_shapes, receptive_field, summary_table, walk
 
@@ -68,6 +72,28 @@ def test_residual_shows_its_layers_and_the_sum() -> None:
         ("0", 0, 18),
     ]
     assert rows[-1].receptive_field == (3,)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "connections"),
+    [
+        (Linear(10), (84,), 850),
+        (Linear(10, bias=False), (84,), 840),
+        (Conv2d(6, 5), (1, 32, 32), 28 * 28 * 6 * (25 + 1)),
+        (Conv2d(6, 5, padding="same"), (1, 32, 32), 32 * 32 * 6 * (25 + 1)),  # places in the padding count
+        (Conv2d(4, 3, groups=2, bias=False), (6, 5, 5), 9 * 4 * 27),
+        (Conv1d(2, 3, connections=((1, 1, 0), (0, 0, 1))), (3, 10), 8 * (3 * 3 + 2)),
+        (Subsample2d(2), (6, 28, 28), 14 * 14 * 6 * (4 + 1)),
+        (UnitBias(), (12, 8, 8), 768),
+        (RadialBasis([[1.0] * 84] * 10), (84,), 840),
+        (MaxPool2d(2), (6, 28, 28), 0),
+        (Sequential(Residual(Linear(4), ReLU()), Linear(2)), (4,), 20 + 10),
+    ],
+    ids=lambda value: value.label() if isinstance(value, Layer) else str(value),
+)
+def test_connections(layer: Layer, shape: Shape, connections: int) -> None:
+    assert layer.connection_count(shape) == connections
+    assert sum(row.connections for row in walk(Sequential(layer), shape)) == connections
 
 
 windowed: st.SearchStrategy[Layer] = st.one_of(

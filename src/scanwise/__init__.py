@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from scanwise.layers import MaxPool2d as MaxPool2d
     from scanwise.layers import Pad1d as Pad1d
     from scanwise.layers import Pad2d as Pad2d
+    from scanwise.layers import RadialBasis as RadialBasis
     from scanwise.layers import ReLU as ReLU
     from scanwise.layers import Residual as Residual
     from scanwise.layers import ScaledTanh as ScaledTanh
@@ -104,9 +105,9 @@ _PLACES = {
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "CPlane", "Conv1d", "Conv2d", "ConvTranspose1d",
         "ConvTranspose2d", "Downsample1d", "Downsample2d", "Dropout", "Flatten", "LeakyReLU", "Linear",
-        "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "ReLU", "Residual", "SPlane",
-        "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Subsample1d", "Subsample2d",
-        "Tanh", "Unfold1d", "Unfold2d", "UnitBias",
+        "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "RadialBasis", "ReLU", "Residual",
+        "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Subsample1d",
+        "Subsample2d", "Tanh", "Unfold1d", "Unfold2d", "UnitBias",
     ),
     "model": ("Model", "load"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),

@@ -263,6 +263,18 @@ class Model:
         self.labels, self.sample_rate, self.image_mode = other.labels, other.sample_rate, other.image_mode
         self.background, self.loss = other._background, other.loss
 
+    @property
+    def connections(self) -> int:
+        """Weighted connections for one sample, biases included: a shared weight counts wherever it is used.
+
+        The papers of the 1980s and 1990s give this count beside the number of parameters.
+
+        >>> import scanwise as sw
+        >>> sw.Model(sw.Sequential(sw.Conv2d(6, 5)), input_shape=(1, 32, 32)).connections
+        122304
+        """
+        return self.network.connection_count(self.input_shape)
+
     def summary(self) -> str:
         """A table of the layers: output shape, parameters, operations, receptive field; totals last.
 

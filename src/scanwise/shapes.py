@@ -1,4 +1,4 @@
-"""Walks a network: shapes, receptive field, stride, parameter and operation counts."""
+"""Walks a network: shapes, receptive field, stride, counts of parameters, operations and connections."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Row:
         receptive_field: positions of the network's input that one output position sees, one entry a spatial
             axis, padding included; `()` where the input is flat.
         stride: positions of the network's input between neighbouring output positions.
+        connections: weighted connections for one sample, biases included.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Row:
     operations: int
     receptive_field: Shape
     stride: Shape
+    connections: int = 0
 
 
 def walk(network: Sequential, input_shape: Shape) -> list[Row]:
@@ -157,15 +159,17 @@ def _enter(
         parameters, operations = 0, math.prod(shape)
     else:
         parameters = operations = 0
+    connections = 0
     try:
         output = layer.output_shape(shape)
         if not isinstance(layer, Residual):
             parameters = sum(math.prod(each) for each in layer.parameter_shapes(shape).values())
             operations = layer.operations(shape)
+            connections = layer.connection_count(shape)
             reach = _widen(reach, layer, shape)
     except ShapeError as error:
         raise _MisfitError(str(error)) from None
-    rows.append(Row(name, layer, shape, output, parameters, operations, *reach))
+    rows.append(Row(name, layer, shape, output, parameters, operations, *reach, connections))
     return output, reach
 
 

@@ -16,6 +16,7 @@ def test_a_models_layers_labels_and_window(run: Run, model: Path) -> None:
     assert sw.load(model, backend="reference").summary() in outcome.out
     assert "window 12, scanned at steps of 1" in outcome.out
     assert "labels none, pulse" in outcome.out
+    assert f"connections {sw.load(model, backend='reference').connections:,}\n" in outcome.out
 
 
 def test_a_network_file_needs_an_input_shape(run: Run, network: Path) -> None:
@@ -23,6 +24,10 @@ def test_a_network_file_needs_an_input_shape(run: Run, network: Path) -> None:
     outcome = run("inspect", network, "--input-shape", "1x12", "--json")
     assert outcome.json["input_shape"] == [1, 12]
     assert outcome.json["layers"][0]["layer"] == "Conv1d(4, 5)"
+    assert outcome.json["layers"][0]["connections"] == 8 * 4 * (
+        5 + 1
+    )  # positions x filters x (taps and bias)
+    assert outcome.json["connections"] == sum(layer["connections"] for layer in outcome.json["layers"])
     assert sw.Sequential.from_json(outcome.json["network"]) == sw.Sequential.from_json(
         json.loads(network.read_text())
     )
@@ -61,3 +66,10 @@ def test_a_model_has_its_own_shape(run: Run, model: Path) -> None:
         2,
         "error: input-shape must be left out for a model, which has its own. Got '1x12'.\n",
     )
+
+
+def test_what_else_keeps_windows_from_sharing_is_named(run: Run) -> None:
+    net = sw.Sequential(sw.Conv1d(2, 3, bias=False), sw.UnitBias(), sw.Aggregate("max"))
+    Path("n.json").write_text(json.dumps(net.to_json()))
+    outcome = run("inspect", "n.json", "--input-shape", "1x9")
+    assert "layer 1 UnitBias() has a bias for each place in the window: a scan evaluates every" in outcome.out

@@ -23,6 +23,7 @@ from scanwise.layers import (
     Linear,
     MaxPool1d,
     MaxPool2d,
+    RadialBasis,
     ReLU,
     ScaledTanh,
     Sequential,
@@ -103,6 +104,8 @@ def torch_forward(layer: Layer, x: torch.Tensor, parameters: Parameters) -> torc
         return torch_subsample(layer, x, parameters)
     if isinstance(layer, Aggregate):
         return torch_aggregate(layer, x)
+    if isinstance(layer, RadialBasis):
+        return -((x[:, None] - torch.tensor(layer.codes, dtype=x.dtype)) ** 2).sum(dim=2)
     if isinstance(layer, LeakyReLU):
         return functional.leaky_relu(x, layer.negative_slope)
     if isinstance(layer, ScaledTanh):
@@ -151,6 +154,7 @@ KINDS = {
     "avg_pool2d": drawn.pools(AvgPool2d),
     "subsample": drawn.subsamplings(),
     "activation": drawn.activations(),
+    "radial_basis": drawn.radial_bases(),
     "softmax": drawn.softmaxes(),
     "aggregate": drawn.aggregations(),
 }

@@ -28,6 +28,7 @@ from scanwise.layers import (
     MaxPool2d,
     Pad1d,
     Pad2d,
+    RadialBasis,
     ReLU,
     Residual,
     ScaledTanh,
@@ -175,6 +176,13 @@ def unit_biases(draw: st.DrawFn) -> Drawn:
 
 
 @st.composite
+def radial_bases(draw: st.DrawFn) -> Drawn:
+    inputs = draw(st.integers(1, 5))
+    codes = st.lists(st.sampled_from([-1.0, 1.0, 0.25]), min_size=inputs, max_size=inputs)
+    return RadialBasis(draw(st.lists(codes, min_size=1, max_size=4))), (inputs,)
+
+
+@st.composite
 def softmaxes(draw: st.DrawFn) -> Drawn:
     return Softmax(), draw(shapes())
 
@@ -288,6 +296,7 @@ layers = st.one_of(
     paddings(),
     activations(),
     unit_biases(),
+    radial_bases(),
     softmaxes(),
     flattenings(),
     dropouts(),

@@ -21,6 +21,12 @@ def test_shapes_and_parameters() -> None:
     assert CPlane(5).parameter_shapes((24, 12, 11)) == {}
 
 
+def test_connections() -> None:
+    """24 x 2 x 2 S-cells see 4 x 9 inputs and a V-cell, which sees the same inputs; C-cells see 3 x 3 each."""
+    assert SPlane(24, 3, 2.0).connection_count((4, 4, 4)) == 24 * 4 * 37 + 4 * 36
+    assert CPlane(3).connection_count((24, 4, 4)) == 24 * 4 * 9
+
+
 def test_printing_and_json() -> None:
     layer = SPlane(8, 5, r=4, stride=2, gamma=0.8)
     assert repr(layer) == "SPlane(8, 5, 4.0, stride=2, gamma=0.8)"

@@ -44,6 +44,13 @@ def test_operations_are_the_mlps_at_every_position() -> None:
     assert Scan1d(MLP, 5).operations((2, 20)) == 16 * MLP.operations((10,))
 
 
+def test_connections_are_the_mlps_at_every_position() -> None:
+    """A shared weight counts wherever it is used: 16 positions of (10 + 1) 8 + (8 + 1) 3."""
+    assert Scan1d(MLP, 5).connection_count((2, 20)) == 16 * (11 * 8 + 9 * 3)
+    as_convolutions = Sequential(*(layer for _, layer in Scan1d(MLP, 5).on_maps))
+    assert as_convolutions.connection_count((2, 20)) == 16 * (11 * 8 + 9 * 3)
+
+
 def test_receptive_field_and_table() -> None:
     network = Sequential(Scan2d(MLP, (3, 2), (2, 1)))
     assert shapes.receptive_field(network, (1, 9, 9)) == ((3, 2), (2, 1))

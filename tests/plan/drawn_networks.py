@@ -33,6 +33,7 @@ from scanwise.layers import (
     MaxPool2d,
     Pad1d,
     Pad2d,
+    RadialBasis,
     ReLU,
     Residual,
     ScaledTanh,
@@ -156,7 +157,7 @@ def _layer(reached: Shape, padding: bool) -> st.SearchStrategy[Layer]:
     found += [st.just(labels)] * (reached[0] > 1)
     found += [inner.map(lambda layers: Residual(*layers)), inner.map(lambda layers: Sequential(*layers))]
     if len(reached) == 1:
-        return st.one_of(*found, *[_linears()] * 3)
+        return st.one_of(*found, *[_linears()] * 3, _radial_bases(reached[0]))
     axes = len(reached) - 1
     found += [*[_convs(reached, padding)] * 5, *[_pools(axes, padding)] * 3, _downsamplings(axes)]
     found += [_subsamplings(axes)]
@@ -300,6 +301,10 @@ def _paddings(axes: int) -> st.SearchStrategy[Layer]:
 
 def _linears() -> st.SearchStrategy[Layer]:
     return st.builds(Linear, st.sampled_from([1, 2, 3, 5, 8, 10, 17]), bias=st.booleans())
+
+
+def _radial_bases(inputs: int) -> st.SearchStrategy[Layer]:
+    return st.integers(1, 9).map(lambda outputs: RadialBasis(random_values(outputs, inputs, seed=8)))
 
 
 def _log_mels() -> st.SearchStrategy[Layer]:

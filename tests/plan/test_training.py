@@ -25,6 +25,7 @@ from scanwise.layers import (
     Linear,
     MaxPool2d,
     Pad2d,
+    RadialBasis,
     ReLU,
     Residual,
     ScaledTanh,
@@ -32,6 +33,7 @@ from scanwise.layers import (
     Sequential,
     Shape,
     Sigmoid,
+    Softmax,
     Subsample2d,
     Tanh,
     UnitBias,
@@ -40,7 +42,7 @@ from scanwise.training.native_program import NativeProgram
 from scanwise.training.optimizers import Optimizer
 from scanwise.training.program import Program
 from scanwise.training.reference_program import ReferenceProgram
-from tests.plan.drawn_networks import Case, random_table
+from tests.plan.drawn_networks import Case, random_table, random_values
 from tests.plan.test_same_bits import TARGETS, assert_same_bits
 
 SAMPLES, BATCH, EPOCHS = 27, 8, 3  # the last step of an epoch has 3 samples
@@ -83,7 +85,8 @@ NETWORKS: dict[str, tuple[Sequential, Shape]] = {
     "historical": (
         Sequential(
             Pad2d(1, -1.0), Conv2d(4, 3, bias=False), UnitBias(), ScaledTanh(), Subsample2d(2), ScaledTanh(),
-            Conv2d(5, 2, connections=random_table(5, 4, seed=0)), ScaledTanh(), Flatten(), Linear(4), Tanh(),
+            Conv2d(5, 2, connections=random_table(5, 4, seed=0)), ScaledTanh(), Flatten(), Linear(6), ScaledTanh(),
+            RadialBasis(random_values(4, 6, seed=1)), Softmax(),
         ),
         (1, 9, 8),
     ),

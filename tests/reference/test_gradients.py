@@ -36,6 +36,7 @@ KINDS = {
     "pad": drawn.paddings(),
     "activation": drawn.activations(),
     "unit_bias": drawn.unit_biases(),
+    "radial_basis": drawn.radial_bases(),
     "softmax": drawn.softmaxes(),
     "flatten": drawn.flattenings(),
     "dropout": drawn.dropouts(),

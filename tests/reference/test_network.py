@@ -76,6 +76,8 @@ def test_a_network_over_an_image_is_the_lectures_cnn() -> None:
         ("cifar-vgg", (3, 8, 8), None),
         ("tdnn", (1, 3000), 8000),
         ("ds-cnn", (1, 21, 10), None),
+        ("tdnn-1989", (1, 1200), 8000),
+        ("lecun-1989", (1, 16, 16), None),
     ],
 )
 def test_gradients_along_a_random_direction(name: str, shape: Shape, sample_rate: int | None) -> None:

@@ -114,6 +114,12 @@ class TestContract:
             ),
             sw.Sequential(sw.Flatten(), sw.Linear(3)),
             sw.Sequential(sw.Conv1d(3, 2), sw.Subsample1d(3, 2), sw.Tanh(), sw.Flatten(), sw.Linear(2)),
+            sw.Sequential(
+                sw.Conv1d(3, 10),
+                sw.Tanh(),
+                sw.Flatten(),
+                sw.RadialBasis(random_values(2, 9) * np.float32(0.3)),
+            ),
             sw.Sequential(sw.Conv1d(3, 3, bias=False), sw.UnitBias(), sw.Tanh(), sw.Flatten(), sw.Linear(2)),
             sw.Sequential(sw.Pad1d(1), sw.Conv1d(3, 3), sw.Aggregate("max")),
             sw.Sequential(sw.MaxPool1d(5, ceil_mode=True), sw.Flatten(), sw.Linear(2)),

@@ -58,6 +58,7 @@ def _as_json(network: Sequential, shape: Shape, facts: dict[str, Any]) -> dict[s
         "output_shape": list(rows[-1].output_shape),
         "parameters": sum(row.parameters for row in rows),
         "operations": sum(row.operations for row in rows),
+        "connections": sum(row.connections for row in rows),
         "layers": [
             {
                 "place": row.name,
@@ -65,6 +66,7 @@ def _as_json(network: Sequential, shape: Shape, facts: dict[str, Any]) -> dict[s
                 "output_shape": list(row.output_shape),
                 "parameters": row.parameters,
                 "operations": row.operations,
+                "connections": row.connections,
                 "receptive_field": list(row.receptive_field),
                 "stride": list(row.stride),
             }
@@ -75,7 +77,7 @@ def _as_json(network: Sequential, shape: Shape, facts: dict[str, Any]) -> dict[s
 
 
 def _text(network: Sequential, shape: Shape, facts: dict[str, Any]) -> str:
-    lines = [summary_table(network, shape), ""]
+    lines = [summary_table(network, shape), "", f"connections {network.connection_count(shape):,}"]
     if len(shape) > 1:
         rate = facts.get("sample_rate")
         extent = "x".join(map(str, shape[1:]))

@@ -15,6 +15,7 @@ from .max_by_label import MaxByLabel
 from .pad import Pad1d, Pad2d
 from .plane import CPlane, SPlane
 from .pool import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from .radial_basis import RadialBasis
 from .scan import Scan1d, Scan2d
 from .softmax import Softmax
 from .subsample import Subsample1d, Subsample2d
@@ -45,6 +46,7 @@ __all__ = [
     "MaxPool2d",
     "Pad1d",
     "Pad2d",
+    "RadialBasis",
     "ReLU",
     "Residual",
     "SPlane",

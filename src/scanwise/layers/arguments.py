@@ -87,6 +87,11 @@ def bits(layer: str, name: str, value: object) -> tuple[tuple[int, ...], ...]:
     return _table(layer, name, value, _bit)
 
 
+def numbers(layer: str, name: str, value: object) -> tuple[tuple[float, ...], ...]:
+    """`value` as a table of finite numbers, rows of one length: a nested sequence or a two-dimensional array."""
+    return _table(layer, name, value, number)
+
+
 def _table(
     layer: str, name: str, value: object, read: Callable[[str, str, object], Entry]
 ) -> tuple[tuple[Entry, ...], ...]:

@@ -55,6 +55,14 @@ class Layer:
         """Arithmetic operations for one sample; a multiplication and an addition count as two."""
         return math.prod(self.output_shape(input_shape)) * self.operations_per_output
 
+    def connection_count(self, input_shape: Shape) -> int:
+        """Weighted connections for one sample, biases included, as the papers of the 1980s and 1990s count them.
+
+        A shared weight counts at every position where it is used, at places in the padding too.
+        """
+        del input_shape  # most layers have none
+        return 0
+
     def reach(self, input_shape: Shape) -> tuple[Shape, Shape]:
         """Input positions that one output position sees, and the step between neighbours, for each axis."""
         ones = (1,) * (len(input_shape) - 1)

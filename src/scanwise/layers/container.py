@@ -59,6 +59,9 @@ class _Container(Layer):
     def operations(self, input_shape: Shape) -> int:
         return sum(layer.operations(shape) for _, layer, shape in self.chain(input_shape))
 
+    def connection_count(self, input_shape: Shape) -> int:
+        return sum(layer.connection_count(shape) for _, layer, shape in self.chain(input_shape))
+
     def reach(self, input_shape: Shape) -> tuple[Shape, Shape]:
         extent = step = (1,) * (len(input_shape) - 1)
         for _, layer, shape in self.chain(input_shape):

@@ -133,6 +133,10 @@ class _Conv(_Windowed):
         products = math.prod(self.parameter_shapes(input_shape)["weight"])
         return positions * (2 * products + (self.out_channels if self.bias else 0))
 
+    def connection_count(self, input_shape: Shape) -> int:
+        positions = math.prod(self.output_shape(input_shape)[1:])
+        return positions * sum(math.prod(shape) for shape in self.parameter_shapes(input_shape).values())
+
 
 @dataclass(frozen=True, repr=False)
 class Conv1d(_Conv):

@@ -101,9 +101,16 @@ class _ConvTranspose(Layer):
         return shapes
 
     def operations(self, input_shape: Shape) -> int:
+        biases = math.prod(self.output_shape(input_shape)) if self.bias else 0
+        return 2 * self._products(input_shape) + biases
+
+    def connection_count(self, input_shape: Shape) -> int:
+        biases = math.prod(self.output_shape(input_shape)) if self.bias else 0
+        return self._products(input_shape) + biases
+
+    def _products(self, input_shape: Shape) -> int:
         """Every input meets every weight of its channel."""
-        products = math.prod(input_shape) * math.prod(self.parameter_shapes(input_shape)["weight"][1:])
-        return 2 * products + (math.prod(self.output_shape(input_shape)) if self.bias else 0)
+        return math.prod(input_shape) * math.prod(self.parameter_shapes(input_shape)["weight"][1:])
 
     def reach(self, input_shape: Shape) -> tuple[Shape, Shape]:
         """An upper bound, since outputs see different numbers of inputs, and a step of 1.

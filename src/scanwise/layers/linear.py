@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from . import arguments
@@ -42,3 +43,6 @@ class Linear(Layer):
 
     def operations(self, input_shape: Shape) -> int:
         return self.out_features * (2 * input_shape[0] + (1 if self.bias else 0))
+
+    def connection_count(self, input_shape: Shape) -> int:
+        return sum(math.prod(shape) for shape in self.parameter_shapes(input_shape).values())

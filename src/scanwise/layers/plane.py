@@ -133,6 +133,13 @@ class SPlane(_Plane):
         cells = math.prod(self.output_shape(input_shape))
         return cells * (2 * inputs + 6) + cells // self.planes * (3 * inputs + 1)
 
+    def connection_count(self, input_shape: Shape) -> int:
+        inputs = input_shape[0] * self._taps()
+        cells = math.prod(self.output_shape(input_shape))
+        return (
+            cells * (inputs + 1) + cells // self.planes * inputs
+        )  # S-cells, each with a V-cell's, and the V-cells
+
     def falloff(self, channels: int) -> Array:
         """The V-cell's fixed weights w, `(R, S)`: the same for each of `channels` input planes, 1 in all."""
         w = self.gamma ** self._distances()
@@ -191,6 +198,9 @@ class CPlane(_Plane):
 
     def operations(self, input_shape: Shape) -> int:
         return math.prod(self.output_shape(input_shape)) * (2 * self._taps() + 2)
+
+    def connection_count(self, input_shape: Shape) -> int:
+        return math.prod(self.output_shape(input_shape)) * self._taps()
 
     def weights(self) -> Array:
         """The fixed weights d, `(R, S)`."""

@@ -74,8 +74,13 @@ class _Scan(_Windowed):
         return self.mlp.parameter_shapes(self.patch(input_shape))
 
     def operations(self, input_shape: Shape) -> int:
-        positions = math.prod(self.geometry(input_shape).output)
-        return positions * self.mlp.operations(self.patch(input_shape))
+        return self._position_count(input_shape) * self.mlp.operations(self.patch(input_shape))
+
+    def connection_count(self, input_shape: Shape) -> int:
+        return self._position_count(input_shape) * self.mlp.connection_count(self.patch(input_shape))
+
+    def _position_count(self, input_shape: Shape) -> int:
+        return math.prod(self.geometry(input_shape).output)
 
     @property
     def convolves(self) -> bool:

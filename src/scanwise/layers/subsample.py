@@ -39,6 +39,10 @@ class _Subsample(_Windowed):
         additions = math.prod(arguments.per_axis(self.kernel_size, self.axes))  # the bias among them
         return math.prod(self.output_shape(input_shape)) * (additions + 1)
 
+    def connection_count(self, input_shape: Shape) -> int:
+        window = math.prod(arguments.per_axis(self.kernel_size, self.axes))
+        return math.prod(self.output_shape(input_shape)) * (window + 1)
+
 
 @dataclass(frozen=True, repr=False)
 class Subsample1d(_Subsample):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,3 +32,6 @@ class UnitBias(Layer):
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         return {"bias": input_shape}
+
+    def connection_count(self, input_shape: Shape) -> int:
+        return math.prod(input_shape)

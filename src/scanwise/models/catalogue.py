@@ -1,4 +1,4 @@
-"""Named networks: the ones that the command line offers, and what `auto` picks."""
+"""Networks by name, and what `auto` picks."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ from scanwise.layers import (
     Shape,
 )
 from scanwise.layers.arguments import integer
+from scanwise.models.historical import lecun_1989_layers, lenet5_layers, tdnn_1989_layers
 from scanwise.shapes import walk
 
-__all__ = ["NAMES", "auto", "get"]
+__all__ = ["NAMES", "auto", "get", "log_mel"]
 
 
 def get(name: str, input_shape: Shape, classes: int, *, sample_rate: int | None = None) -> Sequential:
@@ -32,7 +33,8 @@ def get(name: str, input_shape: Shape, classes: int, *, sample_rate: int | None 
         name: one of `NAMES`, or `"auto"`, which picks by the kind and the size of the input.
         input_shape: `(C, H, W)`, `(C, T)` or `(D,)`.
         classes: number of labels, the length of the output.
-        sample_rate: in Hz, where the input is raw audio `(1, T)`: `tdnn` and `ds-cnn` then get a `LogMel`.
+        sample_rate: in Hz, where the input is raw audio `(1, T)`: `tdnn`, `ds-cnn` and `tdnn-1989` then get a
+            `LogMel`.
 
     Raises:
         UnknownNetworkError: no network is called that; the message lists the names.
@@ -51,10 +53,12 @@ def get(name: str, input_shape: Shape, classes: int, *, sample_rate: int | None 
     if len(input_shape) not in kinds:
         wanted = " or ".join(_KINDS[axes] for axes in kinds)
         raise ArgumentError(f"network {name!r}: input must be {wanted}. Got shape {tuple(input_shape)}.")
-    layers = build(tuple(input_shape), classes)
+    front: list[Layer] = []
+    reached = tuple(input_shape)
     if sample_rate is not None and len(input_shape) == 2 and input_shape[0] == 1 and name in _LISTENING:
-        layers = [log_mel(sample_rate), *layers]
-    network = Sequential(*layers)
+        front = [log_mel(sample_rate, _LISTENING[name])]
+        reached = walk(Sequential(*front), input_shape)[-1].output_shape
+    network = Sequential(*front, *build(reached, classes))
     walk(network, input_shape)
     return network
 
@@ -79,14 +83,14 @@ def auto(input_shape: Shape, *, sample_rate: int | None = None) -> str:
     raise ArgumentError(f"input shape must be (D,), (C, T) or (C, H, W). Got {tuple(input_shape)}.")
 
 
-def log_mel(sample_rate: int) -> LogMel:
-    """The usual front end for speech: 40 mel filters, frames of 25 ms every 10 ms.
+def log_mel(sample_rate: int, n_mels: int = 40) -> LogMel:
+    """The usual front end for speech: `n_mels` mel filters, frames of 25 ms every 10 ms.
 
     >>> log_mel(8000)
     LogMel(8000, 200, 80, 40)
     """
     rate = integer("network", "sample_rate", sample_rate)
-    return LogMel(rate, n_fft=max(2, round(0.025 * rate)), hop=max(1, round(0.010 * rate)), n_mels=40)
+    return LogMel(rate, n_fft=max(2, round(0.025 * rate)), hop=max(1, round(0.010 * rate)), n_mels=n_mels)
 
 
 def _mlp(input_shape: Shape, classes: int) -> list[Layer]:
@@ -146,7 +150,8 @@ def _ds_cnn(input_shape: Shape, classes: int) -> list[Layer]:
 
 _KINDS = {1: "flat (D,)", 2: "a signal (C, T)", 3: "an image (C, H, W)"}
 
-_LISTENING = ("tdnn", "ds-cnn")  # these begin with a LogMel where the input is raw audio
+# These begin with a LogMel where the input is raw audio, of so many filters.
+_LISTENING = {"tdnn": 40, "ds-cnn": 40, "tdnn-1989": 16}
 
 _BUILDERS: dict[str, tuple[tuple[int, ...], Callable[[Shape, int], list[Layer]]]] = {
     "mlp": ((1, 2, 3), _mlp),
@@ -155,6 +160,9 @@ _BUILDERS: dict[str, tuple[tuple[int, ...], Callable[[Shape, int], list[Layer]]]
     "cifar-vgg": ((3,), _cifar_vgg),
     "tdnn": ((2,), _tdnn),
     "ds-cnn": ((2, 3), _ds_cnn),
+    "tdnn-1989": ((2,), tdnn_1989_layers),
+    "lecun-1989": ((3,), lecun_1989_layers),
+    "lenet5-1998": ((3,), lenet5_layers),
 }
 
 NAMES = tuple(_BUILDERS)
