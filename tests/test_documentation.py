@@ -1,20 +1,15 @@
-"""Every example runs: docstrings, README, and the pages under docs/.
+"""Every example runs: docstrings, README, and the pages under docs/ (`tests/pages.py` says how).
 
-In a page, the `python` blocks run one after another in one namespace, and of a `console` block every line that begins
-with `$ ` runs in a shell with this Python's `scanwise` first on the path. What the examples read is made beforehand by
-`make_clips`: short recordings of two made-up sounds. A block whose first line is `# not run` is not run.
+What the examples read is made beforehand by `make_clips`: short recordings of two made-up sounds. What the pages of the
+lecture print and draw is tested in `tests/test_lecture.py`.
 """
 
 from __future__ import annotations
 
 import doctest
 import importlib
-import os
 import pkgutil
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +18,8 @@ import soundfile
 from numpy.typing import NDArray
 
 import scanwise
+from tests.pages import REPOSITORY, blocks, run
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = sorted(
     page.relative_to(REPOSITORY).as_posix()
     for page in (
@@ -38,7 +33,6 @@ MODULES = sorted(
     for module in pkgutil.walk_packages(scanwise.__path__, "scanwise.")
     if not module.name.endswith("__main__")
 )
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 RATE = 8000
 CLIP, SOUND = RATE // 2, RATE // 4
@@ -89,44 +83,9 @@ def test_docstring_examples(name: str, in_tmp_path: Path) -> None:
     assert failures == 0
 
 
-def blocks(page: str, *languages: str) -> Iterator[tuple[str, str]]:
-    """(language, text) of the page's blocks in these languages, in order."""
-    for language, text in BLOCK.findall((REPOSITORY / page).read_text(encoding="utf-8")):
-        if language in languages and not text.startswith("# not run"):
-            yield language, text
-
-
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith("docs/lecture/")])
 def test_page_examples(page: str, with_clips: Path) -> None:
-    """In a process of its own, since a page may define layers, which every process knows by name."""
-    script = [
-        text if language == "python" else "\n".join(shell_calls(text))
-        for language, text in blocks(page, "python", "console")
-    ]
-    (with_clips / "example.py").write_text("\n".join(script), encoding="utf-8")
-    programs = Path(sys.executable).parent
-    environment = {
-        **os.environ,
-        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": str(REPOSITORY),  # docs/adding_a_layer.md uses what the tests use
-    }
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "example.py"],
-        cwd=with_clips,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{page}\n{done.stdout}\n{done.stderr}"
-
-
-def shell_calls(text: str) -> Iterator[str]:
-    """Python statements that run a console block's commands."""
-    yield "import subprocess"
-    for line in text.splitlines():
-        if line.startswith("$ "):
-            yield f"subprocess.run({line.removeprefix('$ ')!r}, shell=True, check=True)"
+    run(page, with_clips)
 
 
 def test_readme_commands_are_those_of_ci() -> None:

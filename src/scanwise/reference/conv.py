@@ -17,21 +17,21 @@ Filtered = Conv1d | Conv2d | ConvTranspose1d | ConvTranspose2d
 #
 # where c runs over the input channels of k's group. With `flip` the filter is w_kc(R-1-r, S-1-s): convolution in
 # the mathematical sense. With `connections` c runs over the input channels that k sees: w_kc is zero at the others
-# (LeCun et al. 1998, table I).
+# (LeCun et al. 1998, table I). The loops are those of pseudocode 3.1 for one layer; all n, k and c at once.
 @forward.register(Conv1d)
 @forward.register(Conv2d)
 def conv(layer: Conv1d | Conv2d, x: Array, parameters: Parameters) -> Array:
     geometry = layer.geometry(x.shape[1:])
     x_padded = padded(as_maps(x), geometry)
     w = filters(layer, spread(layer, parameters["weight"]))
-    z = np.zeros((len(x), layer.out_channels, *geometry.output))
-    if layer.bias:
-        z += parameters["bias"][None, :, None, None]
-    for k, c in group_channels(layer, x.shape[1]):
-        for p, q in positions(geometry):
-            for r, s in offsets(geometry):
+    b = parameters["bias"] if layer.bias else np.zeros(layer.out_channels)
+    z = np.empty((len(x), layer.out_channels, *geometry.output))
+    for p, q in positions(geometry):  # for each place of the kernel
+        for k, c in group_channels(layer, x.shape[1]):  # for the filters k, for the input channels c they see
+            z[:, k, p, q] = b[k]  # begin with the bias
+            for r, s in offsets(geometry):  # for each place in the kernel
                 i, j = source(geometry, p, q, r, s)
-                z[:, k, p, q] += x_padded[:, c, i, j] @ w[k, :, r, s].T
+                z[:, k, p, q] += x_padded[:, c, i, j] @ w[k, :, r, s].T  # add weight times input, over all c
     return z[:, :, 0, :] if x.ndim == 3 else z
 
 
@@ -51,8 +51,8 @@ def dconv(layer: Conv1d | Conv2d, x: Array, dy: Array, parameters: Parameters) -
     x_padded, dz = padded(as_maps(x), geometry), as_maps(dy)
     w = filters(layer, spread(layer, parameters["weight"]))
     dx_padded, dw = np.zeros_like(x_padded), np.zeros_like(w)
-    for k, c in group_channels(layer, x.shape[1]):
-        for p, q in positions(geometry):
+    for p, q in positions(geometry):
+        for k, c in group_channels(layer, x.shape[1]):
             for r, s in offsets(geometry):
                 i, j = source(geometry, p, q, r, s)
                 dx_padded[:, c, i, j] += dz[:, k, p, q] @ w[k, :, r, s]
