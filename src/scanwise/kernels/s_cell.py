@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.kernels.activation import Activation
-from scanwise.kernels.maps import FeatureMap, lanes_for, round_up
-from scanwise.kernels.operation import Call, Maps, Operation, Parameter
+from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.operation import Call, Maps, Operation, Parameter, per_channel
 from scanwise.kernels.v_cell import store_one
 from scanwise.kernels.window import each_position, over_channels, pointer_at
 
@@ -198,16 +197,7 @@ class CellOperation(Operation):
         return replace(self, extent=(self.extent[0], rows, columns))
 
     def parameters(self) -> Sequence[Parameter]:
-        planes = self.extent[0]
-        size = round_up(planes, lanes_for(planes))
-
-        def pack(values: NDArray[np.float32]) -> NDArray[np.float32]:
-            return np.pad(values, (0, size - planes))
-
-        def unpack(packed: NDArray[np.float32]) -> NDArray[np.float32]:
-            return packed[:planes].copy()
-
-        return (Parameter("inhibition", size, pack, unpack),)
+        return (per_channel("inhibition", self.extent[0]),)
 
     def _kernels(self, maps: Maps) -> tuple[FeatureMap, FeatureMap, float]:
         assert maps.other is not None
