@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from scanwise.layers import UnitBias as UnitBias
     from scanwise.model import Model as Model
     from scanwise.model import load as load
+    from scanwise.neocognitron import Neocognitron as Neocognitron
     from scanwise.scanning import Coverage as Coverage
     from scanwise.scanning import Detection as Detection
     from scanwise.scanning import ScanResult as ScanResult
@@ -111,6 +112,7 @@ _PLACES = {
         "Subsample2d", "Tanh", "Unfold1d", "Unfold2d", "UnitBias",
     ),
     "model": ("Model", "load"),
+    "neocognitron": ("Neocognitron",),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),
     "threads": ("get_threads", "set_threads"),
     "training": (
