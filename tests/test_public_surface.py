@@ -24,8 +24,8 @@ PUBLIC = {
     "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError",
     "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Subsample1d", "Subsample2d",
     "Tanh", "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError", "__version__", "as_convolution",
-    "as_scan", "equivalent_matrix", "fit", "fully_convolutional", "get_threads", "load", "position_gradients",
-    "route", "scan", "set_threads", "shift_response",
+    "as_scan", "equivalent_matrix", "fit", "fully_convolutional", "get_threads", "load", "plot",
+    "position_gradients", "route", "scan", "set_threads", "shift_response",
 }  # fmt: skip
 
 HEAVY = (
@@ -51,7 +51,7 @@ def test_public_names() -> None:
 @pytest.mark.parametrize("name", sorted(PUBLIC - {"__version__"}))
 def test_every_name_loads_and_is_documented(name: str) -> None:
     value = getattr(scanwise, name)
-    assert value.__name__ == name
+    assert value.__name__.rpartition(".")[2] == name  # `plot` is a module
     assert inspect.getdoc(value)
     assert name in dir(scanwise)
 
@@ -134,6 +134,11 @@ SIGNATURES = {
     "ScanResult.detections": "(self, threshold=0.5, *, overlap=0.2)",
     "equivalent_matrix": "(layer, input_shape=None, parameters=None)",
     "fully_convolutional": "(model, input_shape=None)",
+    "plot.structure": "(layer, input_shape=None, *, path=None)",
+    "plot.shift_response": "(response, *, path=None)",
+    "plot.route": "(route, x, *, path=None)",
+    "plot.maps": "(maps, *, path=None)",
+    "plot.filters": "(weight, flipped=False, *, path=None)",
     "position_gradients": "(model, x, dy, place)",
     "route": "(model, x, label)",
     "shift_response": "(model, x, shifts, *, fill=0.0)",

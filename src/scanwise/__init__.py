@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from scanwise.identities import as_scan as as_scan
     from scanwise.identities import equivalent_matrix as equivalent_matrix
     from scanwise.identities import fully_convolutional as fully_convolutional
+    from scanwise.identities import plot as plot
     from scanwise.identities import position_gradients as position_gradients
     from scanwise.identities import route as route
     from scanwise.identities import shift_response as shift_response
@@ -100,7 +101,7 @@ _PLACES = {
     ),
     "identities": (
         "EquivalentMatrix", "Route", "ShiftResponse", "as_convolution", "as_scan", "equivalent_matrix",
-        "fully_convolutional", "position_gradients", "route", "shift_response",
+        "fully_convolutional", "plot", "position_gradients", "route", "shift_response",
     ),
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "CPlane", "Conv1d", "Conv2d", "ConvTranspose1d",

@@ -58,6 +58,14 @@ WINDOW_NETWORKS: list[tuple[sw.Sequential, Shape, Shape]] = [
         (2, 12, 15),
     ),
     (sw.Sequential(sw.Scan1d(MLP, 4, 2), sw.Unfold1d(2), sw.Aggregate("max"), sw.Linear(3)), (2, 12), (2, 31)),
+    (
+        sw.Sequential(
+            sw.Conv2d(2, 3, connections=((1, 0, 1), (0, 1, 0))), sw.Subsample2d(2), sw.Tanh(), sw.SPlane(4, 2, 1.0),
+            sw.CPlane(2), sw.Flatten(), sw.Linear(5), sw.MaxByLabel((0, 1, 0, 1, 1)),
+        ),
+        (3, 10, 10),
+        (3, 17, 16),
+    ),
     (sw.Sequential(sw.Conv2d(5, 3, stride=2), sw.ReLU(), sw.Aggregate("mean"), sw.Linear(3)), (1, 9, 9), (1, 21, 18)),
     (sw.Sequential(sw.LogMel(8000, 16, 4, 5), sw.Conv1d(6, 3), sw.Aggregate("max"), sw.Linear(2)), (1, 60), (1, 160)),
     (
@@ -143,8 +151,10 @@ class TestErrors:
             ([sw.Conv1d(2, 3, padding="same"), sw.Flatten(), sw.Linear(2)], "layer 0 Conv1d.* pads inside the window"),
             ([sw.Conv1d(2, 3), sw.Aggregate("logsumexp")], r"layer 1 Aggregate\('logsumexp'\), which is no pooling"),
             ([sw.Sequential(sw.Aggregate("softmax"))], r"layer 0.0 Aggregate\('softmax'\), which is no pooling"),
-            ([sw.Flatten(), sw.Softmax(), sw.Linear(2)], r"layer 1 Softmax\(\), which compares all values"),
+            ([sw.Flatten(), sw.Softmax(), sw.Linear(2)], r"layer 1 Softmax\(\), which compares values"),
             ([sw.Flatten(), sw.Residual(sw.Linear(12)), sw.Linear(2)], "layer 1 Residual.*adds to the flattened"),
+            ([sw.Conv1d(2, 6), sw.Flatten(), sw.RadialBasis([[1, 2]])], r"RadialBasis.*has no form that slides"),
+            ([sw.UnitBias(), sw.Flatten(), sw.Linear(2)], r"layer 0 UnitBias\(\) has a bias for each place"),
             ([sw.Conv1d(2, 3), sw.Flatten()], r"ends in a flattened window; put Linear\(...\)"),
             ([sw.Aggregate("max"), sw.Residual(sw.Flatten())], "has nothing within that slides"),
             ([sw.Pad1d(0), sw.Flatten(), sw.Linear(2)], r"layer 0 Pad1d\(0\), which has no form that slides"),

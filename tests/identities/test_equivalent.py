@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import scanwise as sw
-from scanwise.identities import affine as affine_module
+from scanwise.identities import sparse
 from scanwise.layers import Layer, Shape
 from tests.layers import drawn
 
@@ -22,7 +22,11 @@ AFFINE = st.one_of(
     drawn.convs(2),
     drawn.pools(sw.AvgPool1d),
     drawn.pools(sw.AvgPool2d),
+    drawn.conv_transposes(1),
+    drawn.conv_transposes(2),
     drawn.downsamplings(),
+    drawn.subsamplings(),
+    drawn.unit_biases(),
     drawn.paddings(),
     drawn.unfoldings(),
     drawn.flattenings(),
@@ -265,10 +269,10 @@ class TestErrors:
             sw.equivalent_matrix(sw.Conv2d(1000, 5), (1000, 500, 500))
         with pytest.raises(sw.ArgumentError, match="small enough for memory"):
             sw.equivalent_matrix(sw.Linear(10**6), (10**6,))
-        monkeypatch.setattr(affine_module, "available_bytes", lambda: 700)
+        monkeypatch.setattr(sparse, "available_bytes", lambda: 700)
         with pytest.raises(sw.ArgumentError, match=r"Got \(3, 4\) for Flatten\(\): 12 x 12 with 12 entries"):
             sw.equivalent_matrix(sw.Flatten(), (3, 4))
-        monkeypatch.setattr(affine_module, "available_bytes", lambda: 6000)
+        monkeypatch.setattr(sparse, "available_bytes", lambda: 6000)
         narrow = sw.Sequential(sw.Flatten(), sw.Linear(1), sw.Linear(12))
         with pytest.raises(sw.ArgumentError, match="12 x 12 with 144 entries"):
             sw.equivalent_matrix(narrow, (12,))

@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from numpy.typing import NDArray
 
 import scanwise as sw
-from scanwise.identities.masks import Trail, first_maxima, inputs_of
+from scanwise.identities.masks import Trail, inputs_of
+from scanwise.identities.maxima import first_maxima
 from scanwise.layers import Layer, Shape
 from tests.backends import BACKENDS
 from tests.layers import drawn
@@ -55,6 +56,7 @@ TELLING: list[tuple[Shape, tuple[Layer, ...]]] = [
     ),
     ((2, 14, 13), (sw.Conv2d(3, 3), sw.MaxPool2d(2), sw.Conv2d(5, 2, padding="same"), sw.Aggregate("max"))),
     ((2, 8, 8), (sw.Residual(sw.Conv2d(2, 3, padding=1), sw.MaxPool2d(3, 1, 1)), sw.Aggregate("max"))),
+    ((2, 6), (sw.MaxPool1d(2), sw.Flatten(), sw.RadialBasis([[1.0, -1, 0, 2, 3, 1], [0, 0, 1, 1, 1, 1]]))),
     ((2, 6, 6), (sw.MaxPool2d(2), sw.Sequential(sw.Flatten(), sw.Linear(4)), sw.Sigmoid())),
     ((3, 20), (sw.Pad1d((3, 1)), sw.AvgPool1d(3, 2), sw.Downsample1d(2), sw.Aggregate("max"))),
     ((4, 9), (sw.Conv1d(4, 2, groups=2), sw.Aggregate("mean"))),
@@ -63,6 +65,14 @@ TELLING: list[tuple[Shape, tuple[Layer, ...]]] = [
     ((2, 20), (sw.Scan1d(sw.Sequential(sw.Linear(4), sw.Tanh(), sw.Linear(3)), 4, 2), sw.Aggregate("max"))),
     ((2, 20), (sw.Scan1d(sw.Sequential(sw.Residual(sw.Linear(6)), sw.Linear(2)), 3), sw.Aggregate("max"))),
     ((2, 6, 7), (sw.Unfold2d((2, 3), (2, 1)), sw.Aggregate("max"), sw.Sigmoid())),
+    ((2, 9), (sw.ConvTranspose1d(4, 3, 2, padding=1, groups=2), sw.UnitBias(), sw.Aggregate("max"))),
+    ((3, 6, 5), (sw.ConvTranspose2d(2, (2, 3), (1, 3), dilation=(2, 1)), sw.Aggregate("max"))),
+    (
+        (3, 8, 8),
+        (sw.Conv2d(2, 3, connections=((1, 0, 1), (0, 1, 0))), sw.Subsample2d(2), sw.Aggregate("max")),
+    ),
+    ((2, 7), (sw.Scan1d(sw.Sequential(sw.Linear(4)), 3), sw.Aggregate("max"), sw.MaxByLabel((1, 0, 1, 1)))),
+    ((3, 5, 5), (sw.CPlane(3, padding=1), sw.MaxByLabel((0, 0, 1)), sw.Aggregate("max"), sw.Sigmoid())),
     ((4, 12), (sw.MaxPool1d(3), sw.Softmax(), sw.Aggregate("max"))),
 ]
 
@@ -180,6 +190,19 @@ def test_logmel_leads_back_to_its_frames() -> None:
     (frame,) = found.path[0].positions[:, 1]
     assert found.region == ((4 * frame, 4 * frame + 16),)
     assert not gradient_of(model, x, 2)[~found.mask].any()
+
+
+def test_s_cells_lead_back_to_their_receptive_field() -> None:
+    """In all channels, since the V-cell looks at them too."""
+    model = sw.Model(sw.Sequential(sw.SPlane(4, 3, r=0.2, padding=1), sw.Aggregate("max")), (2, 7, 7))
+    x = np.abs(values(2, 7, 7))
+    for label in range(4):
+        found = sw.route(model, x, label)
+        ((_, row, column),) = found.path[0].positions
+        expected = np.zeros((2, 7, 7), bool)
+        expected[:, max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2] = True
+        np.testing.assert_array_equal(found.mask, expected)
+        assert not gradient_of(model, x, label)[~found.mask].any()
 
 
 def test_flat_inputs_have_one_axis() -> None:

@@ -10,19 +10,21 @@ from typing import Any, overload
 
 from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError
-from scanwise.identities.masks import chain
+from scanwise.identities.parts import chain
 from scanwise.layers import (
     Aggregate,
     AvgPool1d,
     AvgPool2d,
     Conv1d,
     Conv2d,
+    CPlane,
     Downsample1d,
     Downsample2d,
     Flatten,
     Layer,
     Linear,
     LogMel,
+    MaxByLabel,
     MaxPool1d,
     MaxPool2d,
     Residual,
@@ -31,6 +33,9 @@ from scanwise.layers import (
     Sequential,
     Shape,
     Softmax,
+    SPlane,
+    Subsample1d,
+    Subsample2d,
     Unfold1d,
     Unfold2d,
 )
@@ -144,7 +149,7 @@ class Spot:
     def refuse(self, layer: Layer, reason: str) -> ArgumentError:
         """The error for a layer that has no such form."""
         return ArgumentError(
-            f"model must be a window network that slides. Got layer {self.place} {layer!r}, which {reason}."
+            f"model must be a window network that slides. Got layer {self.place} {layer.label()}, which {reason}."
         )
 
 
@@ -159,10 +164,11 @@ def _(layer: _Pointwise, form: Form, spot: Spot) -> None:
     form.add(layer, spot.parameters)
 
 
-@convert.register
-def _(layer: Softmax, form: Form, spot: Spot) -> None:
+@convert.register(Softmax)
+@convert.register(MaxByLabel)
+def _(layer: Softmax | MaxByLabel, form: Form, spot: Spot) -> None:
     if form.flattened is not None:
-        raise spot.refuse(layer, "compares all values of the flattened window")
+        raise spot.refuse(layer, "compares values of the flattened window")
     form.add(layer, spot.parameters)
 
 
@@ -175,6 +181,10 @@ def _(layer: Softmax, form: Form, spot: Spot) -> None:
 @convert.register(Scan2d)
 @convert.register(Unfold1d)
 @convert.register(Unfold2d)
+@convert.register(Subsample1d)
+@convert.register(Subsample2d)
+@convert.register(SPlane)
+@convert.register(CPlane)
 def _(layer: Layer, form: Form, spot: Spot) -> None:
     form.add(layer, spot.parameters)
 

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError
-from scanwise.identities.affine import EquivalentMatrix, affine
+from scanwise.identities.affine import affine
 from scanwise.identities.extra import require_extra
+from scanwise.identities.sparse import EquivalentMatrix
 from scanwise.layers import Layer, Sequential, Shape
 from scanwise.model import Model
 from scanwise.parameters import Parameters
@@ -32,9 +33,10 @@ def equivalent_matrix(
     (and the input's own way is added in a `Residual`): its values are then sums of products of weights.
 
     Args:
-        layer: an affine layer (`Linear`, a convolution, mean pooling or aggregation, downsampling, padding, `Flatten`,
-            `Dropout`, which is the identity outside training), a `Sequential` or `Residual` of affine layers, or a
-            `Model` whose layers all are.
+        layer: an affine layer (`Linear`, a convolution or transposed convolution, mean pooling or aggregation,
+            subsampling, downsampling, padding, `Unfold1d`, `UnitBias`, `Flatten`, `Dropout`, which is the identity
+            outside training); a `Sequential`, `Residual` or scanning MLP of affine layers; or a `Model` whose layers
+            all are.
         input_shape: shape that reaches it, channels first. Of a `Model` it may be left out.
         parameters: by the layer's own names: `"weight"` and `"bias"`, or `"0.weight"`, ... of a container. None: those
             that `Model(Sequential(layer), input_shape)` starts with. Of a `Model` always its own.

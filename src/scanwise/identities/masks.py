@@ -6,7 +6,6 @@ inputs are set that a set output reads (lecture 8.4), and of a maximum the one t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import singledispatch
 from typing import Any, NamedTuple
@@ -15,13 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError
-from scanwise.identities.affine import taps
+from scanwise.identities.parts import chain
+from scanwise.identities.sparse import taps
 from scanwise.layers import (
     Aggregate,
     AvgPool1d,
     AvgPool2d,
     Conv1d,
     Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    CPlane,
     Downsample1d,
     Downsample2d,
     Flatten,
@@ -29,22 +32,28 @@ from scanwise.layers import (
     Layer,
     Linear,
     LogMel,
+    MaxByLabel,
     MaxPool1d,
     MaxPool2d,
     Pad1d,
     Pad2d,
+    RadialBasis,
     Residual,
     Scan1d,
     Scan2d,
     Sequential,
     Shape,
     Softmax,
+    SPlane,
+    Subsample1d,
+    Subsample2d,
     Unfold1d,
     Unfold2d,
+    UnitBias,
 )
 from scanwise.layers.base import _Pointwise
 
-__all__ = ["Choice", "Mask", "Trail", "chain", "first_maxima", "inputs_of", "takes_maxima"]
+__all__ = ["Choice", "Mask", "Trail", "inputs_of"]
 
 Mask = NDArray[np.bool_]
 
@@ -74,47 +83,6 @@ class Trail:
     choices: list[Choice] = field(default_factory=list)
 
 
-def chain(layers: Sequential | Residual | Scan1d | Scan2d, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """(place, layer) of a container's layers, or of a scan's as layers of maps; a `Sequential` within as its layers."""
-    named = layers.on_maps if isinstance(layers, Scan1d | Scan2d) else enumerate(layers)
-    for name, layer in named:
-        if isinstance(layer, Sequential):
-            yield from chain(layer, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", layer
-
-
-def takes_maxima(layer: Layer) -> bool:
-    """Whether the layer is a choice among its inputs."""
-    return isinstance(layer, MaxPool1d | MaxPool2d) or layer == Aggregate("max")
-
-
-def first_maxima(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.int64]:
-    """For each output of a layer of maxima the number of the input that it is: of equal ones the first.
-
-    Args:
-        layer: the layer.
-        x: its input for one sample.
-    """
-    if isinstance(layer, Aggregate):
-        flat = x.reshape(len(x), -1)
-        return np.asarray(np.arange(len(x)) * flat.shape[1] + flat.argmax(axis=1))
-    assert isinstance(layer, MaxPool1d | MaxPool2d)
-    geometry = layer.geometry(x.shape)
-    (R, S), (sh, sw), (P, Q) = geometry.kernel, geometry.stride, geometry.output
-    top, _, left, _ = geometry.padding
-    maps = x.reshape(len(x), *(1, *x.shape[1:])[-2:])
-    C, H, W = maps.shape
-    # Padding never wins; the last windows may reach further than it (`ceil_mode`).
-    below, behind = max(0, (P - 1) * sh + R - top - H), max(0, (Q - 1) * sw + S - left - W)
-    padded = np.pad(maps, ((0, 0), (top, below), (left, behind)), constant_values=-np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (R, S), axis=(1, 2))[:, ::sh, ::sw]
-    first = windows[:, :P, :Q].reshape(C, P, Q, R * S).argmax(axis=3)
-    c, p, q = np.ogrid[:C, :P, :Q]
-    source = (c * H + p * sh - top + first // S) * W + q * sw - left + first % S
-    return np.asarray(source.reshape(layer.output_shape(x.shape)))
-
-
 @singledispatch
 def inputs_of(layer: Layer, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     """The mask of the layer's inputs.
@@ -127,12 +95,13 @@ def inputs_of(layer: Layer, mask: Mask, shape: Shape, place: str, trail: Trail) 
         trail: the stored maxima; what is chosen on the way is added to it.
     """
     raise ArgumentError(
-        f"route must know every layer of the network. Got layer {place} {layer!r}, which it does not."
+        f"route must know every layer of the network. Got layer {place} {layer.label()}, which it does not."
     )
 
 
-@inputs_of.register
-def _(layer: _Pointwise, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+@inputs_of.register(_Pointwise)
+@inputs_of.register(UnitBias)
+def _(layer: _Pointwise | UnitBias, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     return mask
 
 
@@ -141,8 +110,9 @@ def _(layer: Flatten, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mas
     return mask.reshape(shape)
 
 
-@inputs_of.register
-def _(layer: Linear, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+@inputs_of.register(Linear)
+@inputs_of.register(RadialBasis)
+def _(layer: Linear | RadialBasis, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     return np.full(shape, mask.any())
 
 
@@ -153,7 +123,10 @@ def _(layer: Softmax, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mas
 
 @inputs_of.register(MaxPool1d)
 @inputs_of.register(MaxPool2d)
-def _(layer: MaxPool1d | MaxPool2d | Aggregate, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+@inputs_of.register(MaxByLabel)
+def _(
+    layer: MaxPool1d | MaxPool2d | MaxByLabel | Aggregate, mask: Mask, shape: Shape, place: str, trail: Trail
+) -> Mask:
     chosen = np.zeros(shape, bool)
     chosen.flat[trail.maxima[place][mask]] = True
     trail.choices.append(Choice(place, np.argwhere(chosen)))
@@ -172,17 +145,40 @@ def _(layer: Aggregate, mask: Mask, shape: Shape, place: str, trail: Trail) -> M
 @inputs_of.register(Conv1d)
 @inputs_of.register(Conv2d)
 def _(layer: Conv1d | Conv2d, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
-    groups: Mask = np.any(mask.reshape(layer.groups, -1, *mask.shape[1:]), axis=1)
-    read = _under(groups, layer.geometry(shape), shape)
-    return np.repeat(read, shape[0] // layer.groups, axis=0)
+    geometry = layer.geometry(shape)
+    if layer.connections is None:
+        return np.repeat(_under(_any(mask, layer.groups), geometry, shape), shape[0] // layer.groups, axis=0)
+    # Input channel c is read where an output channel that sees it is set.
+    ways = np.array(layer.connections, np.float32).T @ mask.reshape(len(mask), -1).astype(np.float32)
+    return _under(ways > 0, geometry, shape)
+
+
+@inputs_of.register(ConvTranspose1d)
+@inputs_of.register(ConvTranspose2d)
+def _(layer: ConvTranspose1d | ConvTranspose2d, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+    """An input is a window of the outputs that it is spread over (lecture 8.8)."""
+    geometry, extents = layer.geometry(shape), (1, *mask.shape[1:])[-2:]
+    groups = _any(mask, layer.groups)
+    rows, columns = (_reads(geometry, axis, extent) for axis, extent in enumerate(extents))
+    ways = rows @ groups.reshape(-1, *extents).astype(np.float32) @ columns.T
+    read = (ways > 0).reshape(layer.groups, *shape[1:])
+    return np.asarray(np.repeat(read, shape[0] // layer.groups, axis=0))
+
+
+@inputs_of.register
+def _(layer: SPlane, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+    return np.repeat(_under(_any(mask, 1), layer.geometry(shape), shape), shape[0], axis=0)
 
 
 @inputs_of.register(AvgPool1d)
 @inputs_of.register(AvgPool2d)
 @inputs_of.register(Downsample1d)
 @inputs_of.register(Downsample2d)
+@inputs_of.register(Subsample1d)
+@inputs_of.register(Subsample2d)
+@inputs_of.register(CPlane)
 def _(
-    layer: AvgPool1d | AvgPool2d | Downsample1d | Downsample2d,
+    layer: AvgPool1d | AvgPool2d | Downsample1d | Downsample2d | Subsample1d | Subsample2d | CPlane,
     mask: Mask,
     shape: Shape,
     place: str,
@@ -201,7 +197,7 @@ def _(layer: Pad1d | Pad2d, mask: Mask, shape: Shape, place: str, trail: Trail) 
 @inputs_of.register
 def _(layer: LogMel, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     geometry = Geometry((1, layer.n_fft), (1, layer.hop), (1, 1), (0, 0, 0, 0), (1, mask.shape[1]))
-    return _under(np.asarray(mask.any(axis=0))[None], geometry, shape)
+    return _under(_any(mask, 1), geometry, shape)
 
 
 @inputs_of.register(Unfold1d)
@@ -241,6 +237,11 @@ def _through(
     for place, layer, reached in reversed(steps):
         mask = inputs_of(layer, mask, reached, place, trail)
     return mask
+
+
+def _any(mask: Mask, groups: int) -> Mask:
+    """`(K, ...)` to `(groups, ...)`: where a channel of the group is set."""
+    return np.asarray(np.any(mask.reshape(groups, -1, *mask.shape[1:]), axis=1))
 
 
 # in(i, j) = any over (p, q) of rows(p, i) out(p, q) columns(q, j): what a window reads is a rectangle, so that the two

@@ -11,8 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.executor import unit_range
-from scanwise.identities.masks import chain
-from scanwise.identities.parts import part
+from scanwise.identities.parts import chain, part
 from scanwise.inputs import as_gradient, as_samples
 from scanwise.layers import (
     Conv1d,
@@ -106,22 +105,24 @@ def _(
     K, shape = layer.out_channels // layer.groups, (C // layer.groups, *geometry.kernel)
     errors = dz.reshape(N, layer.groups, K, *geometry.output)
     neurons = Model(Sequential(Linear(K, layer.bias)), (math.prod(shape),), backend=backend)
-    weight = np.empty((*geometry.output, layer.groups, K, *shape), np.float32)
-    bias = np.empty((*geometry.output, layer.groups, K), np.float32)
+    own = layer.parameter_shapes(x.shape[1:])
+    found = {name: np.empty((*geometry.output, *each), np.float32) for name, each in own.items()}
     for p, q, window in _windows(geometry, x):
+        weight, bias = (
+            np.empty((layer.groups, K, *shape), np.float32),
+            np.empty((layer.groups, K), np.float32),
+        )
         for g in range(layer.groups):
             below = window[:, g * shape[0] : (g + 1) * shape[0]].reshape(N, math.prod(shape))
             _, gradients = neurons.gradients(below, errors[:, g, :, p, q])
-            weight[p, q, g] = gradients["0.weight"].reshape(K, *shape)
-            bias[p, q, g] = gradients.get("0.bias", 0)
-    if layer.flip:
-        weight = weight[..., ::-1, ::-1]
-    found = {"weight": weight, "bias": bias}
-    positions = dz.shape[2:]
-    return {
-        name: np.ascontiguousarray(found[name].reshape(*positions, *own))
-        for name, own in layer.parameter_shapes(x.shape[1:]).items()
-    }
+            weight[g], bias[g] = gradients["0.weight"].reshape(K, *shape), gradients.get("0.bias", 0)
+        weight = weight[..., ::-1, ::-1] if layer.flip else weight
+        if layer.connections is not None:  # what a channel does not see is no parameter
+            weight = weight[0][np.array(layer.connections, bool)]
+        found["weight"][p, q] = weight.reshape(own["weight"])
+        if layer.bias:
+            found["bias"][p, q] = bias.ravel()
+    return {name: values.reshape(*dz.shape[2:], *own[name]) for name, values in found.items()}
 
 
 # The MLP at position t has the gradient dL/dw^(t), as if its weights were its own (lecture 1.4).
@@ -208,5 +209,5 @@ def _make_room(layer: Layer, shape: Shape) -> None:
     if needed > memory:
         raise ArgumentError(
             f"position_gradients must fit into memory ({gibibytes(memory)} available). Got {positions:,} positions of "
-            f"{layer!r} with {each:,} parameters each, which need {gibibytes(needed)}."
+            f"{layer.label()} with {each:,} parameters each, which need {gibibytes(needed)}."
         )

@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 from scanwise.executor import unit_range
-from scanwise.identities.masks import Choice, Mask, Trail, chain, first_maxima, inputs_of, takes_maxima
-from scanwise.identities.parts import part
+from scanwise.identities.masks import Choice, Mask, Trail, inputs_of
+from scanwise.identities.maxima import first_maxima, takes_maxima
+from scanwise.identities.parts import chain, part
 from scanwise.inputs import as_samples, number_array
 from scanwise.layers import Layer, Residual, Shape
 from scanwise.model import Model

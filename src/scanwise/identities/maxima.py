@@ -1,0 +1,49 @@
+"""What layers of maxima choose: the stored argmax (lecture 7.2)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.layers import Aggregate, Layer, MaxByLabel, MaxPool1d, MaxPool2d
+
+__all__ = ["first_maxima", "takes_maxima"]
+
+
+def takes_maxima(layer: Layer) -> bool:
+    """Whether the layer is a choice among its inputs."""
+    return isinstance(layer, MaxPool1d | MaxPool2d | MaxByLabel) or layer == Aggregate("max")
+
+
+def first_maxima(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.int64]:
+    """For each output of a layer of maxima the number of the input that it is: of equal ones the first.
+
+    Args:
+        layer: the layer.
+        x: its input for one sample.
+    """
+    if isinstance(layer, Aggregate):
+        flat = x.reshape(len(x), -1)
+        return np.asarray(np.arange(len(x)) * flat.shape[1] + flat.argmax(axis=1))
+    if isinstance(layer, MaxByLabel):
+        size = math.prod(x.shape[1:])
+        labels = np.array(layer.labels)
+        channels = [np.flatnonzero(labels == label) for label in range(max(layer.labels) + 1)]
+        first = np.stack([own[x[own].argmax(axis=0)] for own in channels])
+        return np.asarray(first * size + np.arange(size).reshape(x.shape[1:]))
+    assert isinstance(layer, MaxPool1d | MaxPool2d)
+    geometry = layer.geometry(x.shape)
+    (R, S), (sh, sw), (P, Q) = geometry.kernel, geometry.stride, geometry.output
+    top, _, left, _ = geometry.padding
+    maps = x.reshape(len(x), *(1, *x.shape[1:])[-2:])
+    C, H, W = maps.shape
+    # Padding never wins; the last windows may reach further than it (`ceil_mode`).
+    below, behind = max(0, (P - 1) * sh + R - top - H), max(0, (Q - 1) * sw + S - left - W)
+    padded = np.pad(maps, ((0, 0), (top, below), (left, behind)), constant_values=-np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (R, S), axis=(1, 2))[:, ::sh, ::sw]
+    first = windows[:, :P, :Q].reshape(C, P, Q, R * S).argmax(axis=3)
+    c, p, q = np.ogrid[:C, :P, :Q]
+    source = (c * H + p * sh - top + first // S) * W + q * sw - left + first % S
+    return np.asarray(source.reshape(layer.output_shape(x.shape)))
