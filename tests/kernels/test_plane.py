@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from scanwise.kernels.max_by_label import MaxByLabelBackward, MaxByLabelForward
-from scanwise.kernels.plane import (
-    CellBackward,
-    CellForward,
-    InhibitionBackward,
-    InhibitionGradient,
-    VCellBackward,
-    VCellForward,
-)
+from scanwise.kernels.s_cell import CellBackward, CellForward, InhibitionBackward, InhibitionGradient
+from scanwise.kernels.v_cell import VCellBackward, VCellForward
 from scanwise.kernels.window import Pooling
 from scanwise.layers import MaxByLabel, SPlane
 from scanwise.reference import layer as reference

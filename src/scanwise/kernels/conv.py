@@ -249,17 +249,7 @@ def _forward_axes(c: Convolution, x: FeatureMap, together: int) -> tuple[Axis, .
 @lower.register
 def _(layer: Conv1d | Conv2d, shape: Shape, extent: Extent) -> Sequence[Operation]:
     geometry = layer.geometry(shape)
-    convolution = Convolution(
-        extent[0],
-        layer.out_channels,
-        geometry.kernel,
-        geometry.stride,
-        geometry.dilation,
-        (geometry.padding[0], geometry.padding[2]),
-        extent[1:],
-        geometry.output,
-        groups=layer.groups,
-        flip=layer.flip,
-        bias=layer.bias,
+    convolution = Convolution.of(
+        geometry, extent, layer.out_channels, groups=layer.groups, flip=layer.flip, bias=layer.bias
     )
     return (ConvOperation(extent, convolution, geometry.padding, connections=layer.connections),)

@@ -100,21 +100,10 @@ def from_output_to_input(
     layer: ConvTranspose1d | ConvTranspose2d, shape: Shape, channels: int
 ) -> Convolution:
     """The convolution whose adjoint the layer is, for an input of `shape` whose map has so many channels."""
+    rows, columns = (1, *layer.output_shape(shape)[1:])[-2:]
+    extent = (layer.out_channels, rows, columns)
     geometry = layer.geometry(shape)
-    extent = (1, *layer.output_shape(shape)[1:])[-2:]
-    return Convolution(
-        layer.out_channels,
-        channels,
-        geometry.kernel,
-        geometry.stride,
-        geometry.dilation,
-        (geometry.padding[0], geometry.padding[2]),
-        (extent[0], extent[1]),
-        geometry.output,
-        groups=layer.groups,
-        flip=layer.flip,
-        bias=False,
-    )
+    return Convolution.of(geometry, extent, channels, groups=layer.groups, flip=layer.flip, bias=False)
 
 
 @lower.register

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.kernels.maps import lanes_for
+from scanwise.layers import Geometry
 
 __all__ = ["Convolution"]
 
@@ -46,6 +47,32 @@ class Convolution:
     pitch: int = 0
     flip: bool = False
     bias: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        geometry: Geometry,
+        extent: tuple[int, int, int],
+        outputs: int,
+        *,
+        groups: int = 1,
+        flip: bool = False,
+        bias: bool = True,
+    ) -> "Convolution":
+        """The convolution whose windows lie as `geometry` says, on a map of (C, H, W)."""
+        return cls(
+            extent[0],
+            outputs,
+            geometry.kernel,
+            geometry.stride,
+            geometry.dilation,
+            (geometry.padding[0], geometry.padding[2]),
+            extent[1:],
+            geometry.output,
+            groups=groups,
+            flip=flip,
+            bias=bias,
+        )
 
     @property
     def depthwise(self) -> bool:

@@ -14,12 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.codegen.jit import Kernel
-from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.maps import FeatureMap, lanes_for, round_up
 
 if TYPE_CHECKING:
     from scanwise.kernels.activation import Activation
 
-__all__ = ["Border", "Call", "Derived", "Extent", "Maps", "NO_BORDER", "Operation", "Parameter"]
+__all__ = [
+    "Border",
+    "Call",
+    "Derived",
+    "Extent",
+    "Maps",
+    "NO_BORDER",
+    "Operation",
+    "Parameter",
+    "per_channel",
+]
 
 Border = tuple[int, int, int, int]
 NO_BORDER: Border = (0, 0, 0, 0)
@@ -57,6 +67,19 @@ class Parameter:
     pack: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     unpack: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     fixed: NDArray[np.float32] | None = None
+
+
+def per_channel(name: str, channels: int) -> Parameter:
+    """A value for each channel: it lies as one position of a map, with zeros in the padding lanes."""
+    size = round_up(channels, lanes_for(channels))
+
+    def pack(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.pad(values, (0, size - channels))
+
+    def unpack(packed: NDArray[np.float32]) -> NDArray[np.float32]:
+        return packed[:channels].copy()
+
+    return Parameter(name, size, pack, unpack)
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,12 @@ Weights and biases lie as one position of a map: the channels, and zeros in the 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation, address, each_vector
 from scanwise.kernels.lowering import lower
-from scanwise.kernels.maps import FeatureMap, plain_map
-from scanwise.kernels.operation import Call, Extent, Maps, Operation, Parameter
+from scanwise.kernels.maps import FeatureMap
+from scanwise.kernels.operation import Call, Extent, Maps, Operation, Parameter, per_channel
 from scanwise.kernels.pool import PoolOperation
 from scanwise.kernels.window import Pooling, over_channels
 from scanwise.layers import Shape, Subsample1d, Subsample2d
@@ -113,17 +110,7 @@ class AffineOperation(Operation):
     fuses_activation = True
 
     def parameters(self) -> Sequence[Parameter]:
-        size = plain_map(*self.extent).pitch
-
-        def pack(values: NDArray[np.float32]) -> NDArray[np.float32]:
-            packed = np.zeros(size, np.float32)
-            packed[: self.extent[0]] = values
-            return packed
-
-        def unpack(packed: NDArray[np.float32]) -> NDArray[np.float32]:
-            return packed[: self.extent[0]].copy()
-
-        return tuple(Parameter(name, size, pack, unpack) for name in ("weight", "bias"))
+        return per_channel("weight", self.extent[0]), per_channel("bias", self.extent[0])
 
     def resized(self, rows: int, columns: int) -> "AffineOperation":
         return replace(self, extent=(self.extent[0], rows, columns))
