@@ -90,7 +90,7 @@ def with_results(text: str, printed: Sequence[str]) -> str:
     remaining = iter(printed)
 
     def block_and_result(match: re.Match[str]) -> str:
-        lines = [line.rstrip() for line in next(remaining).splitlines()]
+        lines = [line.rstrip() for line in next(remaining).rstrip().splitlines()]
         result = "".join(f"{line}\n" for line in lines)
         return match[1] + (f"\n```text\n{result}```\n" if result else "")
 

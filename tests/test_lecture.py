@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import scanwise
+from scanwise import models
 from tests.pages import LECTURE, PICTURES, REPOSITORY, pictures_in, run, with_results
 
 # Sections in each part of the text that the pages follow.
@@ -109,14 +110,17 @@ def anchors(page: str) -> set[str]:
 def test_index_names_what_exists(row: list[str]) -> None:
     section, _, names, tests = row
     public = re.findall(r"`sw\.([\w.]+)`", names)
+    networks = re.findall(r"`models\.(\w+)`", names)
     functions = re.findall(r"`(reference/\w+\.py)::(\w+)`", names)
-    assert public or functions, section
+    assert len(public) + len(networks) + len(functions) == names.count("`") / 2 > 0, section
     for name in public:
         assert operator.attrgetter(name)(scanwise)
+    for name in networks:
+        assert name in models.__all__
     for file, function in functions:
         assert function in functions_of(f"src/scanwise/{file}"), f"{section}: {file}::{function}"
     named = re.findall(r"`(tests/[\w/]+\.py)::([\w:]+)`", tests)
-    assert named, section
+    assert len(named) == tests.count("`") / 2 > 0, section
     for file, test in named:
         assert test in functions_of(file), f"{section}: {file}::{test}"
 

@@ -73,3 +73,8 @@ def test_wrong_use() -> None:
 def test_residual_must_keep_the_shape() -> None:
     with pytest.raises(ShapeError, match=r"must give back the input shape \(4, 9\). Got \(4, 7\)"):
         Residual(Conv1d(4, 3)).output_shape((4, 9))
+
+
+def test_a_label_tells_tables_by_their_size() -> None:
+    network = Sequential(Residual(Conv2d(2, 1, connections=((1, 0), (1, 1)))), ReLU())
+    assert network.label() == "Sequential(Residual(Conv2d(2, 1, connections=<2x2>)), ReLU())"

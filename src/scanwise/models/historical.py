@@ -41,11 +41,12 @@ H2_TABLE = tuple(tuple(int((c - k) % 12 < 8) for c in range(12)) for k in range(
 def tdnn_1989(classes: int = 3) -> Sequential:
     """The time-delay network for phonemes: 16 mel coefficients at 15 frames `(16, 15)`; 6,233 connections.
 
+    The coefficients should have mean 0 and lie mostly in -1..1, as the paper's do: sigmoids are saturated otherwise.
     Eight units see 3 frames, one unit for each class sees 5 frames of theirs, and an output sums its unit over the 9
     frames that are left, with one weight for all of them.
 
-    Source: Waibel, Hanazawa, Hinton, Shikano, Lang, "Phoneme recognition using time-delay neural networks" (1989),
-    section II; the lecture's part 6.1.
+    Source: Waibel, Hanazawa, Hinton, Shikano, Lang, "Phoneme recognition using time-delay neural networks" (1989);
+    the lecture's part 6.1.
 
     Args:
         classes: number of outputs; three in the paper, the consonants b, d and g.

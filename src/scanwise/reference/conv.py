@@ -26,12 +26,12 @@ def conv(layer: Conv1d | Conv2d, x: Array, parameters: Parameters) -> Array:
     w = filters(layer, spread(layer, parameters["weight"]))
     b = parameters["bias"] if layer.bias else np.zeros(layer.out_channels)
     z = np.empty((len(x), layer.out_channels, *geometry.output))
-    for p, q in positions(geometry):  # for each place of the kernel
-        for k, c in group_channels(layer, x.shape[1]):  # for the filters k, for the input channels c they see
+    for p, q in positions(geometry):  # for every place of the kernel
+        for k, c in group_channels(layer, x.shape[1]):  # for every filter k, over every channel c
             z[:, k, p, q] = b[k]  # begin with the bias
-            for r, s in offsets(geometry):  # for each place in the kernel
+            for r, s in offsets(geometry):  # for every place in the kernel
                 i, j = source(geometry, p, q, r, s)
-                z[:, k, p, q] += x_padded[:, c, i, j] @ w[k, :, r, s].T  # add weight times input, over all c
+                z[:, k, p, q] += x_padded[:, c, i, j] @ w[k, :, r, s].T  # add weight times input
     return z[:, :, 0, :] if x.ndim == 3 else z
 
 

@@ -9,7 +9,7 @@ from scanwise.reference.layer import Array, Gradients, Parameters, backward, for
 # z_j = b_j + sum_i w_ji x_i        (lecture 2.2, pre-activation)
 @forward.register(Linear)
 def linear(layer: Linear, x: Array, parameters: Parameters) -> Array:
-    z = x @ parameters["weight"].T
+    z = x @ parameters["weight"].T  # for every neuron j, over every input i: add weight times input
     return z + parameters["bias"] if layer.bias else z
 
 

@@ -19,11 +19,11 @@ from scanwise.reference.window import as_maps, patch, positions
 @forward.register(Scan2d)
 def scan(layer: Scan1d | Scan2d, x: Array, parameters: Parameters) -> Array:
     geometry = layer.geometry(x.shape[1:])
-    y = {t: _patch(x, geometry, t) for t in positions(geometry)}
-    for name, part in chain(layer.mlp):  # over the layers l
+    y = {t: _patch(x, geometry, t) for t in positions(geometry)}  # layer 1 reads the window at t
+    for name, part in chain(layer.mlp):  # for every layer l
         shared = within(parameters, name)
-        for t in positions(geometry):  # over the positions t
-            y[t] = forward(part, y[t], _at(shared, t))  # over the neurons j and i
+        for t in positions(geometry):  # for every place t
+            y[t] = forward(part, y[t], _at(shared, t))  # for every neuron j
     return _as_output(y, geometry, x.ndim)
 
 
