@@ -169,6 +169,11 @@ class TestErrors:
             ([1.5], sw.ArgumentTypeError, "shifts must be whole numbers"),
             ([(1, 2)], sw.ArgumentError, "shifts must be whole numbers"),
             ([], sw.ArgumentError, "at least one. Got none"),
+            ([True], sw.ArgumentTypeError, "shifts must be whole numbers"),
+            ([1, [2, [3]]], sw.ArgumentTypeError, "shifts must be whole numbers"),
+            (["1"], sw.ArgumentTypeError, "shifts must be whole numbers"),
+            (range(10**12), sw.ArgumentError, "shifts must be few enough .* Got some that need .* GiB"),
+            (range(10**400), sw.ArgumentError, "Got some that need more than"),
         ],
     )
     def test_shifts(self, shifts: Any, error: type[Exception], message: str) -> None:
@@ -188,5 +193,15 @@ class TestErrors:
             sw.shift_response(self.MODEL, np.full((1, 8), np.nan), [1])
         with pytest.raises(sw.ArgumentError, match="fill must be a finite number"):
             sw.shift_response(self.MODEL, np.zeros((1, 8)), [1], fill=np.inf)
+        with pytest.raises(sw.ArgumentError, match=r"fill must be a finite number in float32. Got 1e"):
+            sw.shift_response(self.MODEL, np.zeros((1, 8)), [1], fill=1e39)
         with pytest.raises(sw.ArgumentTypeError, match="model must be a Model"):
             sw.shift_response(self.MODEL.network, np.zeros((1, 8)), [1])  # type: ignore[arg-type]
+
+    def test_outputs_that_leave_float32(self) -> None:
+        model = sw.Model(sw.Sequential(sw.Conv1d(1, 1)), (1, 2))
+        model.parameters["0.weight"] = [[[1e30]]]
+        with pytest.raises(sw.ArgumentError, match="the output for x must be finite"):
+            sw.shift_response(model, [[1e30, 0.0]], [1])
+        with pytest.raises(sw.ArgumentError, match=r"the output for x shifted by \(1,\) must be finite"):
+            sw.shift_response(model, [[1.0, 0.0]], [1], fill=1e30)

@@ -112,6 +112,14 @@ def test_wrong_arguments(arguments: tuple[Any, ...], error: type[Exception], mes
         Scan1d(*arguments)
 
 
+@pytest.mark.parametrize(
+    "mlp", [None, "MLP", [], {"kind": "ReLU"}, {"kind": "Scan1d", "mlp": 1, "window": 2}]
+)
+def test_files_with_another_mlp(mlp: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"Scan1d: mlp must be a Sequential. Got"):
+        from_json({"kind": "Scan1d", "mlp": mlp, "window": 5})
+
+
 def test_what_does_not_fit() -> None:
     with pytest.raises(ShapeError, match=r"input extent T .* must be at least the window's 5. Got 4"):
         Scan1d(MLP, 5).output_shape((2, 4))

@@ -52,11 +52,9 @@ class _Plane(_Windowed):
                 f"{kind}: padding must be smaller than kernel_size {self.field[0]}. Got {self.field[2]}."
             )
 
-    def _settle_positive(self, name: str, value: object) -> None:
-        number = arguments.number(type(self).__name__, name, value)
-        if number <= 0:
-            raise ArgumentError(f"{type(self).__name__}: {name} must be more than 0. Got {value!r}.")
-        self._settle(name, number)
+    def _settle_positive(self, *names: str) -> None:
+        for name in names:
+            self._settle(name, arguments.positive(type(self).__name__, name, getattr(self, name)))
 
     def _distances(self) -> Array:
         """Distance of every tap from the field's centre, `(R, S)`, in positions."""
@@ -87,7 +85,7 @@ class SPlane(_Plane):
         r: selectivity, more than 0: the larger, the closer the input must be to what was learnt.
         stride: positions between neighbouring cells, or (rows, columns).
         padding: zeros on every side, or (rows, columns); smaller than the kernel.
-        gamma: the factor by which w falls off with each position of distance; 1 for not at all.
+        gamma: the factor by which w falls off with each position of distance, more than 0; 1 for not at all.
 
     Parameters: `weight (K, C, R, S)`, `inhibition (K,)`.
 
@@ -112,8 +110,9 @@ class SPlane(_Plane):
     def __post_init__(self) -> None:
         self._settle("planes", arguments.integer("SPlane", "planes", self.planes))
         self._settle_field()
-        self._settle_positive("r", self.r)
-        self._settle_positive("gamma", self.gamma)
+        self._settle_positive("r", "gamma")
+        if self.gamma > 1:
+            raise ArgumentError(f"SPlane: gamma must be more than 0 and at most 1. Got {self.gamma}.")
 
     @property
     def field(self) -> tuple[Sizes, Sizes, Sizes]:
@@ -142,7 +141,8 @@ class SPlane(_Plane):
 
     def falloff(self, channels: int) -> Array:
         """The V-cell's fixed weights w, `(R, S)`: the same for each of `channels` input planes, 1 in all."""
-        w = self.gamma ** self._distances()
+        distances = self._distances()
+        w = self.gamma ** (distances - distances.min())  # the largest is 1, so that their sum is never 0
         falloff: Array = w / (channels * w.sum())
         return falloff
 
@@ -182,8 +182,7 @@ class CPlane(_Plane):
 
     def __post_init__(self) -> None:
         self._settle_field()
-        self._settle_positive("alpha", self.alpha)
-        self._settle_positive("sigma", self.sigma)
+        self._settle_positive("alpha", "sigma")
         self._settle("surround", arguments.number("CPlane", "surround", self.surround))
         if not 0 <= self.surround < 1:
             raise ArgumentError(f"CPlane: surround must be from 0 to less than 1. Got {self.surround}.")
@@ -205,6 +204,7 @@ class CPlane(_Plane):
     def weights(self) -> Array:
         """The fixed weights d, `(R, S)`."""
         squares = self._distances() ** 2
+        squares -= squares.min()  # a factor of both, and with it the largest is 1 and no sum is 0
         centre, around = (np.exp(-squares / (2 * width**2)) for width in (self.sigma, 2 * self.sigma))
         d: Array = centre / centre.sum() - self.surround * around / around.sum()
         return d

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from scanwise.errors import ArgumentError, ArgumentTypeError
 
 from . import arguments
-from .base import Layer, Shape, _Pointwise, from_json
+from .base import Layer, Shape, _Pointwise, layer_of
 from .container import Residual, Sequential
 from .conv import Conv1d, Conv2d
 from .dropout import Dropout
@@ -131,9 +131,10 @@ class _Scan(_Windowed):
 
     @classmethod
     def _from_fields(cls, data: Mapping[str, Any]) -> Layer:
-        if "mlp" not in data:
-            return super()._from_fields(data)  # which says that it is missing
-        return super()._from_fields({**data, "mlp": from_json(data["mlp"])})
+        mlp = data.get("mlp")
+        if not isinstance(mlp, Mapping):
+            return super()._from_fields(data)  # which says what is wrong
+        return super()._from_fields({**data, "mlp": layer_of(mlp)})
 
 
 _Pending = list[tuple[int | tuple[int, ...], int | tuple[int, ...]]]
