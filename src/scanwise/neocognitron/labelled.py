@@ -35,7 +35,9 @@ class LabelledLearning:
         self.planes = Planes(layer.falloff(input_shape[0]), input_shape[0], _BLOCK)
         self.labels: list[int] = []
 
-    def learn(self, inputs: Float32, labels: NDArray[np.int64], report: Callable[[int], None] = lambda _: None) -> int:
+    def learn(
+        self, inputs: Float32, labels: NDArray[np.int64], report: Callable[[int], None] = lambda _: None
+    ) -> int:
         """Show every pattern `(N, C, H, W)` once, in this order; the number of new planes."""
         before = self.planes.count
         for start in range(0, len(inputs), _BLOCK):
@@ -51,7 +53,9 @@ class LabelledLearning:
         products = _products(inputs, self.planes.falloff * inputs)
         v = np.sqrt(np.diagonal(products))
         excitation = 1 + _products(inputs, self.planes.room[0])
-        excitation = np.pad(excitation, ((0, 0), (0, len(inputs))), constant_values=1)  # room for as many new planes
+        excitation = np.pad(
+            excitation, ((0, 0), (0, len(inputs))), constant_values=1
+        )  # room for as many new planes
         inhibition = 2 * self._r / (1 + self._r) * v
         for i, label in enumerate(labels):
             if v[i] == 0:

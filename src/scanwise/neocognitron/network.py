@@ -127,7 +127,9 @@ class Neocognitron:
         labels = np.asarray(as_target(y, len(samples), (self.classes,), "cross_entropy"), np.int64)
         missing = np.flatnonzero(np.bincount(labels, minlength=self.classes) == 0)
         if missing.size:
-            raise ArgumentError(f"y must hold every label from 0 to {self.classes - 1}. Got none of {missing[0]}.")
+            raise ArgumentError(
+                f"y must hold every label from 0 to {self.classes - 1}. Got none of {missing[0]}."
+            )
         epochs = integer("Neocognitron", "epochs", epochs)
         if progress is not None and not callable(progress):
             raise ArgumentTypeError(f"progress must be a function. Got {progress!r}.")

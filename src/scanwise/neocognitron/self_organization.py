@@ -81,7 +81,9 @@ def seed_cells(responses: Float32, competition: int) -> list[tuple[int, int, int
         k, p, q = (int(index) for index in np.unravel_index(left.argmax(), left.shape))
         found.append((k, p, q))
         left[k] = 0
-        left[:, max(0, p - competition) : p + competition + 1, max(0, q - competition) : q + competition + 1] = 0
+        left[
+            :, max(0, p - competition) : p + competition + 1, max(0, q - competition) : q + competition + 1
+        ] = 0
     return found
 
 

@@ -84,9 +84,7 @@ class Edges:
     def layer(self) -> SPlane:
         """The S-cells."""
         r = selectivity(self.threshold)
-        return SPlane(
-            self.orientations, self.kernel_size, r, padding=self.kernel_size // 2, gamma=self.gamma
-        )
+        return SPlane(self.orientations, self.kernel_size, r, padding=self.kernel_size // 2, gamma=self.gamma)
 
 
 @dataclass(frozen=True)
