@@ -16,6 +16,8 @@ def test_shapes_and_forms() -> None:
     assert layer == MaxByLabel((0, 1, 1)) == from_json(layer.to_json())
     assert layer.output_shape((3, 4, 5)) == (2, 4, 5)
     assert hash(layer) == hash(MaxByLabel((0, 1, 1)))
+    assert layer.label() == repr(layer) == "MaxByLabel((0, 1, 1))"
+    assert MaxByLabel((0, 1) * 300).label() == "MaxByLabel(<600>)"
 
 
 @pytest.mark.parametrize(

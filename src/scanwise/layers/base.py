@@ -114,7 +114,7 @@ class Layer:
         return f"{type(self).__name__}({', '.join(words)})"
 
     def label(self) -> str:
-        """The layer as printed, but a table among its arguments as its size only: for summaries and messages.
+        """The layer as printed, but tables and long lists among its arguments as their size only.
 
         >>> from scanwise.layers import Conv2d
         >>> Conv2d(2, 5, connections=((1, 0), (1, 1))).label()
@@ -148,9 +148,15 @@ def _lists(value: Any) -> Any:
     return [_lists(entry) for entry in value] if isinstance(value, tuple) else value
 
 
+_TOLD_IN_FULL = 12  # entries of a tuple that a label shows
+
+
 def _brief(value: Any) -> str:
-    nested = isinstance(value, tuple) and value and isinstance(value[0], tuple)
-    return f"<{len(value)}x{len(value[0])}>" if nested else repr(value)
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return f"<{len(value)}x{len(value[0])}>"
+    if isinstance(value, tuple) and len(value) > _TOLD_IN_FULL:
+        return f"<{len(value)}>"
+    return repr(value)
 
 
 def from_json(data: object) -> Layer:
