@@ -68,6 +68,14 @@ def test_the_widest_fields_are_even() -> None:
     np.testing.assert_allclose(CPlane(4, sigma=3e38).weights(), np.full((4, 4), 1 / 16))
 
 
+def test_fields_that_do_not_fit_into_memory() -> None:
+    """A padding almost as wide as the field makes it fit any map."""
+    layer = CPlane(10**6, stride=10**7, padding=10**6 - 1)
+    assert layer.output_shape((1, 4, 4)) == (1, 1, 1)
+    with pytest.raises(sw.EngineError, match=r"memory must hold the weights of CPlane\(1000000, .* GiB to take"):
+        sw.Model(sw.Sequential(layer), (1, 4, 4))(np.zeros((1, 1, 4, 4)))
+
+
 def test_inhibition_starts_at_one() -> None:
     model = sw.Model(sw.Sequential(SPlane(5, 3, 1.0)), (2, 4, 4))
     assert (model.parameters["0.inhibition"] == 1).all()

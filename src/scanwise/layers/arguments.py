@@ -70,7 +70,7 @@ def boolean(layer: str, name: str, value: object) -> bool:
 
 def number(layer: str, name: str, value: object) -> float:
     """`value` as a finite float."""
-    if isinstance(value, _NO_NUMBERS) or not isinstance(value, SupportsFloat) or _array_of_others(value):
+    if not isinstance(value, float) and _no_number(value):  # the common case first: tables have many
         raise ArgumentTypeError(f"{layer}: {name} must be a number. Got {value!r}.")
     try:
         result = float(value)
@@ -103,8 +103,10 @@ def positive(layer: str, name: str, value: object) -> float:
     return result
 
 
-def _array_of_others(value: object) -> bool:
-    return isinstance(value, np.ndarray) and (value.ndim > 0 or value.dtype.kind not in "iuf")
+def _no_number(value: object) -> bool:
+    if isinstance(value, np.ndarray) and (value.ndim > 0 or value.dtype.kind not in "iuf"):
+        return True
+    return isinstance(value, _NO_NUMBERS) or not isinstance(value, SupportsFloat)
 
 
 def choice(layer: str, name: str, value: object, options: tuple[str, ...]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError
+from scanwise.memory import require
 
 from . import arguments
 from .base import Shape
@@ -23,6 +24,8 @@ from .window import _Windowed
 
 Array = NDArray[np.float64]
 Sizes = int | tuple[int, ...]
+
+_BYTES_PER_TAP = 6 * 8  # distances, two Gaussians, and what they are made of
 
 
 @dataclass(frozen=True, repr=False)
@@ -57,8 +60,13 @@ class _Plane(_Windowed):
             self._settle(name, arguments.positive(type(self).__name__, name, getattr(self, name)))
 
     def _distances(self) -> Array:
-        """Distance of every tap from the field's centre, `(R, S)`, in positions."""
+        """Distance of every tap from the field's centre, `(R, S)`, in positions.
+
+        Raises:
+            EngineError: they do not fit into memory.
+        """
         R, S = arguments.per_axis(self.field[0], 2)
+        require(_BYTES_PER_TAP * R * S, f"the weights of {self!r}")
         distances: Array = np.hypot(np.arange(R)[:, None] - (R - 1) / 2, np.arange(S)[None, :] - (S - 1) / 2)
         return distances
 
