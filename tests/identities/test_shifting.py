@@ -73,6 +73,27 @@ def scanners(draw: st.DrawFn) -> Scanner:
     return Scanner(tuple(layers), axes, draw(st.sampled_from(["max", "mean"])))
 
 
+@pytest.mark.parametrize("mode", sw.Aggregate.modes)
+@pytest.mark.parametrize("axes", [1, 2])
+def test_a_scanning_mlp_answers_the_same_elsewhere(axes: int, mode: str) -> None:
+    """With biases, so that silence has an answer too: a maximum keeps its bits, and sums are rounded at most."""
+    mlp = sw.Sequential(sw.Linear(6), sw.Tanh(), sw.Linear(4))
+    scan: Layer = sw.Scan1d(mlp, 5, 2) if axes == 1 else sw.Scan2d(mlp, 4, 2)
+    shape = (2, *(40,) * axes)
+    model = sw.Model(sw.Sequential(scan, sw.Aggregate(mode)), shape)
+    model.parameters.update(
+        {n: np.random.default_rng(1).normal(size=p.shape) for n, p in model.parameters.items()}
+    )
+    x = content_in_the_middle(shape)
+    kept = sw.shift_response(model, x, [-6, -2, 2, 4, 8])
+    if mode == "max":
+        assert kept.invariant
+    else:
+        assert kept.change.max() < 2e-6 * np.abs(model(x)).max()
+    moved_between = sw.shift_response(model, x, [1, 3])
+    assert moved_between.change.min() > 1e-4, "a shift that the stride does not divide"
+
+
 @given(scanners())
 @settings(max_examples=25)
 def test_shifts_by_multiples_of_the_stride_change_not_a_bit(scanner: Scanner) -> None:

@@ -88,7 +88,7 @@ def test_nesting_counts() -> None:
 )
 def test_which_scans_are_convolutions(mlp: Sequential, convolves: bool) -> None:
     scan = Scan1d(mlp, 5)
-    assert scan.convolves is convolves
+    assert (scan.needs_windows is None) is convolves
     # Written as layers of maps it has the same shape and the same numbers of parameters.
     on_maps = Sequential(*(layer for _, layer in scan.on_maps))
     assert isinstance(scan.on_maps[0][1], Unfold1d) is not convolves

@@ -67,9 +67,11 @@ def shift_response(
 ) -> ShiftResponse:
     """Outputs of the model for its input moved to other places, and how far they are from those for it in its own.
 
-    A network that scans and aggregates over all positions (a convolutional network with a maximum or mean at its end)
-    does not notice where its input's content is, as long as the content stays off the borders and moves by multiples of
-    the network's stride: the change is exactly 0, by weight sharing (lecture 4.3). An MLP's is not.
+    A network that scans and aggregates over all positions does not notice where its input's content is, as long as the
+    content stays off the borders and moves by multiples of the network's stride (lecture 4.3). By weight sharing the
+    answers at the positions are the same ones at other places, to the bit, so that the change of their maximum is
+    exactly 0; a mean, logsumexp or softmax adds them up in another order, which leaves a rounding of the sum. An MLP
+    does notice.
 
     Args:
         model: the model.

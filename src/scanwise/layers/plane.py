@@ -175,7 +175,8 @@ class CPlane(_Plane):
     Raises:
         ArgumentError, ArgumentTypeError: an argument is not allowed.
 
-    Source: Fukushima 1980, equation 5; the surround: Fukushima 2003.
+    Source: psi is Fukushima's of 1980. There C-cells are inhibited by the mean of all planes, a V-cell of their own;
+    here, as in Fukushima 2003, by what lies around in the same plane.
 
     >>> CPlane(5, stride=2, padding=2).output_shape((24, 12, 12))
     (24, 6, 6)
