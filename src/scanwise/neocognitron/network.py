@@ -219,10 +219,13 @@ class _Learning:
         missing = set(range(self._network.classes)) - set(learning.labels)
         if missing:
             raise ArgumentError(
-                f"x must hold patterns of every label that the stages below {name} answer to. Got none of {min(missing)}."
+                f"x must hold patterns of every label that the stages below {name} answer to. "
+                f"Got none of {min(missing)}."
             )
+        order = np.argsort(learning.labels, kind="stable")
+        learning.planes.arrange(order)
         layer = self._network.labelled.layer(learning.planes.count, inputs.shape[2:])
-        self._add(layer, learning.planes, Aggregate("max"), MaxByLabel(tuple(learning.labels)))
+        self._add(layer, learning.planes, Aggregate("max"), MaxByLabel(tuple(sorted(learning.labels))))
         return self._model()
 
     def _name(self) -> str:

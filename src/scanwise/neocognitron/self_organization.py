@@ -71,9 +71,9 @@ class SelfOrganization:
 def seed_cells(responses: Float32, competition: int) -> list[tuple[int, int, int]]:
     """(plane, row, column) of the cells that win.
 
-    The cell that answers most wins; cells of all planes up to `competition` rows and columns from it, and all other cells
-    of its plane, are out. So it goes on until nothing is left. A plane has at most one seed cell (Fukushima 1980, section
-    on self-organization; the area of competition as in 2003).
+    The cell that answers most wins; cells of all planes up to `competition` rows and columns from it, and all other
+    cells of its plane, are out. So it goes on until nothing is left. A plane has at most one seed cell (Fukushima 1980,
+    section on self-organization; the area of competition as in 2003).
     """
     left = responses.copy()
     found: list[tuple[int, int, int]] = []
