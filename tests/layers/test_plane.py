@@ -72,7 +72,9 @@ def test_fields_that_do_not_fit_into_memory() -> None:
     """A padding almost as wide as the field makes it fit any map."""
     layer = CPlane(10**6, stride=10**7, padding=10**6 - 1)
     assert layer.output_shape((1, 4, 4)) == (1, 1, 1)
-    with pytest.raises(sw.EngineError, match=r"memory must hold the weights of CPlane\(1000000, .* GiB to take"):
+    with pytest.raises(
+        sw.EngineError, match=r"memory must hold the weights of CPlane\(1000000, .* GiB to take"
+    ):
         sw.Model(sw.Sequential(layer), (1, 4, 4))(np.zeros((1, 1, 4, 4)))
 
 

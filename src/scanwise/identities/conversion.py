@@ -126,7 +126,7 @@ def _converted(model: Model, layers: list[Layer]) -> Model:
 
 def _as_convolutions(layers: Sequence[Layer]) -> list[Layer]:
     if not _holds(layers, _SCANS):
-        raise ArgumentError(f"scan must be or hold a Scan1d or Scan2d. Got {Sequential(*layers)!r}.")
+        raise ArgumentError(f"scan must be or hold a Scan1d or Scan2d. Got {Sequential(*layers).label()}.")
     return [part for layer in layers for part in _convolutions(layer)]
 
 
@@ -139,7 +139,7 @@ def _convolutions(layer: Layer) -> list[Layer]:
     if not layer.convolves:
         raise ArgumentError(
             f"scan must begin with a Linear (pointwise layers may come before it) to be a convolution; "
-            f"otherwise its first layer looks at each window as a whole. Got {layer!r}."
+            f"otherwise its first layer looks at each window as a whole. Got {layer.label()}."
         )
     parts = _flat(Sequential(*(part for _, part in layer.on_maps)))
     return [part for part in parts if part != layer.identity] or [layer.identity]
@@ -150,7 +150,7 @@ def _convolutions(layer: Layer) -> list[Layer]:
 
 def _as_scans(layers: Sequence[Layer]) -> list[Layer]:
     if not _holds(layers, _CONVOLUTIONS):
-        raise ArgumentError(f"network must be or hold a Conv1d or Conv2d. Got {Sequential(*layers)!r}.")
+        raise ArgumentError(f"network must be or hold a Conv1d or Conv2d. Got {Sequential(*layers).label()}.")
     found: list[Layer] = []
     waiting = list(layers)
     while waiting:

@@ -257,7 +257,7 @@ def _converted(network: Sequential, window: Shape, parameters: Mapping[str, Any]
         )
     if not form.layers:
         raise ArgumentError(
-            f"model must be a window network that slides. Got nothing that does in {network!r}."
+            f"model must be a window network that slides. Got nothing that does in {network.label()}."
         )
     return form
 

@@ -87,6 +87,9 @@ class _Container(Layer):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(repr(layer) for layer in self.layers)})"
 
+    def label(self) -> str:
+        return f"{type(self).__name__}({', '.join(layer.label() for layer in self.layers)})"
+
     def __len__(self) -> int:
         return len(self.layers)
 

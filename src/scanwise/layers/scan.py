@@ -42,7 +42,7 @@ class _Scan(_Windowed):
         for layer in _leaves(self.mlp):
             if not isinstance(layer, _TAKEN):
                 raise ArgumentError(
-                    f"{kind}: mlp must be made of Linear, Flatten, Softmax and pointwise layers. Got {layer!r}."
+                    f"{kind}: mlp must be made of Linear, Flatten, Softmax and pointwise layers. Got {layer.label()}."
                 )
         for name in ("window", "stride"):
             self._settle(name, arguments.sizes(kind, name, getattr(self, name), (self.axes,)))

@@ -21,7 +21,9 @@ from scanwise.scanning.sharing import obstacle
 
 Progress = Callable[[int, int], None]
 
-_LONGEST_STEP = 1 << 62  # beyond every signal, so that a longer one leaves a single window too, and a 64-bit number
+_LONGEST_STEP = (
+    1 << 62
+)  # beyond every signal, so that a longer one leaves a single window too, and a 64-bit number
 _PIECE = 1 << 22  # samples checked for NaN in one go
 
 

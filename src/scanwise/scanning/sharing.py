@@ -36,7 +36,7 @@ def _strided_residual(layer: Layer, shape: Shape, name: str) -> str | None:
     if not isinstance(layer, Sequential | Residual):
         return None
     if isinstance(layer, Residual) and any(step != 1 for step in layer.reach(shape)[1]):
-        return f"layer {name.rstrip('.')} {layer!r} has a stride within"
+        return f"layer {name.rstrip('.')} {layer.label()} has a stride within"
     for place, inner, reached in layer.chain(shape):
         found = _strided_residual(inner, reached, f"{name}{place}.")
         if found is not None:
