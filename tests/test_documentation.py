@@ -18,8 +18,8 @@ import soundfile
 from numpy.typing import NDArray
 
 import scanwise
-from tests.test_layering import STAGE_OF
 from tests.pages import REPOSITORY, blocks, run
+from tests.test_layering import STAGE_OF
 
 PAGES = sorted(
     page.relative_to(REPOSITORY).as_posix()

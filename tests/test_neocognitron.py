@@ -100,7 +100,9 @@ def test_v_cells_are_those_of_the_layer() -> None:
     u = np.random.default_rng(1).uniform(size=(2, 5, 6)).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(u, (3, 3), axis=(1, 2))
     v = v_cells(u, layer.falloff(2).astype(np.float32))
-    np.testing.assert_allclose(model(u[None])[0, 0], (1 + windows.sum(axis=(0, 3, 4))) / (1 + v) - 1, rtol=1e-5)
+    np.testing.assert_allclose(
+        model(u[None])[0, 0], (1 + windows.sum(axis=(0, 3, 4))) / (1 + v) - 1, rtol=1e-5
+    )
 
 
 # -- learning without labels -------------------------------------------------------------------------------------------
@@ -110,7 +112,14 @@ def test_winners_are_seed_cells() -> None:
     responses = np.zeros((3, 1, 6), np.float32)
     responses[0, 0] = [0, 0.9, 0.7, 0, 0, 0.8]  # plane 0: only its largest, at column 1
     responses[1, 0] = [0, 0.0, 0.85, 0.4, 0, 0.2]  # plane 1: column 2 competes with column 1 and is out
-    responses[2, 0] = [0, 0.0, 0.0, 0.3, 0, 0]  # plane 2: column 3 loses to plane 1, if cells of all planes compete
+    responses[2, 0] = [
+        0,
+        0.0,
+        0.0,
+        0.3,
+        0,
+        0,
+    ]  # plane 2: column 3 loses to plane 1, if cells of all planes compete
     assert seed_cells(responses, competition=1) == [(0, 0, 1), (1, 0, 3)]
     assert seed_cells(responses, competition=0) == [(0, 0, 1), (1, 0, 2), (2, 0, 3)]
     assert seed_cells(np.zeros((2, 3, 3), np.float32), competition=1) == []

@@ -47,7 +47,7 @@ class LabelledLearning:
             report(min(start + _BLOCK, len(inputs)))
         return self.planes.count - before
 
-    # With e_k = 1 + sum a_k u and h_k = 1 + 2r/(1+r) b_k v an S-cell's answer is r phi(e_k / h_k - 1). Reinforcing plane
+    # With e_k = 1 + sum a_k u and h_k = 1 + 2r/(1+r) b_k v a cell's answer is r phi(e_k / h_k - 1). Reinforcing plane
     # k with pattern i changes e_k for pattern j by q sum w u_i u_j. So the products of all patterns of a block with all
     # planes, and with each other, say what every pattern of the block answers, however the planes change on the way.
     def _learn_block(self, inputs: Float32, labels: NDArray[np.int64]) -> None:
