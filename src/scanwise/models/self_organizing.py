@@ -29,15 +29,11 @@ def neocognitron(input_shape: Sequence[int] = (1, 28, 28), classes: int = 10) ->
     return Neocognitron(
         input_shape,
         classes,
-        contrast=Contrast(5, 0.7, 1.4),
+        contrast=Contrast(5, 1.0, 2.0),
         edges=Edges(16, 3, threshold=0.7, cells=CPlane(7, 1, 3, alpha=1.0, sigma=1.0, surround=0.4)),
         stages=(
-            SelfOrganized(
-                80, 3, 0.6, 0.5, CPlane(7, 2, 3, alpha=0.03, sigma=1.5, surround=0.2), competition=2, samples=200
-            ),
-            SelfOrganized(
-                300, 5, 0.6, 0.6, CPlane(5, 2, 2, alpha=0.03, sigma=1.0, surround=0.2), competition=2, samples=300
-            ),
+            SelfOrganized(80, 3, 0.65, 0.5, CPlane(7, 2, 3, alpha=0.05, sigma=1.3, surround=0.2), samples=200),
+            SelfOrganized(300, 5, 0.6, 0.55, CPlane(5, 2, 2, alpha=0.05, sigma=1.0, surround=0.2), samples=300),
         ),
-        labelled=Labelled(0.7),
+        labelled=Labelled(0.75),
     )
