@@ -77,7 +77,8 @@ def test_tables() -> None:
     sees = [{c for c, bit in enumerate(row) if bit} for row in C3_TABLE]
     assert sees[:6] == [{(k + i) % 6 for i in range(3)} for k in range(6)]
     assert sees[6:12] == [{(k + i) % 6 for i in range(4)} for k in range(6)]
-    assert [len(row) for row in sees[12:]] == [4, 4, 4, 6]
+    pairs = [{0, 1, 3, 4}, {1, 2, 4, 5}, {0, 2, 3, 5}]  # two neighbours and the two opposite, counted round
+    assert sees[12:] == [*pairs, set(range(6))]
     assert np.array(C3_TABLE).sum(axis=0).tolist() == [10] * 6
     assert np.array(H2_TABLE).sum(axis=1).tolist() == np.array(H2_TABLE).sum(axis=0).tolist() == [8] * 12
 

@@ -84,6 +84,13 @@ def test_every_section_has_words_formula_code_and_result(part: int, count: int) 
         assert "\n```\n\n```text\n" in section, f"{title}: no result"
 
 
+@pytest.mark.parametrize("page", PARTS)
+def test_no_result_is_left_behind(page: str) -> None:
+    """A `text` block that is not directly behind a `python` block would never be compared."""
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    assert text.count("\n```text\n") == len(re.findall(r"^```\n\n```text$", text, re.MULTILINE))
+
+
 @pytest.mark.parametrize("page", [*PARTS, "docs/lecture/index.md"])
 def test_github_shows_the_formulas(page: str) -> None:
     """Its Markdown takes away a backslash before punctuation, in formulas too, so spaces are not written as `\\,`."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from scanwise import memory
-from scanwise.errors import EngineError
+from scanwise import Model, Pad1d, Sequential, memory
+from scanwise.errors import ArgumentError, EngineError
 
 GIB = 2**30
 
@@ -47,3 +47,10 @@ def test_what_is_more_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         EngineError, match=r"^memory must hold too much. Got 2.0 GiB to take, and 1.0 GiB available.$"
     ):
         memory.require(2 * GIB, "too much")
+
+
+def test_numbers_that_no_machine_has_can_be_told() -> None:
+    assert memory.gibibytes(3 * 2**29) == "1.5 GiB"
+    assert memory.gibibytes(10**400) == "more than 2**50 GiB"
+    with pytest.raises(ArgumentError, match=r"which needs more than 2\*\*50 GiB"):
+        Model(Sequential(Pad1d(10**400)), (1, 4))

@@ -93,13 +93,16 @@ def test_a_cell_answers_1_to_what_it_learnt_however_strong(strength: float) -> N
 
 
 def test_v_cells_are_those_of_the_layer() -> None:
-    """With a = 0, b = 1 and r phi(1 / h - 1) out of reach, h = 1 + 2r/(1+r) v shows through a = large w."""
+    """A cell with weights of 1 answers (1 + e) / (1 + 2r/(1+r) b v) - 1 times r: with r = b = 1 that tells v."""
+    layer = SPlane(1, 3, r=1.0, gamma=0.8)
+    model = sw.Model(sw.Sequential(layer), (2, 5, 6))
+    model.parameters = {"0.weight": np.ones((1, 2, 3, 3)), "0.inhibition": [1.0]}
     u = np.random.default_rng(1).uniform(size=(2, 5, 6)).astype(np.float32)
-    w = SPlane(1, 3, r=1.0, gamma=0.8).falloff(2)
-    v = v_cells(u, w.astype(np.float32))
-    assert v.shape == (3, 4)
-    for p, q in np.ndindex(3, 4):
-        assert v[p, q] == pytest.approx(np.sqrt((w * u[:, p : p + 3, q : q + 3] ** 2).sum()), rel=1e-5)
+    windows = np.lib.stride_tricks.sliding_window_view(u, (3, 3), axis=(1, 2))
+    v = v_cells(u, layer.falloff(2).astype(np.float32))
+    np.testing.assert_allclose(
+        model(u[None])[0, 0], (1 + windows.sum(axis=(0, 3, 4))) / (1 + v) - 1, rtol=1e-5
+    )
 
 
 # -- learning without labels -------------------------------------------------------------------------------------------
@@ -109,8 +112,15 @@ def test_winners_are_seed_cells() -> None:
     responses = np.zeros((3, 1, 6), np.float32)
     responses[0, 0] = [0, 0.9, 0.7, 0, 0, 0.8]  # plane 0: only its largest, at column 1
     responses[1, 0] = [0, 0.0, 0.85, 0.4, 0, 0.2]  # plane 1: column 2 competes with column 1 and is out
-    responses[2, 0] = [0, 0.0, 0.0, 0.3, 0, 0]  # plane 2: column 3 competes with nobody that is left
-    assert seed_cells(responses, competition=1) == [(0, 0, 1), (1, 0, 3), (2, 0, 3)][:2]
+    responses[2, 0] = [
+        0,
+        0.0,
+        0.0,
+        0.3,
+        0,
+        0,
+    ]  # plane 2: column 3 loses to plane 1, if cells of all planes compete
+    assert seed_cells(responses, competition=1) == [(0, 0, 1), (1, 0, 3)]
     assert seed_cells(responses, competition=0) == [(0, 0, 1), (1, 0, 2), (2, 0, 3)]
     assert seed_cells(np.zeros((2, 3, 3), np.float32), competition=1) == []
 
@@ -163,9 +173,9 @@ def test_all_cells_of_a_plane_learn() -> None:
 def test_no_more_planes_than_allowed() -> None:
     u = np.random.default_rng(2).uniform(size=(3, 2, 8, 8)).astype(np.float32)
     done: list[int] = []
-    planes = SelfOrganization(dataclasses.replace(STAGE, planes=5, learning_threshold=0.99), u.shape[1:]).learn(
-        u, done.append
-    )
+    planes = SelfOrganization(
+        dataclasses.replace(STAGE, planes=5, learning_threshold=0.99), u.shape[1:]
+    ).learn(u, done.append)
     assert planes.count == 5
     assert done == [1, 2, 3]
 
@@ -173,7 +183,9 @@ def test_no_more_planes_than_allowed() -> None:
 # -- learning with labels ----------------------------------------------------------------------------------------------
 
 
-def one_by_one(stage: Labelled, inputs: Float32, labels: NDArray[np.int64], epochs: int) -> tuple[Planes, list[int]]:
+def one_by_one(
+    stage: Labelled, inputs: Float32, labels: NDArray[np.int64], epochs: int
+) -> tuple[Planes, list[int]]:
     """The rule of 2003 as it stands, each answer from the layer's definition."""
     layer = SPlane(1, inputs.shape[2:], selectivity(stage.learning_threshold), gamma=stage.gamma)
     planes, of = Planes(layer.falloff(inputs.shape[1]), inputs.shape[1]), list[int]()
@@ -358,7 +370,9 @@ def test_nothing_to_learn_from() -> None:
     with pytest.raises(ArgumentError, match="x must hold patterns that the stages below S2 answer to"):
         small().fit(np.zeros_like(x), y)
     x[y == 1] = 0
-    with pytest.raises(ArgumentError, match=r"x must hold patterns of every label .* below S3 .* Got none of 1"):
+    with pytest.raises(
+        ArgumentError, match=r"x must hold patterns of every label .* below S3 .* Got none of 1"
+    ):
         small().fit(x, y)
 
 

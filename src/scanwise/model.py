@@ -316,6 +316,7 @@ class Model:
 
         Raises:
             FileError: the folder is missing or not writable, or the disk is full.
+            ArgumentError: a layer's table (`codes`, `connections`) is too large for the file's header.
         """
         from scanwise.model_file import save
 

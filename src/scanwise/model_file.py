@@ -44,6 +44,7 @@ Description = dict[str, Any]
 
 def save(model: Model, path: str | PathLike[str]) -> None:
     """Write `model` to `path`; see `Model.save`."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save as serialize
 
     description = {
@@ -57,7 +58,14 @@ def save(model: Model, path: str | PathLike[str]) -> None:
     }
     tensors = dict(model.parameters)
     header = {"version": VERSION, "model": description, "sha256": _digest(description, tensors)}
-    write_beside(require_path(path, "path"), serialize(tensors, {KEY: _canonical(header)}))
+    try:
+        content = serialize(tensors, {KEY: _canonical(header)})
+    except SafetensorError as error:
+        raise ArgumentError(
+            f"network must be described by at most {_HEADER_LIMIT:,} bytes to be saved; its tables are too large. "
+            f"Got {len(_canonical(description)):,} bytes, and: {error}."
+        ) from error
+    write_beside(require_path(path, "path"), content)
 
 
 def load(path: str | PathLike[str], *, backend: str = "native") -> Model:

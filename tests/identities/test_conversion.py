@@ -33,7 +33,7 @@ def test_drawn_scans_and_their_convolutions(case: drawn.Drawn, mode: str) -> Non
     scan, shape = case
     assert isinstance(scan, sw.Scan1d | sw.Scan2d)
     model = sw.Model(sw.Sequential(scan, sw.Aggregate(mode)), shape, seed=3)
-    if not scan.convolves:
+    if scan.needs_windows is not None:
         with pytest.raises(sw.ArgumentError, match=r"scan must begin with a Linear"):
             sw.as_convolution(model)
         return
@@ -102,8 +102,39 @@ def test_what_has_no_such_form() -> None:
         sw.as_convolution(sw.Sequential(sw.Conv1d(4, 3)))
     with pytest.raises(sw.ArgumentError, match=r"network must be or hold a Conv1d or Conv2d. Got"):
         sw.as_scan(sw.Sequential(sw.Linear(4)))
-    with pytest.raises(sw.ArgumentTypeError, match=r"must be a layer, a Sequential or a Model. Got 3"):
-        sw.as_scan(3)  # type: ignore[call-overload]
+    for function, name in ((sw.as_convolution, "scan"), (sw.as_scan, "network")):
+        with pytest.raises(
+            sw.ArgumentTypeError, match=rf"^{name} must be a layer, a Sequential or a Model. Got 3"
+        ):
+            function(3)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("mlp", "reason"),
+    [
+        (sw.Sequential(sw.Dropout(), sw.Linear(2)), r"Dropout\(\) drops a value in one window"),
+        (
+            sw.Sequential(sw.ReLU(), sw.Softmax(), sw.Linear(2)),
+            r"Softmax\(\) looks at each window as a whole",
+        ),
+        (
+            sw.Sequential(sw.Residual(sw.Linear(9))),
+            r"Residual\(Linear\(9\)\) looks at each window as a whole",
+        ),
+        (sw.Sequential(sw.ReLU()), "no layer is a Linear"),
+    ],
+)
+def test_scans_that_are_no_convolutions(mlp: sw.Sequential, reason: str) -> None:
+    with pytest.raises(sw.ArgumentError, match=f"scan must begin with a Linear.*, in which {reason}"):
+        sw.as_convolution(sw.Scan1d(mlp, 3))
+
+
+def test_one_layer_used_twice() -> None:
+    """Only the first `Linear` looks at the window, also where it is the same object as the second."""
+    linear = sw.Linear(4)
+    assert sw.as_convolution(sw.Scan1d(sw.Sequential(linear, sw.ReLU(), linear), 2)) == sw.Sequential(
+        sw.Conv1d(4, 2), sw.ReLU(), sw.Conv1d(4, 1)
+    )
 
 
 def test_a_scan_scans(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -263,6 +264,7 @@ class TestErrors:
             sw.equivalent_matrix(layer, (2, 6))
 
     def test_what_does_not_fit_into_memory_is_refused_before(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sparse, "available_bytes", lambda: 2**36)
         with pytest.raises(
             sw.ArgumentError, match=r"246,016,000 x 250,000,000 with 6,150,400,000,000 entries"
         ):
@@ -276,6 +278,42 @@ class TestErrors:
         narrow = sw.Sequential(sw.Flatten(), sw.Linear(1), sw.Linear(12))
         with pytest.raises(sw.ArgumentError, match="12 x 12 with 144 entries"):
             sw.equivalent_matrix(narrow, (12,))
+
+    @pytest.mark.parametrize(
+        ("layer", "shape"),
+        [
+            (sw.Pad1d(10**10), (1, 4)),
+            (sw.Pad1d(10**9), (1, 4)),
+            (sw.Conv1d(1, 3, padding=10**10), (1, 4)),
+            (sw.Conv1d(1, 1), (1, 10**11)),
+            (sw.ConvTranspose1d(1, 1, stride=10**10), (1, 10)),
+            (sw.AvgPool2d(1), (1, 10**6, 10**6)),
+            (sw.AvgPool1d(10**12, padding=5 * 10**11), (1, 10)),
+            (sw.AvgPool1d(1), (10**10, 2)),
+            (sw.Subsample2d(10**4, stride=1), (1, 2 * 10**4, 2 * 10**4)),
+            (sw.Downsample1d(10**9), (1, 10**12)),
+            (sw.Unfold1d(10**6), (1, 2 * 10**6)),
+            (sw.Scan1d(sw.Sequential(sw.Linear(1)), 10**5), (1, 2 * 10**5)),
+            (sw.UnitBias(), (1, 10**6, 10**6)),
+        ],
+        ids=str,
+    )
+    def test_nothing_is_allocated_before(
+        self, layer: Layer, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sparse, "available_bytes", lambda: 2**30)
+        tracemalloc.start()
+        with pytest.raises(
+            sw.ArgumentError, match=r"small enough for memory \(1.0 GiB available\). Got .* need"
+        ):
+            sw.equivalent_matrix(layer, shape)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 2**25
+
+    def test_parameters_of_another_shape_are_not_made_room_for(self) -> None:
+        with pytest.raises(sw.ArgumentError, match="its parameters, inputs and outputs, which alone need"):
+            sw.equivalent_matrix(sw.Linear(10**9), (10**6,), {"weight": [[1.0]], "bias": [1.0]})
 
     def test_parameters(self) -> None:
         layer = sw.Conv1d(2, 3)

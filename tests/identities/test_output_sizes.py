@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,9 +13,20 @@ from hypothesis import strategies as st
 import scanwise as sw
 from scanwise.layers import Layer, Shape
 
-WINDOWED: dict[int, dict[str, Any]] = {
-    1: {"conv": sw.Conv1d, "max": sw.MaxPool1d, "avg": sw.AvgPool1d, "down": sw.Downsample1d},
-    2: {"conv": sw.Conv2d, "max": sw.MaxPool2d, "avg": sw.AvgPool2d, "down": sw.Downsample2d},
+MLP = sw.Sequential(sw.Linear(2))
+
+# Kind of layer -> (the layer of so many axes with this window, stride and padding; the most padding for a kernel).
+WINDOWED: dict[str, tuple[Callable[..., Layer], Callable[[int], int]]] = {
+    "conv": (lambda axes, k, s, p: (sw.Conv1d if axes == 1 else sw.Conv2d)(2, k, s, p), lambda k: 9),
+    "max": (lambda axes, k, s, p: (sw.MaxPool1d if axes == 1 else sw.MaxPool2d)(k, s, p), lambda k: k // 2),
+    "avg": (lambda axes, k, s, p: (sw.AvgPool1d if axes == 1 else sw.AvgPool2d)(k, s, p), lambda k: k // 2),
+    "subsample": (lambda axes, k, s, _: (sw.Subsample1d if axes == 1 else sw.Subsample2d)(k, s), lambda k: 0),
+    "unfold": (lambda axes, k, s, _: (sw.Unfold1d if axes == 1 else sw.Unfold2d)(k, s), lambda k: 0),
+    "scan": (lambda axes, k, s, _: (sw.Scan1d if axes == 1 else sw.Scan2d)(MLP, k, s), lambda k: 0),
+    "s-cells": (lambda _, k, s, p: sw.SPlane(2, k, 1.0, s, p), lambda k: k - 1),
+    "c-cells": (lambda _, k, s, p: sw.CPlane(k, s, p), lambda k: k - 1),
+    # Lecture 5.9 with K = 1: every S-th position.
+    "down": (lambda axes, _k, s, _p: (sw.Downsample1d if axes == 1 else sw.Downsample2d)(s), lambda k: 0),
 }
 
 
@@ -27,20 +38,16 @@ def output_size(N: int, K: int, S: int, P: int) -> int:
 @st.composite
 def windowed(draw: st.DrawFn, largest: int) -> tuple[Layer, Shape, Shape]:
     """A layer with windows, an input, and the extents of the output that the formula gives."""
-    axes, kind = draw(st.sampled_from([1, 2])), draw(st.sampled_from(["conv", "max", "avg", "down"]))
+    kind = draw(st.sampled_from(sorted(WINDOWED)))
+    make, most = WINDOWED[kind]
+    axes = 2 if kind in ("s-cells", "c-cells") else draw(st.sampled_from([1, 2]))
     each = st.tuples(*[st.integers(1, largest)] * axes)
     stride, extents = draw(each), draw(each)
-    if kind == "down":  # lecture 5.9 with K = 1: every S-th position
-        layer, kernel, padding = WINDOWED[axes][kind](stride), (1,) * axes, (0,) * axes
-    else:
-        kernel = draw(each)
-        most = [largest if kind == "conv" else k // 2 for k in kernel]
-        padding = tuple(draw(st.integers(0, most[axis])) for axis in range(axes))
-        outputs = (2,) if kind == "conv" else ()
-        layer = WINDOWED[axes][kind](*outputs, kernel, stride, padding[0] if axes == 1 else padding)
+    kernel = (1,) * axes if kind == "down" else draw(each)
+    padding = tuple(draw(st.integers(0, most(k))) for k in kernel)
     assume(all(n + 2 * p >= k for n, p, k in zip(extents, padding, kernel, strict=True)))
-    expected = tuple(map(output_size, extents, kernel, stride, padding))
-    return layer, extents, expected
+    layer = make(axes, kernel, stride, padding[0] if axes == 1 else padding)
+    return layer, extents, tuple(map(output_size, extents, kernel, stride, padding))
 
 
 @given(windowed(largest=50))
@@ -48,7 +55,16 @@ def windowed(draw: st.DrawFn, largest: int) -> tuple[Layer, Shape, Shape]:
 def test_the_formula(case: tuple[Layer, Shape, Shape]) -> None:
     """Sizes that the stride divides, and sizes that it does not."""
     layer, extents, expected = case
-    assert layer.output_shape((2, *extents)) == (2, *expected)
+    assert layer.output_shape((2, *extents))[1:] == expected
+
+
+@given(st.integers(1, 50), st.integers(1, 9), st.integers(1, 5), st.integers(0, 4), st.integers(0, 4))
+def test_transposed_convolution_inverts_the_formula(N: int, K: int, S: int, P: int, more: int) -> None:
+    """Its output is a size whose convolution has N positions; `output_padding` chooses among them (lecture 8.8)."""
+    assume(more < S and (N - 1) * S + K - 2 * P >= 1)
+    (_, size) = sw.ConvTranspose1d(1, K, S, P, more).output_shape((1, N))
+    assert size == (N - 1) * S - 2 * P + K + more
+    assert output_size(size, K, S, P) == N
 
 
 @given(windowed(largest=5))
@@ -56,7 +72,7 @@ def test_the_formula(case: tuple[Layer, Shape, Shape]) -> None:
 def test_native_outputs_have_that_shape(case: tuple[Layer, Shape, Shape]) -> None:
     layer, extents, expected = case
     y = sw.Model(sw.Sequential(layer), (2, *extents))(np.ones((1, 2, *extents)))
-    assert y.shape == (1, 2, *expected)
+    assert y.shape[2:] == expected
     assert np.isfinite(y).all()
 
 

@@ -107,7 +107,38 @@ def test_flipped_filters_are_turned_round() -> None:
     np.testing.assert_array_equal(lines.axes[3].images[0].get_array(), weight[1, :, 0, ::-1])
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([[[-3e38, 3e38]]], np.float32),
+        np.full((1, 1, 2), 1e30),
+        np.full((1, 1, 2), -128, np.int8),  # has no absolute value among its like
+        np.array([[[2**63 - 1, -(2**63)]]]),
+        np.array([[[True, False]]]),
+    ],
+    ids=lambda values: str(values.dtype),
+)
+def test_the_largest_values_are_drawn(values: Any, tmp_path: Path) -> None:
+    sw.plot.maps(values, path=tmp_path / "maps.png")
+    sw.plot.maps(values[0], path=tmp_path / "lines.png")
+    sw.plot.filters(values, flipped=True, path=tmp_path / "filters.png")
+    sw.plot.route(sw.route(PIXELS, values, 0), values, path=tmp_path / "route.png")
+
+
+def test_a_score_from_padding_alone() -> None:
+    model = sw.Model(sw.Sequential(sw.Pad1d((5, 0), 3.0), sw.Aggregate("max")), (1, 20))
+    x = np.zeros((1, 20))
+    title = sw.plot.route(sw.route(model, x, 0), x).axes[0].get_title()
+    assert title == "label 0: score 3, from padding alone"
+
+
+PIXELS = sw.Model(sw.Sequential(sw.Downsample2d(1), sw.Aggregate("max")), (1, 1, 2))
 PLOT: Any = sw.plot  # also called with what it must refuse
+
+
+ENDLESS = sw.identities.ShiftResponse(
+    ((1,),), np.array([np.inf], np.float32), np.zeros((1, 1, 1), np.float32)
+)
 
 
 class TestErrors:
@@ -124,6 +155,11 @@ class TestErrors:
             (lambda: PLOT.route(sw.route(SIGNAL, X, 0), X[:, :5]), sw.ShapeError, "shape of the route's input"),
             (lambda: PLOT.maps(np.zeros(3)), sw.ShapeError, r"maps must have shape \(K, H, W\) or \(K, T\)"),
             (lambda: PLOT.maps(np.full((1, 2), np.nan)), sw.ArgumentError, "maps must be finite"),
+            (lambda: PLOT.maps([[-1e308, 1e308]]), sw.ArgumentError, r"maps must be finite \(as float32\)"),
+            (lambda: PLOT.route(sw.route(SIGNAL, X, 0), X + np.inf), sw.ArgumentError, "x must be finite"),
+            (lambda: PLOT.structure(sw.UnitBias(), (1, 2**32, 2**32)), sw.ArgumentError, "at most 400"),
+            (lambda: PLOT.structure(sw.AvgPool2d(1), (1, 2**32, 2**32)), sw.ArgumentError, "at most 400"),
+            (lambda: PLOT.shift_response(ENDLESS), sw.ArgumentError, "response.change must be finite"),
             (lambda: PLOT.maps(np.zeros((257, 2, 2))), sw.ArgumentError, "at most 256"),
             (lambda: PLOT.filters(np.zeros((20, 20, 2, 2))), sw.ArgumentError, "at most 256.* Got 400"),
             (lambda: PLOT.filters(np.zeros((2, 0, 2, 2))), sw.ShapeError, "none of them 0"),

@@ -104,14 +104,30 @@ class TestErrors:
     MODEL = sw.Model(NETWORK, (2, 12, 9))
     X, DY = np.zeros((1, 2, 12, 9)), np.zeros((1, 3))
 
-    @pytest.mark.parametrize("place", ["1", "6", "7", "2", "", 0])
-    def test_places(self, place: Any) -> None:
+    @pytest.mark.parametrize("place", ["1", "6", "7", "2", ""])
+    def test_places(self, place: str) -> None:
         told = r"place must be that of a layer that scans \('0', '2.0', '2.1.1', '4.0'\). Got"
         with pytest.raises(sw.ArgumentError, match=told):
             sw.position_gradients(self.MODEL, self.X, self.DY, place)
         mlp = sw.Model(sw.Sequential(sw.Linear(2)), (3,))
         with pytest.raises(sw.ArgumentError, match="none: no layer scans"):
             sw.position_gradients(mlp, np.zeros((1, 3)), np.zeros((1, 2)), "0")
+
+    @pytest.mark.parametrize("place", [0, None, ["0"], np.array(["0", "1"])])
+    def test_places_that_are_no_names(self, place: Any) -> None:
+        with pytest.raises(sw.ArgumentTypeError, match=r"place must be that of a layer that scans .* Got"):
+            sw.position_gradients(self.MODEL, self.X, self.DY, place)
+
+    def test_what_leaves_float32(self) -> None:
+        model = sw.Model(sw.Sequential(sw.Conv1d(1, 1), sw.Conv1d(1, 1), sw.Conv1d(1, 1)), (1, 2))
+        for name in ("0.weight", "1.weight", "2.weight"):
+            model.parameters[name] = [[[1e30]]]
+        with pytest.raises(sw.ArgumentError, match=r"^the output of layer 0 Conv1d\(1, 1\) must be finite"):
+            sw.position_gradients(model, np.full((1, 1, 2), 1e30), np.ones((1, 1, 2)), "1")
+        with pytest.raises(
+            sw.ArgumentError, match=r"^the gradient by the output of layer 1 .* must be finite"
+        ):
+            sw.position_gradients(model, np.zeros((1, 1, 2)), np.full((1, 1, 2), 1e30), "1")
 
     def test_arrays(self) -> None:
         with pytest.raises(sw.ShapeError, match="x must have shape"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -228,6 +229,28 @@ def test_bytes_are_taken_as_0_to_1() -> None:
     assert found.score == model(x[None])[0, 1]
 
 
+@pytest.mark.parametrize(
+    ("layers", "shape"),
+    [
+        ((sw.Conv1d(2, 3), sw.MaxPool1d(500, stride=1)), (4, 30_000)),
+        ((sw.Pad1d(1), sw.Downsample1d(2)), (1, 100_000)),
+        ((sw.Scan1d(sw.Sequential(sw.Softmax(), sw.Linear(2)), 10),), (1, 50_000)),
+        ((sw.ConvTranspose1d(1, 3, stride=2),), (1, 50_000)),
+    ],
+    ids=str,
+)
+def test_memory_is_of_the_size_of_the_maps(layers: tuple[sw.Layer, ...], shape: tuple[int, ...]) -> None:
+    """Not of positions times extents, and not of all windows together."""
+    model = sw.Model(sw.Sequential(*layers, sw.Aggregate("max")), shape)
+    x = np.random.default_rng(0).normal(size=shape)
+    sw.route(model, x, 0)
+    tracemalloc.start()
+    sw.route(model, x, 0)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**25
+
+
 class TestErrors:
     NETWORK = sw.Sequential(sw.Conv1d(2, 3), sw.Aggregate("max"))
     MODEL = sw.Model(NETWORK, (1, 8), labels=["no", "yes"])
@@ -241,6 +264,7 @@ class TestErrors:
             (-1, sw.ArgumentError, "Got -1"),
             (0.5, sw.ArgumentTypeError, "Got 0.5"),
             (None, sw.ArgumentTypeError, "Got None"),
+            (True, sw.ArgumentTypeError, "Got True"),
         ],
     )  # fmt: skip
     def test_labels(self, label: Any, error: type[Exception], told: str) -> None:
@@ -261,6 +285,12 @@ class TestErrors:
         maps = sw.Model(sw.Sequential(sw.Conv1d(2, 3)), (1, 8))
         with pytest.raises(sw.ShapeError, match="one score for each label"):
             sw.route(maps, self.X, 0)
+
+    def test_what_leaves_float32(self) -> None:
+        model = sw.Model(sw.Sequential(sw.Conv1d(1, 1), sw.Aggregate("max")), (1, 8))
+        model.parameters["0.weight"] = [[[1e30]]]
+        with pytest.raises(sw.ArgumentError, match=r"the output of layer 0 Conv1d\(1, 1\) must be finite"):
+            sw.route(model, np.full((1, 8), 1e30), 0)
 
     def test_layers_without_a_rule(self) -> None:
         with pytest.raises(sw.ArgumentError, match=r"route must know every layer.* Got layer 3 Layer\(\)"):

@@ -73,6 +73,27 @@ def scanners(draw: st.DrawFn) -> Scanner:
     return Scanner(tuple(layers), axes, draw(st.sampled_from(["max", "mean"])))
 
 
+@pytest.mark.parametrize("mode", sw.Aggregate.modes)
+@pytest.mark.parametrize("axes", [1, 2])
+def test_a_scanning_mlp_answers_the_same_elsewhere(axes: int, mode: str) -> None:
+    """With biases, so that silence has an answer too: a maximum keeps its bits, and sums are rounded at most."""
+    mlp = sw.Sequential(sw.Linear(6), sw.Tanh(), sw.Linear(4))
+    scan: Layer = sw.Scan1d(mlp, 5, 2) if axes == 1 else sw.Scan2d(mlp, 4, 2)
+    shape = (2, *(40,) * axes)
+    model = sw.Model(sw.Sequential(scan, sw.Aggregate(mode)), shape)
+    model.parameters.update(
+        {n: np.random.default_rng(1).normal(size=p.shape) for n, p in model.parameters.items()}
+    )
+    x = content_in_the_middle(shape)
+    kept = sw.shift_response(model, x, [-6, -2, 2, 4, 8])
+    if mode == "max":
+        assert kept.invariant
+    else:
+        assert kept.change.max() < 2e-6 * np.abs(model(x)).max()
+    moved_between = sw.shift_response(model, x, [1, 3])
+    assert moved_between.change.min() > 1e-4, "a shift that the stride does not divide"
+
+
 @given(scanners())
 @settings(max_examples=25)
 def test_shifts_by_multiples_of_the_stride_change_not_a_bit(scanner: Scanner) -> None:
@@ -169,6 +190,11 @@ class TestErrors:
             ([1.5], sw.ArgumentTypeError, "shifts must be whole numbers"),
             ([(1, 2)], sw.ArgumentError, "shifts must be whole numbers"),
             ([], sw.ArgumentError, "at least one. Got none"),
+            ([True], sw.ArgumentTypeError, "shifts must be whole numbers"),
+            ([1, [2, [3]]], sw.ArgumentTypeError, "shifts must be whole numbers"),
+            (["1"], sw.ArgumentTypeError, "shifts must be whole numbers"),
+            (range(10**12), sw.ArgumentError, "shifts must be few enough .* Got some that need .* GiB"),
+            (range(10**400), sw.ArgumentError, "Got some that need more than"),
         ],
     )
     def test_shifts(self, shifts: Any, error: type[Exception], message: str) -> None:
@@ -188,5 +214,15 @@ class TestErrors:
             sw.shift_response(self.MODEL, np.full((1, 8), np.nan), [1])
         with pytest.raises(sw.ArgumentError, match="fill must be a finite number"):
             sw.shift_response(self.MODEL, np.zeros((1, 8)), [1], fill=np.inf)
+        with pytest.raises(sw.ArgumentError, match=r"fill must be a finite number in float32. Got 1e"):
+            sw.shift_response(self.MODEL, np.zeros((1, 8)), [1], fill=1e39)
         with pytest.raises(sw.ArgumentTypeError, match="model must be a Model"):
             sw.shift_response(self.MODEL.network, np.zeros((1, 8)), [1])  # type: ignore[arg-type]
+
+    def test_outputs_that_leave_float32(self) -> None:
+        model = sw.Model(sw.Sequential(sw.Conv1d(1, 1)), (1, 2))
+        model.parameters["0.weight"] = [[[1e30]]]
+        with pytest.raises(sw.ArgumentError, match="the output for x must be finite"):
+            sw.shift_response(model, [[1e30, 0.0]], [1])
+        with pytest.raises(sw.ArgumentError, match=r"the output for x shifted by \(1,\) must be finite"):
+            sw.shift_response(model, [[1.0, 0.0]], [1], fill=1e30)

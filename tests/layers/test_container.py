@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
-from scanwise.layers import Conv1d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential
+from scanwise.layers import Conv1d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential, from_json
 
 NESTED = Sequential(
     Conv2d(4, 3), Sequential(ReLU(), Sequential(Conv2d(6, 3))), Residual(Conv2d(6, 1)), Flatten(), Linear(2)
@@ -51,6 +51,18 @@ def test_network_file_that_is_nested_without_end() -> None:
         data = {"kind": "Sequential", "layers": [data]}
     with pytest.raises(ArgumentError, match="nested at most 50 levels"):
         Sequential.from_json(data)
+    table: object = 1
+    for _ in range(5000):
+        table = [table]
+    for layer in (
+        data,
+        {"kind": "Scan1d", "mlp": data, "window": 2},
+        {"kind": "Conv1d", "out_channels": 1, "kernel_size": 1, "connections": table},
+        {"kind": "RadialBasis", "codes": table},
+        {"kind": "MaxByLabel", "labels": table},
+    ):
+        with pytest.raises(ArgumentError, match="nested at most 50 levels"):
+            from_json(layer)
     network = Sequential(Conv1d(4, (5,)))
     for _ in range(49):
         network = Sequential(network)

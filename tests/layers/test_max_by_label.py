@@ -16,6 +16,8 @@ def test_shapes_and_forms() -> None:
     assert layer == MaxByLabel((0, 1, 1)) == from_json(layer.to_json())
     assert layer.output_shape((3, 4, 5)) == (2, 4, 5)
     assert hash(layer) == hash(MaxByLabel((0, 1, 1)))
+    assert layer.label() == repr(layer) == "MaxByLabel((0, 1, 1))"
+    assert MaxByLabel((0, 1) * 300).label() == "MaxByLabel(<600>)"
 
 
 @pytest.mark.parametrize(
@@ -25,8 +27,13 @@ def test_shapes_and_forms() -> None:
         ((0, 2), ArgumentError, "Got none of 1"),
         ((0, -1), ArgumentError, "labels must be an integer of at least 0. Got -1"),
         ((0, 0.5), ArgumentTypeError, "labels must be an integer of at least 0. Got 0.5"),
-        (3, ArgumentTypeError, "labels must be a sequence of label numbers. Got 3"),
-        ("01", ArgumentTypeError, "labels must be a sequence of label numbers. Got '01'"),
+        ((0, 10**12), ArgumentError, "Got none of 1"),  # answered at once: nothing of that size is made
+        ((10**400,), ArgumentError, "Got none of 0"),
+        ((0, True), ArgumentTypeError, "labels must be an integer of at least 0. Got True"),
+        (3, ArgumentTypeError, "labels must be a sequence of integers. Got 3"),
+        ("01", ArgumentTypeError, "labels must be a sequence of integers. Got '01'"),
+        ({0, 1}, ArgumentTypeError, "labels must be a sequence of integers. Got {0, 1}"),  # in no order
+        (np.array(0), ArgumentTypeError, r"labels must be a sequence of integers. Got array\(0\)"),
     ],
 )
 def test_wrong_labels(labels: Any, error: type[Exception], message: str) -> None:

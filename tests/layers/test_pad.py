@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
@@ -28,6 +29,9 @@ def test_printing() -> None:
         (float("-inf"), ArgumentError, "value must be a finite number. Got -inf"),
         (1e39, ArgumentError, r"value must be a finite number in float32. Got 1e\+39"),
         ("0", ArgumentTypeError, "value must be a number. Got '0'"),
+        (np.complex64(1), ArgumentTypeError, "value must be a number. Got"),
+        (np.True_, ArgumentTypeError, "value must be a number. Got"),
+        (np.array([1.0]), ArgumentTypeError, r"value must be a number. Got array\(\[1.\]\)"),
         (None, ArgumentTypeError, "value must be a number. Got None"),
     ],
 )
@@ -43,3 +47,5 @@ def test_bad_padding() -> None:
         ArgumentError, match="Pad2d: padding must be an integer of at least 0 or a tuple of 4"
     ):
         Pad2d((1, 2))
+    with pytest.raises(ArgumentTypeError, match="Pad1d: padding must be an integer of at least 0 or a tuple"):
+        Pad1d(b"ab")  # type: ignore[arg-type]

@@ -53,6 +53,31 @@ def test_c_cells_excite_from_the_centre_and_inhibit_from_around() -> None:
     np.testing.assert_allclose(with_surround, with_surround[::-1, ::-1])
 
 
+@pytest.mark.parametrize("narrow", [2e-38, 1e-3])
+@pytest.mark.parametrize("kernel", [(3, 3), (2, 2), (2, 3)])
+def test_the_narrowest_fields_are_their_centre(kernel: tuple[int, int], narrow: float) -> None:
+    """Also where no tap lies in the centre itself, and e^-x of every one is 0."""
+    centre = np.zeros(kernel)
+    centre[tuple(slice((k - 1) // 2, k // 2 + 1) for k in kernel)] = 1
+    expected = centre / centre.sum()
+    np.testing.assert_allclose(CPlane(kernel, sigma=narrow).weights(), expected, atol=1e-12)
+    np.testing.assert_allclose(SPlane(1, kernel, 1.0, gamma=narrow).falloff(1), expected, atol=0.02)
+
+
+def test_the_widest_fields_are_even() -> None:
+    np.testing.assert_allclose(CPlane(4, sigma=3e38).weights(), np.full((4, 4), 1 / 16))
+
+
+def test_fields_that_do_not_fit_into_memory() -> None:
+    """A padding almost as wide as the field makes it fit any map."""
+    layer = CPlane(10**6, stride=10**7, padding=10**6 - 1)
+    assert layer.output_shape((1, 4, 4)) == (1, 1, 1)
+    with pytest.raises(
+        sw.EngineError, match=r"memory must hold the weights of CPlane\(1000000, .* GiB to take"
+    ):
+        sw.Model(sw.Sequential(layer), (1, 4, 4))(np.zeros((1, 1, 4, 4)))
+
+
 def test_inhibition_starts_at_one() -> None:
     model = sw.Model(sw.Sequential(SPlane(5, 3, 1.0)), (2, 4, 4))
     assert (model.parameters["0.inhibition"] == 1).all()
@@ -73,6 +98,11 @@ def test_inhibition_starts_at_one() -> None:
         (lambda: CPlane(3, padding=3), r"CPlane: padding must be smaller than kernel_size 3. Got 3"),
         (lambda: CPlane(3, alpha=0), r"CPlane: alpha must be more than 0"),
         (lambda: CPlane(3, sigma=0), r"CPlane: sigma must be more than 0"),
+        (lambda: SPlane(2, 3, 1.0, gamma=1.5), r"SPlane: gamma must be more than 0 and at most 1. Got 1.5"),
+        (lambda: SPlane(2, 3, 1e39), r"SPlane: r must be a finite number in float32. Got 1e\+39"),
+        (lambda: SPlane(2, 3, 1e-50), r"SPlane: r must be at least 1.18e-38. Got 1e-50"),
+        (lambda: CPlane(3, alpha=1e-50), r"CPlane: alpha must be at least 1.18e-38"),
+        (lambda: CPlane(3, sigma=1e200), r"CPlane: sigma must be a finite number in float32"),
         (lambda: CPlane(3, surround=1), r"CPlane: surround must be from 0 to less than 1. Got 1.0"),
         (lambda: CPlane(0), r"CPlane: kernel_size must be a positive integer"),
     ],

@@ -88,7 +88,7 @@ def test_nesting_counts() -> None:
 )
 def test_which_scans_are_convolutions(mlp: Sequential, convolves: bool) -> None:
     scan = Scan1d(mlp, 5)
-    assert scan.convolves is convolves
+    assert (scan.needs_windows is None) is convolves
     # Written as layers of maps it has the same shape and the same numbers of parameters.
     on_maps = Sequential(*(layer for _, layer in scan.on_maps))
     assert isinstance(scan.on_maps[0][1], Unfold1d) is not convolves
@@ -110,6 +110,14 @@ def test_which_scans_are_convolutions(mlp: Sequential, convolves: bool) -> None:
 def test_wrong_arguments(arguments: tuple[Any, ...], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         Scan1d(*arguments)
+
+
+@pytest.mark.parametrize(
+    "mlp", [None, "MLP", [], {"kind": "ReLU"}, {"kind": "Scan1d", "mlp": 1, "window": 2}]
+)
+def test_files_with_another_mlp(mlp: Any) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"Scan1d: mlp must be a Sequential. Got"):
+        from_json({"kind": "Scan1d", "mlp": mlp, "window": 5})
 
 
 def test_what_does_not_fit() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from safetensors.numpy import load as read_tensors
 from safetensors.numpy import save as tensor_bytes
 
@@ -206,6 +207,19 @@ class TestUnwritable:
         with pytest.raises(sw.FileError, match=r"must be writable. Is a directory"):
             image_model("reference").save(tmp_path / "m")
         assert names(tmp_path) == ["m"]
+
+    def test_tables_too_large_for_the_header(self, saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """What safetensors says then stands in for codes that fill its 100,000,000 bytes."""
+
+        def too_large(*_: object) -> bytes:
+            raise safetensors.SafetensorError("header too large")
+
+        before = saved.read_bytes()
+        monkeypatch.setattr(safetensors.numpy, "save", too_large)
+        with pytest.raises(sw.ArgumentError, match=r"at most 100,000,000 bytes .* Got .* header too large"):
+            image_model("reference").save(saved)
+        assert names(saved.parent) == [saved.name]
+        assert saved.read_bytes() == before
 
     @pytest.mark.parametrize("step", ["fsync", "replace"])
     def test_disk_full_leaves_the_old_file_and_nothing_else(

@@ -284,6 +284,14 @@ class TestBadInput:
         with pytest.raises(error, match=text):
             sw.scan(signal_model("reference"), random_values(2, 20), step=step)
 
+    @pytest.mark.parametrize("stride", [1, 10**30])
+    def test_a_step_beyond_the_signal_leaves_one_window(self, stride: int) -> None:
+        network = sw.Sequential(sw.Conv1d(2, 3, stride=stride), sw.Aggregate("max"))
+        model, signal = sw.Model(network, (1, 8)), random_values(1, 20)
+        result = sw.scan(model, signal, step=10**30)
+        assert (result.positions.tolist(), len(result.detections(0))) == ([0], 1)
+        np.testing.assert_array_equal(result.scores[:, 0], model(signal[None, :, :8])[0])
+
     def test_step_of_an_image(self) -> None:
         with pytest.raises(sw.ArgumentTypeError, match=r"a whole number or a pair of them. Got \(1,\)"):
             sw.scan(image_model("reference"), random_values(2, 20, 20), step=(1,))  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from scanwise.data import Dataset, open_dataset, split
 from scanwise.data.dataset import ImageMode, OnError
 from scanwise.errors import ArgumentError, FileError, ScanwiseError, ShapeError
 from scanwise.layers import Sequential
-from scanwise.layers.container import DEEPEST
+from scanwise.layers.base import DEEPEST
 from scanwise.model import BACKGROUND_NAMES, Model
 from scanwise.paths import require_file
 from scanwise.training import EarlyStopping, History, fit

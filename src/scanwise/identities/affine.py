@@ -18,13 +18,13 @@ from scanwise.errors import ArgumentError
 from scanwise.identities.sparse import (
     EquivalentMatrix,
     Filters,
+    all_taps,
     composed,
     grouped,
     identity,
     make_room,
     matrix_of,
     sliding,
-    taps,
     unbiased,
 )
 from scanwise.layers import (
@@ -154,9 +154,8 @@ def _(layer: Downsample1d | Downsample2d, shape: Shape, parameters: Values, plac
 def _(layer: Unfold1d | Unfold2d, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
     geometry, (C, (H, W)) = layer.geometry(shape), (shape[0], (1, *shape[1:])[-2:])
     (R, S), (P, Q) = geometry.kernel, geometry.output
-    down, across = taps(geometry, 0, H), taps(geometry, 1, W)
     size = (C * R * S * P * Q, C * H * W)
-    make_room(layer, shape, size[0], *size)
+    down, across = all_taps(layer, shape, geometry, C, size[0])
     c = np.arange(C)[:, None, None]
     value = (c * R + down.offset[:, None]) * S + across.offset  # (c, r, s) of a window
     rows = (value * P + down.position[:, None]) * Q + across.position

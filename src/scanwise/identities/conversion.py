@@ -61,7 +61,7 @@ def as_convolution(scan: Layer | Model) -> Sequential | Model:
     """
     if isinstance(scan, Model):
         return _converted(scan, _as_convolutions(_flat(scan.network)))
-    return Sequential(*_as_convolutions(_flat(_as_network(scan))))
+    return Sequential(*_as_convolutions(_flat(_as_network("scan", scan))))
 
 
 @overload
@@ -91,12 +91,12 @@ def as_scan(network: Layer | Model) -> Sequential | Model:
     """
     if isinstance(network, Model):
         return _converted(network, _as_scans(_flat(network.network)))
-    return Sequential(*_as_scans(_flat(_as_network(network))))
+    return Sequential(*_as_scans(_flat(_as_network("network", network))))
 
 
-def _as_network(given: object) -> Sequential:
+def _as_network(name: str, given: object) -> Sequential:
     if not isinstance(given, Layer):
-        raise ArgumentTypeError(f"network must be a layer, a Sequential or a Model. Got {given!r}.")
+        raise ArgumentTypeError(f"{name} must be a layer, a Sequential or a Model. Got {given!r}.")
     return given if isinstance(given, Sequential) else Sequential(given)
 
 
@@ -126,7 +126,7 @@ def _converted(model: Model, layers: list[Layer]) -> Model:
 
 def _as_convolutions(layers: Sequence[Layer]) -> list[Layer]:
     if not _holds(layers, _SCANS):
-        raise ArgumentError(f"scan must be or hold a Scan1d or Scan2d. Got {Sequential(*layers)!r}.")
+        raise ArgumentError(f"scan must be or hold a Scan1d or Scan2d. Got {Sequential(*layers).label()}.")
     return [part for layer in layers for part in _convolutions(layer)]
 
 
@@ -136,10 +136,10 @@ def _convolutions(layer: Layer) -> list[Layer]:
         return [Residual(*_as_convolutions(_flat(Sequential(*layer.layers))))]
     if not isinstance(layer, _SCANS):
         return [layer]
-    if not layer.convolves:
+    if layer.needs_windows is not None:
         raise ArgumentError(
-            f"scan must begin with a Linear (pointwise layers may come before it) to be a convolution; "
-            f"otherwise its first layer looks at each window as a whole. Got {layer!r}."
+            "scan must begin with a Linear, behind pointwise layers at most, to be a convolution. "
+            f"Got {layer.label()}, in which {layer.needs_windows}."
         )
     parts = _flat(Sequential(*(part for _, part in layer.on_maps)))
     return [part for part in parts if part != layer.identity] or [layer.identity]
@@ -150,7 +150,7 @@ def _convolutions(layer: Layer) -> list[Layer]:
 
 def _as_scans(layers: Sequence[Layer]) -> list[Layer]:
     if not _holds(layers, _CONVOLUTIONS):
-        raise ArgumentError(f"network must be or hold a Conv1d or Conv2d. Got {Sequential(*layers)!r}.")
+        raise ArgumentError(f"network must be or hold a Conv1d or Conv2d. Got {Sequential(*layers).label()}.")
     found: list[Layer] = []
     waiting = list(layers)
     while waiting:

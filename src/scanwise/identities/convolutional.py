@@ -58,10 +58,9 @@ def fully_convolutional(
     `Linear` behind `Flatten` becomes a convolution whose kernel is the window's map, every later `Linear` one with
     kernel 1, and aggregation a pooling over the window's map with stride 1; what slides already stays as it is (a
     `Scan1d` too, which `as_convolution` writes as convolutions). So a scanning MLP is a convolutional network (lecture
-    3.5), and the same numbers are its parameters. Outputs for a larger
-    input are, bit for bit, `scan(model, input).scores`, at the network's own stride. (Where strides leave positions at
-    the window's end that no output reads, there may be outputs for windows behind the last whole one, which a scan
-    leaves out.)
+    3.5), and the same numbers are its parameters. Outputs for a larger input are, bit for bit,
+    `scan(model, input).scores`, at the network's own stride. (Where strides leave positions at the window's end that no
+    output reads, there may be outputs for windows behind the last whole one, which a scan leaves out.)
 
     Args:
         model: a `Model` for windows `(C, T)` or `(C, H, W)`, or a network.
@@ -257,7 +256,7 @@ def _converted(network: Sequential, window: Shape, parameters: Mapping[str, Any]
         )
     if not form.layers:
         raise ArgumentError(
-            f"model must be a window network that slides. Got nothing that does in {network!r}."
+            f"model must be a window network that slides. Got nothing that does in {network.label()}."
         )
     return form
 

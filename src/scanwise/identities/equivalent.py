@@ -12,7 +12,7 @@ from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.identities.affine import affine
 from scanwise.identities.extra import require_extra
-from scanwise.identities.sparse import EquivalentMatrix
+from scanwise.identities.sparse import EquivalentMatrix, make_room_around
 from scanwise.layers import Layer, Sequential, Shape
 from scanwise.model import Model
 from scanwise.parameters import Parameters
@@ -72,7 +72,10 @@ def equivalent_matrix(
         raise ArgumentTypeError(f"layer must be a layer or a Model. Got {layer!r}.")
     if input_shape is None:
         raise ArgumentTypeError("input_shape must be given for a layer. Got None.")
-    shape = shapes.walk(Sequential(network), input_shape)[0].input_shape  # type: ignore[arg-type]  # it checks
+    rows = shapes.walk(Sequential(network), input_shape)  # type: ignore[arg-type]  # it checks
+    for row in rows:
+        make_room_around(row.layer, row.input_shape)
+    shape = rows[0].input_shape
     values = _first_values(network, shape) if parameters is None else _checked(network, shape, parameters)
     matrix, bias = affine(network, shape, values, "")
     return EquivalentMatrix(matrix.astype(np.float32), bias.astype(np.float32))

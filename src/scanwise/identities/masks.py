@@ -6,16 +6,17 @@ inputs are set that a set output reads (lecture 8.4), and of a maximum the one t
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import singledispatch
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError
 from scanwise.identities.parts import chain
-from scanwise.identities.sparse import taps
 from scanwise.layers import (
     Aggregate,
     AvgPool1d,
@@ -149,20 +150,17 @@ def _(layer: Conv1d | Conv2d, mask: Mask, shape: Shape, place: str, trail: Trail
     if layer.connections is None:
         return np.repeat(_under(_any(mask, layer.groups), geometry, shape), shape[0] // layer.groups, axis=0)
     # Input channel c is read where an output channel that sees it is set.
-    ways = np.array(layer.connections, np.float32).T @ mask.reshape(len(mask), -1).astype(np.float32)
-    return _under(ways > 0, geometry, shape)
+    table = np.array(layer.connections, bool)
+    read = np.stack([mask[table[:, c]].any(axis=0) for c in range(shape[0])])
+    return _under(read, geometry, shape)
 
 
 @inputs_of.register(ConvTranspose1d)
 @inputs_of.register(ConvTranspose2d)
 def _(layer: ConvTranspose1d | ConvTranspose2d, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     """An input is a window of the outputs that it is spread over (lecture 8.8)."""
-    geometry, extents = layer.geometry(shape), (1, *mask.shape[1:])[-2:]
-    groups = _any(mask, layer.groups)
-    rows, columns = (_reads(geometry, axis, extent) for axis, extent in enumerate(extents))
-    ways = rows @ groups.reshape(-1, *extents).astype(np.float32) @ columns.T
-    read = (ways > 0).reshape(layer.groups, *shape[1:])
-    return np.asarray(np.repeat(read, shape[0] // layer.groups, axis=0))
+    read = _over(_any(mask, layer.groups), layer.geometry(shape)).reshape(layer.groups, *shape[1:])
+    return np.repeat(read, shape[0] // layer.groups, axis=0)
 
 
 @inputs_of.register
@@ -206,8 +204,9 @@ def _(layer: Unfold1d | Unfold2d, mask: Mask, shape: Shape, place: str, trail: T
     geometry, (C, (H, W)) = layer.geometry(shape), (shape[0], (1, *shape[1:])[-2:])
     windows = mask.reshape(C, *geometry.kernel, *geometry.output)
     read = np.zeros((C, H, W), bool)
-    for r, s, p, q in np.ndindex(windows.shape[1:]):
-        read[:, p * geometry.stride[0] + r, q * geometry.stride[1] + s] |= windows[:, r, s, p, q]
+    rows, columns = (list(_reads(geometry, axis, extent)) for axis, extent in enumerate((H, W)))
+    for (r, (_, down)), (s, (_, across)) in itertools.product(enumerate(rows), enumerate(columns)):
+        read[:, down, across] |= windows[:, r, s]
     return read.reshape(shape)
 
 
@@ -245,19 +244,40 @@ def _any(mask: Mask, groups: int) -> Mask:
 
 
 # in(i, j) = any over (p, q) of rows(p, i) out(p, q) columns(q, j): what a window reads is a rectangle, so that the two
-# axes part. Numbers of ways instead of truth values make it two products of matrices.
+# axes part, and each goes through the offsets of its kernel.
 def _under(mask: Mask, geometry: Geometry, shape: Shape) -> Mask:
     """Inputs under the set windows, each map by itself: `(G, positions)` to `(G, extents)`."""
-    extents = (1, *shape[1:])[-2:]
     maps = mask.reshape(len(mask), *geometry.output)
-    rows, columns = (_reads(geometry, axis, extent) for axis, extent in enumerate(extents))
-    ways: NDArray[Any] = rows.T @ maps.astype(np.float32) @ columns
-    return np.asarray((ways > 0).reshape(len(mask), *shape[1:]))
+    for axis, extent in enumerate((1, *shape[1:])[-2:]):
+        windows = np.moveaxis(maps, 1 + axis, 0)
+        read = np.zeros((extent, *windows.shape[1:]), bool)
+        for positions, sources in _reads(geometry, axis, extent):
+            read[sources] |= windows[positions]
+        maps = np.moveaxis(read, 0, 1 + axis)
+    return maps.reshape(len(mask), *shape[1:])
 
 
-def _reads(geometry: Geometry, axis: int, extent: int) -> NDArray[np.float32]:
-    """`(positions, extent)`: 1 where the window at a position reads an input, else 0."""
-    found = taps(geometry, axis, extent)
-    reads = np.zeros((geometry.output[axis], extent), np.float32)
-    reads[found.position, found.source] = 1
-    return reads
+def _over(mask: Mask, geometry: Geometry) -> Mask:
+    """Windows over the set inputs: `(G, extents)` to `(G, *geometry.output)`."""
+    maps = mask.reshape(len(mask), *(1, *mask.shape[1:])[-2:])
+    for axis in range(2):
+        inputs = np.moveaxis(maps, 1 + axis, 0)
+        set_windows = np.zeros((geometry.output[axis], *inputs.shape[1:]), bool)
+        for positions, sources in _reads(geometry, axis, len(inputs)):
+            set_windows[positions] |= inputs[sources]
+        maps = np.moveaxis(set_windows, 0, 1 + axis)
+    return maps
+
+
+def _reads(geometry: Geometry, axis: int, extent: int) -> Iterator[tuple[slice, slice]]:
+    """For each offset of the kernel the windows that read an input there, and the inputs, as many."""
+    stride, before = geometry.stride[axis], geometry.padding[2 * axis]
+    for tap in range(geometry.kernel[axis]):
+        first = tap * geometry.dilation[axis] - before  # what window 0 reads
+        start = max(0, -(first // stride))
+        stop = min(geometry.output[axis], (extent - 1 - first) // stride + 1)
+        if start < stop:
+            yield (
+                slice(start, stop),
+                slice(start * stride + first, (stop - 1) * stride + first + 1, stride),
+            )

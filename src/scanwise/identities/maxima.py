@@ -42,8 +42,13 @@ def first_maxima(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.int64]:
     # Padding never wins; the last windows may reach further than it (`ceil_mode`).
     below, behind = max(0, (P - 1) * sh + R - top - H), max(0, (Q - 1) * sw + S - left - W)
     padded = np.pad(maps, ((0, 0), (top, below), (left, behind)), constant_values=-np.inf)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (R, S), axis=(1, 2))[:, ::sh, ::sw]
-    first = windows[:, :P, :Q].reshape(C, P, Q, R * S).argmax(axis=3)
+    # Offset after offset, so that nothing is as large as all windows together.
+    best = np.full((C, P, Q), -np.inf, np.float32)
+    first = np.zeros((C, P, Q), np.int64)
+    for r, s in np.ndindex(R, S):
+        value = padded[:, r : r + (P - 1) * sh + 1 : sh, s : s + (Q - 1) * sw + 1 : sw]
+        larger = value > best
+        best[larger], first[larger] = value[larger], r * S + s
     c, p, q = np.ogrid[:C, :P, :Q]
     source = (c * H + p * sh - top + first // S) * W + q * sw - left + first % S
     return np.asarray(source.reshape(layer.output_shape(x.shape)))

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.inputs import check_finite
 from scanwise.layers import Layer, Residual, Scan1d, Scan2d, Sequential, Shape
 from scanwise.model import Model
 
-__all__ = ["chain", "part"]
+__all__ = ["chain", "part", "run"]
 
 
 def chain(layers: Sequential | Residual | Scan1d | Scan2d, prefix: str = "") -> Iterator[tuple[str, Layer]]:
@@ -44,3 +48,21 @@ def part(
     names = ((name, *name.split(".", 1)) for name in model.parameters)
     model.parameters.update({name: parameters[f"{places[int(at)]}.{own}"] for name, at, own in names})
     return model
+
+
+def run(
+    layers: Sequence[tuple[str, Layer]], x: NDArray[np.float32], parameters: Mapping[str, Any], backend: str
+) -> NDArray[np.float32]:
+    """What some of a network's layers make of `x`.
+
+    Args:
+        layers, parameters, backend: as for `part`.
+        x: `(N, ...)`, the input of the first.
+
+    Raises:
+        ArgumentError: it leaves the range of float32, so that no further layer takes it.
+    """
+    y = part(layers, x.shape[1:], parameters, backend)(x)
+    place, layer = layers[-1]
+    check_finite(y, f"the output of layer {place} {layer.label()}")
+    return y

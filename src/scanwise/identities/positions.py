@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.executor import unit_range
-from scanwise.identities.parts import chain, part
-from scanwise.inputs import as_gradient, as_samples
+from scanwise.identities.parts import chain, part, run
+from scanwise.inputs import as_gradient, as_samples, check_finite
 from scanwise.layers import (
     Conv1d,
     Conv2d,
@@ -69,10 +69,10 @@ def position_gradients(model: Model, x: ArrayLike, dy: ArrayLike, place: str) ->
         raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
     samples = as_samples(x, model.input_shape)
     upstream = as_gradient(dy, (len(samples), *model.output_shape))
-    layer = _scanning_layer(model, place)
+    layer, shape = _scanning_layer(model, place)
+    _make_room(layer, shape)
     values = unit_range(samples).astype(np.float32)
     inner, error = _at(place, list(chain(model.network)), values, upstream, model)
-    _make_room(layer, inner.shape[1:])
     own = {n.removeprefix(f"{place}."): v for n, v in model.parameters.items() if n.startswith(f"{place}.")}
     return terms(layer, inner, error, own, model.backend)
 
@@ -157,22 +157,30 @@ def _windows(geometry: Geometry, x: Array) -> Iterator[tuple[int, int, Array]]:
         yield p, q, padded[:, :, rows, columns]
 
 
-def _scanning_layer(model: Model, place: str) -> Layer:
-    layers = dict(_leaves(model.network, ""))
-    known = [
-        name for name, layer in layers.items() if terms.dispatch(type(layer)) is not terms.dispatch(Layer)
-    ]
-    if place not in known:
-        told = ", ".join(map(repr, known)) or "none: no layer scans"
+def _scanning_layer(model: Model, place: object) -> tuple[Layer, Shape]:
+    """The layer, and the shape that reaches it."""
+    found = {
+        name: (layer, shape)
+        for name, layer, shape in _leaves(model.network, model.input_shape, "")
+        if terms.dispatch(type(layer)) is not terms.dispatch(Layer)
+    }
+    told = ", ".join(map(repr, found)) or "none: no layer scans"
+    if not isinstance(place, str):
+        raise ArgumentTypeError(f"place must be that of a layer that scans ({told}). Got {place!r}.")
+    if place not in found:
         raise ArgumentError(f"place must be that of a layer that scans ({told}). Got {place!r}.")
-    return layers[place]
+    return found[place]
 
 
-def _leaves(container: Sequential | Residual, prefix: str) -> Steps:
-    found: Steps = []
+def _leaves(
+    container: Sequential | Residual, shape: Shape, prefix: str
+) -> Iterator[tuple[str, Layer, Shape]]:
     for place, layer in chain(container, prefix):
-        found += _leaves(layer, f"{place}.") if isinstance(layer, Residual) else [(place, layer)]
-    return found
+        if isinstance(layer, Residual):
+            yield from _leaves(layer, shape, f"{place}.")
+        else:
+            yield place, layer, shape
+        shape = layer.output_shape(shape)
 
 
 def _at(place: str, steps: Steps, x: Array, dy: Array, model: Model) -> tuple[Array, Array]:
@@ -187,19 +195,16 @@ def _at(place: str, steps: Steps, x: Array, dy: Array, model: Model) -> tuple[Ar
     """
     number = next(i for i, (name, _) in enumerate(steps) if place == name or place.startswith(f"{name}."))
     before, (name, layer), after = steps[:number], steps[number], steps[number + 1 :]
+    parameters: Mapping[str, Array] = model.parameters
     if before:
-        x = _part(before, x.shape[1:], model)(x)
+        x = run(before, x, parameters, model.backend)
     if after:
-        y = _part([(name, layer)], x.shape[1:], model)(x)
-        dy, _ = _part(after, y.shape[1:], model).gradients(y, dy)
+        y = run([(name, layer)], x, parameters, model.backend)
+        dy, _ = part(after, y.shape[1:], parameters, model.backend).gradients(y, dy)
+        check_finite(dy, f"the gradient by the output of layer {name} {layer.label()}")
     if isinstance(layer, Residual):  # y = x + f(x): the gradient by f(x) is that by y
         return _at(place, list(chain(layer, f"{name}.")), x, dy, model)
     return x, dy
-
-
-def _part(steps: Steps, shape: Shape, model: Model) -> Model:
-    parameters: Mapping[str, Array] = model.parameters
-    return part(steps, shape, parameters, model.backend)
 
 
 def _make_room(layer: Layer, shape: Shape) -> None:

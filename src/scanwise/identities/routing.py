@@ -15,9 +15,9 @@ from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 from scanwise.executor import unit_range
 from scanwise.identities.masks import Choice, Mask, Trail, inputs_of
 from scanwise.identities.maxima import first_maxima, takes_maxima
-from scanwise.identities.parts import chain, part
+from scanwise.identities.parts import chain, run
 from scanwise.inputs import as_samples, number_array
-from scanwise.layers import Layer, Residual, Shape
+from scanwise.layers import Layer, Residual
 from scanwise.model import Model
 
 __all__ = ["Route", "route"]
@@ -102,7 +102,9 @@ def _label_number(model: Model, label: Any) -> int:
     try:
         number = operator.index(label)
     except TypeError:
-        raise ArgumentTypeError(f"label must be {known}. Got {label!r}.") from None
+        number = None
+    if number is None or isinstance(label, bool):
+        raise ArgumentTypeError(f"label must be {known}. Got {label!r}.")
     if not 0 <= number < count:
         raise ArgumentError(f"label must be {known}. Got {label!r}.")
     return number
@@ -123,8 +125,7 @@ def _store_maxima(
     for place, layer in layers:
         if _holds_maxima(layer):
             if waiting:
-                shape: Shape = x.shape[1:]
-                x, waiting = part(waiting, shape, parameters, backend)(x), []
+                x, waiting = run(waiting, x, parameters, backend), []
             if isinstance(layer, Residual):
                 _store_maxima(list(chain(layer, f"{place}.")), x, parameters, backend, maxima)
             else:

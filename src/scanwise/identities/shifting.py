@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,13 +13,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 from scanwise.executor import unit_range
-from scanwise.inputs import as_samples, number_array
-from scanwise.layers.arguments import number
+from scanwise.inputs import as_samples, check_finite, number_array
+from scanwise.layers.arguments import float32
+from scanwise.memory import available_bytes, gibibytes
 from scanwise.model import Model
 
 __all__ = ["ShiftResponse", "shift_response"]
 
 Shift = tuple[int, ...]
+
+_BYTES_PER_SHIFT = 100  # a tuple of two numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +67,11 @@ def shift_response(
 ) -> ShiftResponse:
     """Outputs of the model for its input moved to other places, and how far they are from those for it in its own.
 
-    A network that scans and aggregates over all positions (a convolutional network with a maximum or mean at its end)
-    does not notice where its input's content is, as long as the content stays off the borders and moves by multiples of
-    the network's stride: the change is exactly 0, by weight sharing (lecture 4.3). An MLP's is not.
+    A network that scans and aggregates over all positions does not notice where its input's content is, as long as the
+    content stays off the borders and moves by multiples of the network's stride (lecture 4.3). By weight sharing the
+    answers at the positions are the same ones at other places, to the bit, so that the change of their maximum is
+    exactly 0; a mean, logsumexp or softmax adds them up in another order, which leaves a rounding of the sum. An MLP
+    does notice.
 
     Args:
         model: the model.
@@ -76,7 +82,8 @@ def shift_response(
 
     Raises:
         ShapeError: `x` has another shape.
-        ArgumentError, ArgumentTypeError: `x` is not finite or not real, or `shifts` or `fill` are not as stated.
+        ArgumentError, ArgumentTypeError: `x` is not finite or not real, `shifts` or `fill` are not as stated, the
+            outputs do not fit into memory, or they leave the range of float32.
 
     Source: lecture 4.3.
 
@@ -94,13 +101,17 @@ def shift_response(
         raise ShapeError("x must hold at least one sample. Got 0.")
     values = unit_range(samples).astype(np.float32)
     axes = max(1, len(model.input_shape) - 1)
+    _make_room(shifts, len(values) * math.prod(model.output_shape))
     moves = _checked(shifts, axes)
-    background = np.float32(number("shift_response", "fill", fill))
+    background = np.float32(float32("shift_response", "fill", fill))
     unshifted = model(values)
+    check_finite(unshifted, "the output for x")
     outputs = np.empty((len(moves), *unshifted.shape), np.float32)
     for output, move in zip(outputs, moves, strict=True):
         output[:] = model(_moved(values, move, background))
-    change = np.abs(outputs - unshifted).reshape(len(moves), -1).max(axis=1)
+        check_finite(output, f"the output for x shifted by {move}")
+    with np.errstate(over="ignore"):  # between the ends of float32
+        change = np.abs(outputs - unshifted).reshape(len(moves), -1).max(axis=1)
     return ShiftResponse(moves, change, outputs)
 
 
@@ -118,9 +129,32 @@ def _checked(shifts: Any, axes: int) -> tuple[Shift, ...]:
 
 
 def _entries(shift: Any, axes: int) -> Shift:
-    if np.ndim(shift) == 0:
-        return (0,) * (axes - 1) + (operator.index(shift),)
-    return tuple(operator.index(entry) for entry in shift)
+    try:
+        return (0,) * (axes - 1) + (_whole_number(shift),)
+    except TypeError:  # a pair of them
+        return tuple(_whole_number(entry) for entry in shift)
+
+
+def _whole_number(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    return operator.index(value)
+
+
+def _make_room(shifts: object, values: int) -> None:
+    """Refuse more shifts than memory holds outputs of, `values` each; what cannot say its length is taken."""
+    try:
+        needed = operator.length_hint(shifts) * (4 * values + _BYTES_PER_SHIFT)
+    except TypeError:  # nothing to go through, which is said elsewhere
+        return
+    except OverflowError:
+        needed = 2**80
+    memory = available_bytes()
+    if needed > memory:
+        raise ArgumentError(
+            f"shifts must be few enough for the outputs to fit into memory ({gibibytes(memory)} available). "
+            f"Got some that need {gibibytes(needed)}."
+        )
 
 
 def _moved(x: NDArray[np.float32], move: Shift, fill: np.float32) -> NDArray[np.float32]:

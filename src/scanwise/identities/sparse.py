@@ -20,10 +20,13 @@ __all__ = [
     "grouped",
     "EquivalentMatrix",
     "Taps",
+    "all_taps",
     "composed",
     "identity",
     "make_room",
+    "make_room_around",
     "matrix_of",
+    "refuse_beyond",
     "sliding",
     "taps",
     "unbiased",
@@ -31,6 +34,8 @@ __all__ = [
 
 # For each entry: row, column and value as they are listed, the same sorted by rows, and what sorting takes.
 _BYTES_PER_ENTRY = 64
+# For each output and input: where its entries begin, its bias, and what a rule keeps for each channel or position.
+_BYTES_PER_VALUE = 16
 
 
 class EquivalentMatrix(NamedTuple):
@@ -60,6 +65,35 @@ def taps(geometry: Geometry, axis: int, extent: int) -> Taps:
     source = position * geometry.stride[axis] + offset * geometry.dilation[axis] - geometry.padding[2 * axis]
     inside = (source >= 0) & (source < extent)
     return Taps(position[inside], offset[inside], source[inside])
+
+
+def all_taps(
+    layer: Layer, inputs: Shape, geometry: Geometry, filters: int, outputs: int
+) -> tuple[Taps, Taps]:
+    """The taps along both axes of a layer on an input of shape `inputs`, if its matrix fits into memory.
+
+    Args:
+        layer: whose matrix it is.
+        inputs: shape of the input.
+        geometry: where the windows lie.
+        filters: how many slide.
+        outputs: number of output values.
+    """
+    listed = max(map(math.prod, zip(geometry.output, geometry.kernel, strict=True)))
+    refuse_beyond(layer, inputs, listed * _BYTES_PER_ENTRY, "its windows, padding included, which")
+    rows, columns = (1, *inputs[1:])[-2:]
+    entries = filters * _tap_count(geometry, 0, rows) * _tap_count(geometry, 1, columns)
+    make_room(layer, inputs, entries, outputs, math.prod(inputs))
+    return taps(geometry, 0, rows), taps(geometry, 1, columns)
+
+
+def _tap_count(geometry: Geometry, axis: int, extent: int) -> int:
+    """How many `taps` there are: for each offset the windows that read inside the input there."""
+    stride, reached = geometry.stride[axis], np.arange(geometry.kernel[axis]) * geometry.dilation[axis]
+    first = reached - geometry.padding[2 * axis]  # what window 0 reads
+    start = np.maximum(0, -(first // stride))
+    stop = np.minimum(geometry.output[axis], (extent - 1 - first) // stride + 1)
+    return int(np.maximum(0, stop - start).sum())
 
 
 class Filters(NamedTuple):
@@ -95,9 +129,8 @@ def sliding(
         scale: `(P, Q)`, a factor for each position.
     """
     (H, W), (P, Q) = (1, *inputs[1:])[-2:], geometry.output
-    down, across = taps(geometry, 0, H), taps(geometry, 1, W)
     size = (math.prod(outputs), math.prod(inputs))
-    make_room(layer, inputs, len(filters.output) * len(down.source) * len(across.source), *size)
+    down, across = all_taps(layer, inputs, geometry, len(filters.output), size[0])
     position = down.position[:, None] * Q + across.position  # (taps along rows, taps along columns)
     source = down.source[:, None] * W + across.source
     values = filters.kernels[:, down.offset[:, None], across.offset]
@@ -153,16 +186,29 @@ def _numbers(matrix: csr_array) -> NDArray[np.int64]:
     return np.asarray(rows * matrix.shape[1] + matrix.indices)
 
 
+def make_room_around(layer: Layer, shape: Shape) -> None:
+    """Refuse a layer whose parameters, inputs and outputs alone do not fit into memory."""
+    parameters = sum(map(math.prod, layer.parameter_shapes(shape).values()))
+    values = math.prod(shape) + math.prod(layer.output_shape(shape))
+    needed = 4 * parameters + values * _BYTES_PER_VALUE
+    refuse_beyond(layer, shape, needed, "its parameters, inputs and outputs, which alone")
+
+
 def unbiased(matrix: csr_array) -> EquivalentMatrix:
     return EquivalentMatrix(matrix, np.zeros(matrix.shape[0], np.float32))
 
 
 def make_room(layer: Layer, shape: Shape, entries: int, outputs: int, inputs: int) -> None:
+    """Refuse a matrix that does not fit into memory, before anything of its size is made."""
+    needed = entries * _BYTES_PER_ENTRY + (outputs + inputs) * _BYTES_PER_VALUE
+    refuse_beyond(layer, shape, needed, f"{outputs:,} x {inputs:,} with {entries:,} entries, which")
+
+
+def refuse_beyond(layer: Layer, shape: Shape, needed: int, what: str) -> None:
+    """Raise ArgumentError if `what` of the layer's matrix needs more bytes than there are."""
     memory = available_bytes()
-    needed = entries * _BYTES_PER_ENTRY
     if needed > memory:
         raise ArgumentError(
             f"input_shape must leave the equivalent matrix small enough for memory ({gibibytes(memory)} available). "
-            f"Got {shape} for {layer.label()}: {outputs:,} x {inputs:,} with {entries:,} entries, which need "
-            f"{gibibytes(needed)}."
+            f"Got {shape} for {layer.label()}: {what} need {gibibytes(needed)}."
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -74,7 +75,7 @@ def _weighted(
 
 
 def _ties(name: str, layer: Layer, shape: Shape) -> Ties:
-    outputs, inputs = (int(np.prod(each)) for each in (layer.output_shape(shape), shape))
+    outputs, inputs = math.prod(layer.output_shape(shape)), math.prod(shape)
     if max(outputs, inputs) > LARGEST:
         raise ArgumentError(
             f"input_shape must leave at most {LARGEST} inputs and outputs to be told apart in a picture. "

@@ -63,7 +63,7 @@ def _scaled_tanh_slope(e: Emitter, y: Value, lanes: int, _: float) -> Value:
     return e.fma(factor, y, e.constant(_TANH_SLOPE * _TANH_SCALE, lanes))
 
 
-# psi(x) = phi(x) / (alpha + phi(x)), phi(x) = max(x, 0): the Neocognitron's C-cells (Fukushima 1980, equation 5).
+# psi(x) = phi(x) / (alpha + phi(x)), phi(x) = max(x, 0): the Neocognitron's C-cells (Fukushima 1980).
 # psi'(x) = alpha / (alpha + x)^2 for x > 0, and 1 - psi = alpha / (alpha + x), so it is (1 - y)^2 / alpha where y > 0.
 
 

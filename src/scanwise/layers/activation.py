@@ -31,7 +31,7 @@ class LeakyReLU(_Pointwise):
     negative_slope: float = 0.01
 
     def __post_init__(self) -> None:
-        self._settle("negative_slope", arguments.number("LeakyReLU", "negative_slope", self.negative_slope))
+        self._settle("negative_slope", arguments.float32("LeakyReLU", "negative_slope", self.negative_slope))
 
 
 @dataclass(frozen=True, repr=False)

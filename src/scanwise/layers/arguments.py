@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, SupportsFloat, TypeVar
+from typing import Any, SupportsFloat, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,11 @@ from scanwise.errors import ArgumentError, ArgumentTypeError
 Sizes = int | tuple[int, ...]
 Table = Sequence[Sequence[int]] | NDArray[Any]  # as given; a layer keeps a tuple of tuples
 Entry = TypeVar("Entry")
+
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+SMALLEST_FLOAT32 = float(np.finfo(np.float32).tiny)  # of those with all digits
+# What Python would turn into a float, but which is none.
+_NO_NUMBERS = (bool, np.bool_, str, complex, np.complexfloating, np.ma.MaskedArray)
 
 
 def integer(layer: str, name: str, value: object, *, minimum: int = 1) -> int:
@@ -33,7 +38,7 @@ def sizes(layer: str, name: str, value: object, counts: tuple[int, ...], *, mini
 
     Equal entries become one int, so that a layer has one form however it was written: `(5, 5)` is `5`.
     """
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         entries = tuple(integer(layer, name, entry, minimum=minimum) for entry in value)
         if len(entries) not in counts:
             raise ArgumentError(f"{layer}: {name} must be {_expected(counts, minimum)}. Got {value!r}.")
@@ -41,6 +46,14 @@ def sizes(layer: str, name: str, value: object, counts: tuple[int, ...], *, mini
     if _index(value) is None:
         raise ArgumentTypeError(f"{layer}: {name} must be {_expected(counts, minimum)}. Got {value!r}.")
     return integer(layer, name, value, minimum=minimum)
+
+
+def integers(layer: str, name: str, value: object, *, minimum: int = 1) -> tuple[int, ...]:
+    """`value` as a tuple of ints of at least `minimum`: a sequence or an array."""
+    entries = _listed(value)
+    if entries is None:
+        raise ArgumentTypeError(f"{layer}: {name} must be a sequence of integers. Got {value!r}.")
+    return tuple(integer(layer, name, entry, minimum=minimum) for entry in entries)
 
 
 def per_axis(value: Sizes, count: int) -> tuple[int, ...]:
@@ -57,7 +70,8 @@ def boolean(layer: str, name: str, value: object) -> bool:
 
 def number(layer: str, name: str, value: object) -> float:
     """`value` as a finite float."""
-    if isinstance(value, bool | str) or not isinstance(value, SupportsFloat):
+    # Python's own first: tables have many.
+    if not (isinstance(value, float) or _is_number(value)):
         raise ArgumentTypeError(f"{layer}: {name} must be a number. Got {value!r}.")
     try:
         result = float(value)
@@ -65,11 +79,35 @@ def number(layer: str, name: str, value: object) -> float:
         OverflowError,
         ValueError,
         TypeError,
-    ):  # an int of hundreds of digits; an array of several numbers
+    ):  # an int of hundreds of digits; a tensor of several numbers
         result = math.nan
     if not math.isfinite(result):
         raise ArgumentError(f"{layer}: {name} must be a finite number. Got {value!r}.")
     return result
+
+
+def float32(layer: str, name: str, value: object) -> float:
+    """`value` as a float that float32, which the engine computes with, can hold."""
+    result = number(layer, name, value)
+    if abs(result) > LARGEST_FLOAT32:
+        raise ArgumentError(f"{layer}: {name} must be a finite number in float32. Got {value!r}.")
+    return result
+
+
+def positive(layer: str, name: str, value: object) -> float:
+    """`value` as a float more than 0, in float32 too."""
+    result = float32(layer, name, value)
+    if result <= 0:
+        raise ArgumentError(f"{layer}: {name} must be more than 0. Got {value!r}.")
+    if result < SMALLEST_FLOAT32:  # float32 takes it for 0, or keeps a few digits of it
+        raise ArgumentError(f"{layer}: {name} must be at least {SMALLEST_FLOAT32:.3g}. Got {value!r}.")
+    return result
+
+
+def _is_number(value: object) -> TypeGuard[SupportsFloat]:
+    if isinstance(value, np.ndarray) and (value.ndim > 0 or value.dtype.kind not in "iuf"):
+        return False
+    return isinstance(value, SupportsFloat) and not isinstance(value, _NO_NUMBERS)
 
 
 def choice(layer: str, name: str, value: object, options: tuple[str, ...]) -> str:
@@ -88,8 +126,8 @@ def bits(layer: str, name: str, value: object) -> tuple[tuple[int, ...], ...]:
 
 
 def numbers(layer: str, name: str, value: object) -> tuple[tuple[float, ...], ...]:
-    """`value` as a table of finite numbers, rows of one length: a nested sequence or a two-dimensional array."""
-    return _table(layer, name, value, number)
+    """`value` as a table of float32 numbers, rows of one length: a nested sequence or a two-dimensional array."""
+    return _table(layer, name, value, float32)
 
 
 def _table(

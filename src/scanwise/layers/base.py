@@ -15,6 +15,11 @@ from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 Shape = tuple[int, ...]
 
+# Levels of nesting that a network may have: every walk over it goes as deep.
+DEEPEST = 50
+
+_TOLD_ENTRIES = 20  # of a tuple, in labels
+
 _AXES = {1: "(D,)", 2: "(C, T)", 3: "(C, H, W)"}
 
 
@@ -111,7 +116,7 @@ class Layer:
         return f"{type(self).__name__}({', '.join(words)})"
 
     def label(self) -> str:
-        """The layer as printed, but a table among its arguments as its size only: for summaries and messages.
+        """The layer as printed, but a table or long list among its arguments as its size: for summaries and messages.
 
         >>> from scanwise.layers import Conv2d
         >>> Conv2d(2, 5, connections=((1, 0), (1, 1))).label()
@@ -146,8 +151,11 @@ def _lists(value: Any) -> Any:
 
 
 def _brief(value: Any) -> str:
-    nested = isinstance(value, tuple) and value and isinstance(value[0], tuple)
-    return f"<{len(value)}x{len(value[0])}>" if nested else repr(value)
+    if isinstance(value, Layer):
+        return value.label()
+    if isinstance(value, tuple) and value and isinstance(value[0], tuple):
+        return f"<{len(value)}x{len(value[0])}>"
+    return f"<{len(value)}>" if isinstance(value, tuple) and len(value) > _TOLD_ENTRIES else repr(value)
 
 
 def from_json(data: object) -> Layer:
@@ -163,9 +171,30 @@ def from_json(data: object) -> Layer:
     >>> from_json({"kind": "MaxPool2d", "kernel_size": 2})
     MaxPool2d(2)
     """
+    _check_depth(data)
+    return layer_of(data)
+
+
+def layer_of(data: object) -> Layer:
+    """`from_json` of data that is not too deep."""
     if not isinstance(data, Mapping):
         raise ArgumentTypeError(f"layer must be a JSON object with a 'kind'. Got {data!r}.")
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in Layer.kinds:
         raise ArgumentError(f"layer kind must be one of {', '.join(sorted(Layer.kinds))}. Got {kind!r}.")
     return Layer.kinds[kind]._from_fields({name: value for name, value in data.items() if name != "kind"})
+
+
+def _check_depth(data: object) -> None:
+    """Refuse data nested deeper than any network, before something walks into it."""
+    level = [data]
+    for _ in range(2 * DEEPEST + 4):  # a mapping and a list for each, and those of the innermost layer
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, Mapping | list | tuple)
+            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
+        ]
+        if not level:
+            return
+    raise ArgumentError(f"network: layers must be nested at most {DEEPEST} levels deep. Got more.")

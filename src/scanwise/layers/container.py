@@ -9,10 +9,7 @@ from typing import Any, ClassVar
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 
-from .base import Layer, Shape, from_json
-
-# Levels of nesting that a network may have: every walk over it goes as deep.
-DEEPEST = 50
+from .base import DEEPEST, Layer, Shape, from_json, layer_of
 
 
 @dataclass(frozen=True, repr=False, init=False)
@@ -85,7 +82,7 @@ class _Container(Layer):
             raise ArgumentTypeError(
                 f"{cls.__name__}: field 'layers' must be a list of layers. Got {layers!r}."
             )
-        return cls(*(from_json(layer) for layer in layers))
+        return cls(*(layer_of(layer) for layer in layers))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(repr(layer) for layer in self.layers)})"
@@ -134,26 +131,10 @@ class Sequential(_Container):
         """
         if not isinstance(data, Mapping):
             raise ArgumentTypeError(f"network must be a JSON object with 'layers'. Got {data!r}.")
-        _check_depth(data)
         network = from_json({"kind": "Sequential", **data})
         if not isinstance(network, Sequential):
             raise ArgumentError(f"network kind must be 'Sequential'. Got {type(network).__name__!r}.")
         return network
-
-
-def _check_depth(data: object) -> None:
-    """Refuse data nested deeper than any network, before something walks into it."""
-    level = [data]
-    for _ in range(2 * DEEPEST + 4):  # a mapping and a list for each, and those of the innermost layer
-        level = [
-            inner
-            for outer in level
-            if isinstance(outer, Mapping | list | tuple)
-            for inner in (outer.values() if isinstance(outer, Mapping) else outer)
-        ]
-        if not level:
-            return
-    raise ArgumentError(f"network: layers must be nested at most {DEEPEST} levels deep. Got more.")
 
 
 @dataclass(frozen=True, repr=False, init=False)

@@ -25,7 +25,7 @@ def check_input_groups(layer: Layer, input_shape: Shape, groups: int) -> None:
     """Raises where groups would not have the same number of input channels."""
     if input_shape[0] % groups:
         raise ShapeError(
-            f"{layer!r}: input channels must be a multiple of groups {groups}. "
+            f"{layer.label()}: input channels must be a multiple of groups {groups}. "
             f"Got {input_shape[0]} (input shape {input_shape})."
         )
 

@@ -88,7 +88,7 @@ class _ConvTranspose(Layer):
         if extent < 1:
             name = "T" if self.axes == 1 else "HW"[axis]
             raise ShapeError(
-                f"{self!r}: output extent {name} must be at least 1. Got {extent} (input shape {input_shape})."
+                f"{self.label()}: output extent {name} must be at least 1. Got {extent} (input shape {input_shape})."
             )
         return extent
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
+from scanwise.errors import ArgumentError, ShapeError
 
 from . import arguments
 from .base import Layer, Shape
@@ -34,14 +34,12 @@ class MaxByLabel(Layer):
     labels: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        given: object = self.labels
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise ArgumentTypeError(f"MaxByLabel: labels must be a sequence of label numbers. Got {given!r}.")
-        labels = tuple(arguments.integer("MaxByLabel", "labels", label, minimum=0) for label in given)
-        missing = set(range(max(labels, default=0) + 1)) - set(labels)
-        if missing:
+        labels = arguments.integers("MaxByLabel", "labels", self.labels, minimum=0)
+        present = set(labels)
+        missing = next(number for number in itertools.count() if number not in present)
+        if missing <= max(labels, default=0):
             raise ArgumentError(
-                f"MaxByLabel: labels must hold every number from 0 to the largest. Got none of {min(missing)}."
+                f"MaxByLabel: labels must hold every number from 0 to the largest. Got none of {missing}."
             )
         self._settle("labels", labels)
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from scanwise.errors import ArgumentError
-
 from . import arguments
 from .base import Layer, Shape
-
-LARGEST_FLOAT32 = 3.4028234663852886e38
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,9 +20,7 @@ class _Pad(Layer):
     def __post_init__(self) -> None:
         kind = type(self).__name__
         self._settle("padding", arguments.sizes(kind, "padding", self.padding, self.counts, minimum=0))
-        self._settle("value", arguments.number(kind, "value", self.value))
-        if abs(self.value) > LARGEST_FLOAT32:
-            raise ArgumentError(f"{kind}: value must be a finite number in float32. Got {self.value}.")
+        self._settle("value", arguments.float32(kind, "value", self.value))
 
 
 @dataclass(frozen=True, repr=False)

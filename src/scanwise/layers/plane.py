@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError
+from scanwise.memory import require
 
 from . import arguments
 from .base import Shape
@@ -23,6 +24,8 @@ from .window import _Windowed
 
 Array = NDArray[np.float64]
 Sizes = int | tuple[int, ...]
+
+_BYTES_PER_TAP = 6 * 8  # distances, two Gaussians, and what they are made of
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,15 +55,18 @@ class _Plane(_Windowed):
                 f"{kind}: padding must be smaller than kernel_size {self.field[0]}. Got {self.field[2]}."
             )
 
-    def _settle_positive(self, name: str, value: object) -> None:
-        number = arguments.number(type(self).__name__, name, value)
-        if number <= 0:
-            raise ArgumentError(f"{type(self).__name__}: {name} must be more than 0. Got {value!r}.")
-        self._settle(name, number)
+    def _settle_positive(self, *names: str) -> None:
+        for name in names:
+            self._settle(name, arguments.positive(type(self).__name__, name, getattr(self, name)))
 
     def _distances(self) -> Array:
-        """Distance of every tap from the field's centre, `(R, S)`, in positions."""
+        """Distance of every tap from the field's centre, `(R, S)`, in positions.
+
+        Raises:
+            EngineError: they do not fit into memory.
+        """
         R, S = arguments.per_axis(self.field[0], 2)
+        require(_BYTES_PER_TAP * R * S, f"the weights of {self!r}")
         distances: Array = np.hypot(np.arange(R)[:, None] - (R - 1) / 2, np.arange(S)[None, :] - (S - 1) / 2)
         return distances
 
@@ -87,7 +93,7 @@ class SPlane(_Plane):
         r: selectivity, more than 0: the larger, the closer the input must be to what was learnt.
         stride: positions between neighbouring cells, or (rows, columns).
         padding: zeros on every side, or (rows, columns); smaller than the kernel.
-        gamma: the factor by which w falls off with each position of distance; 1 for not at all.
+        gamma: the factor by which w falls off with each position of distance, more than 0; 1 for not at all.
 
     Parameters: `weight (K, C, R, S)`, `inhibition (K,)`.
 
@@ -112,8 +118,9 @@ class SPlane(_Plane):
     def __post_init__(self) -> None:
         self._settle("planes", arguments.integer("SPlane", "planes", self.planes))
         self._settle_field()
-        self._settle_positive("r", self.r)
-        self._settle_positive("gamma", self.gamma)
+        self._settle_positive("r", "gamma")
+        if self.gamma > 1:
+            raise ArgumentError(f"SPlane: gamma must be more than 0 and at most 1. Got {self.gamma}.")
 
     @property
     def field(self) -> tuple[Sizes, Sizes, Sizes]:
@@ -142,7 +149,8 @@ class SPlane(_Plane):
 
     def falloff(self, channels: int) -> Array:
         """The V-cell's fixed weights w, `(R, S)`: the same for each of `channels` input planes, 1 in all."""
-        w = self.gamma ** self._distances()
+        distances = self._distances()
+        w = self.gamma ** (distances - distances.min())  # the largest is 1, so that their sum is never 0
         falloff: Array = w / (channels * w.sum())
         return falloff
 
@@ -167,7 +175,8 @@ class CPlane(_Plane):
     Raises:
         ArgumentError, ArgumentTypeError: an argument is not allowed.
 
-    Source: Fukushima 1980, equation 5; the surround: Fukushima 2003.
+    Source: psi is Fukushima's of 1980. There C-cells are inhibited by the mean of all planes, a V-cell of their own;
+    here, as in Fukushima 2003, by what lies around in the same plane.
 
     >>> CPlane(5, stride=2, padding=2).output_shape((24, 12, 12))
     (24, 6, 6)
@@ -182,8 +191,7 @@ class CPlane(_Plane):
 
     def __post_init__(self) -> None:
         self._settle_field()
-        self._settle_positive("alpha", self.alpha)
-        self._settle_positive("sigma", self.sigma)
+        self._settle_positive("alpha", "sigma")
         self._settle("surround", arguments.number("CPlane", "surround", self.surround))
         if not 0 <= self.surround < 1:
             raise ArgumentError(f"CPlane: surround must be from 0 to less than 1. Got {self.surround}.")
@@ -205,6 +213,7 @@ class CPlane(_Plane):
     def weights(self) -> Array:
         """The fixed weights d, `(R, S)`."""
         squares = self._distances() ** 2
+        squares -= squares.min()  # a factor of both, and with it the largest is 1 and no sum is 0
         centre, around = (np.exp(-squares / (2 * width**2)) for width in (self.sigma, 2 * self.sigma))
         d: Array = centre / centre.sum() - self.surround * around / around.sum()
         return d

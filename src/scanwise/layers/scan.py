@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from scanwise.errors import ArgumentError, ArgumentTypeError
 
 from . import arguments
-from .base import Layer, Shape, _Pointwise, from_json
+from .base import Layer, Shape, _Pointwise, layer_of
 from .container import Residual, Sequential
 from .conv import Conv1d, Conv2d
 from .dropout import Dropout
@@ -20,6 +20,9 @@ from .pad import Pad1d, Pad2d
 from .softmax import Softmax
 from .unfold import Unfold1d, Unfold2d
 from .window import _Windowed
+
+_Kernel = tuple[int | tuple[int, ...], int | tuple[int, ...]]  # extent and stride
+_ONE_POSITION: _Kernel = (1, 1)
 
 _TAKEN = (Linear, Flatten, Softmax, Sequential, Residual, _Pointwise)
 
@@ -42,7 +45,7 @@ class _Scan(_Windowed):
         for layer in _leaves(self.mlp):
             if not isinstance(layer, _TAKEN):
                 raise ArgumentError(
-                    f"{kind}: mlp must be made of Linear, Flatten, Softmax and pointwise layers. Got {layer!r}."
+                    f"{kind}: mlp must be made of Linear, Flatten, Softmax and pointwise layers. Got {layer.label()}."
                 )
         for name in ("window", "stride"):
             self._settle(name, arguments.sizes(kind, name, getattr(self, name), (self.axes,)))
@@ -83,15 +86,19 @@ class _Scan(_Windowed):
         return math.prod(self.geometry(input_shape).output)
 
     @property
-    def convolves(self) -> bool:
-        """Whether the first layer that looks at more than one value is a `Linear`: then it is a convolution."""
+    def needs_windows(self) -> str | None:
+        """Why the windows must be cut out before the MLP sees them, or None if it begins with a convolution.
+
+        It does if the first layer that looks at more than one value is a `Linear`.
+        """
         for layer in _leaves(self.mlp):
             if isinstance(layer, Linear):
-                return True
-            # A dropped value is dropped in one window and not in the next: that needs windows that are apart.
-            if isinstance(layer, Residual | Softmax) or (isinstance(layer, Dropout) and layer.p > 0):
-                return False
-        return False
+                return None
+            if isinstance(layer, Residual | Softmax):
+                return f"{layer.label()} looks at each window as a whole"
+            if isinstance(layer, Dropout) and layer.p > 0:
+                return f"{layer.label()} drops a value in one window and not in the next"
+        return "no layer is a Linear"
 
     # z_j(t) = b_j + sum_{c,k} w_j(c, k) x_c(t + k) is the MLP's first layer at position t and the convolution with the
     # filters w_j, in one formula; a later layer looks at one position and is the convolution with a 1 x 1 kernel.
@@ -101,12 +108,13 @@ class _Scan(_Windowed):
         """(name, layer) of the same network as layers of maps, in order.
 
         Names are those of the MLP's layers, and parameters differ by their shape alone: a `Linear`'s `(D, C K)` is the
-        convolution's `(D, C, K)`. Unless the scan `convolves`, its windows are cut out first, by a layer called
+        convolution's `(D, C, K)`. Where a scan `needs_windows` they are cut out first, by a layer called
         `"windows"`.
         """
-        pending: _Pending = [(self.window, self.stride)] if self.convolves else []
-        layers = [(str(index), self._on_maps(layer, pending)) for index, layer in enumerate(self.mlp.layers)]
-        return tuple(layers) if self.convolves else (("windows", self.windows), *layers)
+        whole = self.needs_windows is None
+        mapped, _ = self._on_maps(self.mlp, (self.window, self.stride) if whole else _ONE_POSITION)
+        layers = tuple((str(index), layer) for index, layer in enumerate(mapped.layers))
+        return layers if whole else (("windows", self.windows), *layers)
 
     def chain(self, input_shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
         """(name, layer, shape that reaches it) of `on_maps`, in order."""
@@ -115,28 +123,29 @@ class _Scan(_Windowed):
             yield name, layer, shape
             shape = layer.output_shape(shape)
 
-    def _on_maps(self, layer: Layer, pending: _Pending) -> Layer:
-        """The layer of maps that is `layer` at every position. The first `Linear` takes the `pending` window."""
+    def _on_maps(self, layer: Layer, kernel: _Kernel) -> tuple[Layer, _Kernel]:
+        """(the layer of maps that is `layer` at every position, the kernel for the next `Linear`)."""
         if isinstance(layer, Linear):
-            window, stride = pending.pop() if pending else (1, 1)
-            return self.convolution(layer.out_features, window, stride, bias=layer.bias)
+            return self.convolution(layer.out_features, *kernel, bias=layer.bias), _ONE_POSITION
         if isinstance(layer, Flatten):
-            return self.identity
+            return self.identity, kernel
         if isinstance(layer, Sequential | Residual):
-            return type(layer)(*(self._on_maps(inner, pending) for inner in layer.layers))
-        return layer
+            mapped = []
+            for inner in layer.layers:
+                inner, kernel = self._on_maps(inner, kernel)
+                mapped.append(inner)
+            return type(layer)(*mapped), kernel
+        return layer, kernel
 
     def to_json(self) -> dict[str, Any]:
         return {**super().to_json(), "mlp": self.mlp.to_json()}
 
     @classmethod
     def _from_fields(cls, data: Mapping[str, Any]) -> Layer:
-        if "mlp" not in data:
-            return super()._from_fields(data)  # which says that it is missing
-        return super()._from_fields({**data, "mlp": from_json(data["mlp"])})
-
-
-_Pending = list[tuple[int | tuple[int, ...], int | tuple[int, ...]]]
+        mlp = data.get("mlp")
+        if not isinstance(mlp, Mapping):
+            return super()._from_fields(data)  # which says what is wrong
+        return super()._from_fields({**data, "mlp": layer_of(mlp)})
 
 
 def _leaves(container: Sequential) -> Iterator[Layer]:

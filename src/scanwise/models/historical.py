@@ -43,7 +43,8 @@ def tdnn_1989(classes: int = 3) -> Sequential:
 
     The coefficients should have mean 0 and lie mostly in -1..1, as the paper's do: sigmoids are saturated otherwise.
     Eight units see 3 frames, one unit for each class sees 5 frames of theirs, and an output sums its unit over the 9
-    frames that are left, with one weight for all of them.
+    frames that are left, with one weight for all of them. In the paper that weight is fixed; here it is trained, as the
+    output's bias is.
 
     Source: Waibel, Hanazawa, Hinton, Shikano, Lang, "Phoneme recognition using time-delay neural networks" (1989);
     the lecture's part 6.1.

@@ -12,12 +12,16 @@ from scanwise.neocognitron.stages import Contrast, Edges
 
 Float32 = NDArray[np.float32]
 
-_STEEPNESS = 4.0  # of the ideal edge, a logistic curve: from 0 to 1 within about a pixel, like the edge of a stroke
+_STEEPNESS = (
+    4.0  # of the ideal edge, a logistic curve: from 0 to 1 within about a pixel, like the edge of a stroke
+)
 
 
 def contrast_weights(contrast: Contrast) -> Float32:
     """`(2, 1, R, S)`: a Gaussian minus a wider one, and the reverse. Each sums to 0, so even grey gives nothing."""
-    centre, around = (_gaussian(contrast.kernel_size, width) for width in (contrast.centre, contrast.surround))
+    centre, around = (
+        _gaussian(contrast.kernel_size, width) for width in (contrast.centre, contrast.surround)
+    )
     difference = centre - around
     brighter = 2 * difference / np.abs(difference).sum()  # the largest answer to values in 0..1 is 1
     return np.stack([brighter, -brighter])[:, None].astype(np.float32)

@@ -36,7 +36,9 @@ class LabelledLearning:
         self.labels: list[int] = []
         self._models: dict[int, Model] = {}  # that make inner products with so many weights
 
-    def learn(self, inputs: Float32, labels: NDArray[np.int64], report: Callable[[int], None] = lambda _: None) -> int:
+    def learn(
+        self, inputs: Float32, labels: NDArray[np.int64], report: Callable[[int], None] = lambda _: None
+    ) -> int:
         """Show every pattern `(N, C, H, W)` once, in this order; the number of new planes."""
         before = self.planes.count
         for start in range(0, len(inputs), _BLOCK):
@@ -45,14 +47,16 @@ class LabelledLearning:
             report(min(start + _BLOCK, len(inputs)))
         return self.planes.count - before
 
-    # With e_k = 1 + sum a_k u and h_k = 1 + 2r/(1+r) b_k v an S-cell's answer is r phi(e_k / h_k - 1). Reinforcing plane k
-    # with pattern i changes e_k for pattern j by q sum w u_i u_j. So the products of all patterns of a block with all
+    # With e_k = 1 + sum a_k u and h_k = 1 + 2r/(1+r) b_k v a cell's answer is r phi(e_k / h_k - 1). Reinforcing plane
+    # k with pattern i changes e_k for pattern j by q sum w u_i u_j. So the products of all patterns of a block with all
     # planes, and with each other, say what every pattern of the block answers, however the planes change on the way.
     def _learn_block(self, inputs: Float32, labels: NDArray[np.int64]) -> None:
         products = self._products(inputs, self.planes.falloff * inputs)
         v = np.sqrt(np.diagonal(products))
         excitation = 1 + self._products(inputs, self.planes.room[0])
-        excitation = np.pad(excitation, ((0, 0), (0, len(inputs))), constant_values=1)  # room for as many new planes
+        excitation = np.pad(
+            excitation, ((0, 0), (0, len(inputs))), constant_values=1
+        )  # room for as many new planes
         inhibition = 2 * self._r / (1 + self._r) * v
         for i, label in enumerate(labels):
             if v[i] == 0:

@@ -127,7 +127,9 @@ class Neocognitron:
         labels = np.asarray(as_target(y, len(samples), (self.classes,), "cross_entropy"), np.int64)
         missing = np.flatnonzero(np.bincount(labels, minlength=self.classes) == 0)
         if missing.size:
-            raise ArgumentError(f"y must hold every label from 0 to {self.classes - 1}. Got none of {missing[0]}.")
+            raise ArgumentError(
+                f"y must hold every label from 0 to {self.classes - 1}. Got none of {missing[0]}."
+            )
         epochs = integer("Neocognitron", "epochs", epochs)
         if progress is not None and not callable(progress):
             raise ArgumentTypeError(f"progress must be a function. Got {progress!r}.")
@@ -217,10 +219,13 @@ class _Learning:
         missing = set(range(self._network.classes)) - set(learning.labels)
         if missing:
             raise ArgumentError(
-                f"x must hold patterns of every label that the stages below {name} answer to. Got none of {min(missing)}."
+                f"x must hold patterns of every label that the stages below {name} answer to. "
+                f"Got none of {min(missing)}."
             )
+        order = np.argsort(learning.labels, kind="stable")
+        learning.planes.arrange(order)
         layer = self._network.labelled.layer(learning.planes.count, inputs.shape[2:])
-        self._add(layer, learning.planes, Aggregate("max"), MaxByLabel(tuple(learning.labels)))
+        self._add(layer, learning.planes, Aggregate("max"), MaxByLabel(tuple(sorted(learning.labels))))
         return self._model()
 
     def _name(self) -> str:

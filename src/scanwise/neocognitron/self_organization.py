@@ -71,9 +71,9 @@ class SelfOrganization:
 def seed_cells(responses: Float32, competition: int) -> list[tuple[int, int, int]]:
     """(plane, row, column) of the cells that win.
 
-    The cell that answers most wins; cells of all planes up to `competition` rows and columns from it, and all other cells
-    of its plane, are out. So it goes on until nothing is left. A plane has at most one seed cell (Fukushima 1980, section
-    on self-organization; the area of competition as in 2003).
+    The cell that answers most wins; cells of all planes up to `competition` rows and columns from it, and all other
+    cells of its plane, are out. So it goes on until nothing is left. A plane has at most one seed cell (Fukushima 1980,
+    section on self-organization; the area of competition as in 2003).
     """
     left = responses.copy()
     found: list[tuple[int, int, int]] = []
@@ -81,7 +81,9 @@ def seed_cells(responses: Float32, competition: int) -> list[tuple[int, int, int
         k, p, q = (int(index) for index in np.unravel_index(left.argmax(), left.shape))
         found.append((k, p, q))
         left[k] = 0
-        left[:, max(0, p - competition) : p + competition + 1, max(0, q - competition) : q + competition + 1] = 0
+        left[
+            :, max(0, p - competition) : p + competition + 1, max(0, q - competition) : q + competition + 1
+        ] = 0
     return found
 
 

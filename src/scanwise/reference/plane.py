@@ -65,7 +65,8 @@ def _falloff(layer: SPlane, x: Array) -> Array:
     return layer.falloff(x.shape[1])
 
 
-# Fukushima 1980, equation 5, with inhibition from around in the fixed weights d, as in 2003:
+# psi of Fukushima 1980; in place of the inhibition by all planes there, inhibition from around in the fixed weights d,
+# as in 2003:
 #
 #   z_k = sum_{r,s} d(r, s) u_k(p sh + r, q sw + s),    y_k = phi(z_k) / (alpha + phi(z_k))
 @forward.register(CPlane)

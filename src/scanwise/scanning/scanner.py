@@ -21,6 +21,9 @@ from scanwise.scanning.sharing import obstacle
 
 Progress = Callable[[int, int], None]
 
+_LONGEST_STEP = (
+    1 << 62
+)  # beyond every signal, so that a longer one leaves a single window too, and a 64-bit number
 _PIECE = 1 << 22  # samples checked for NaN in one go
 
 
@@ -70,7 +73,7 @@ def scan(
     stride = shapes.receptive_field(model.network, model.input_shape)[1]
     steps = _checked_step(step, stride)
     axes = tuple(
-        Axis(extent, window, each, own)
+        Axis(extent, window, min(each, _LONGEST_STEP), own)
         for extent, window, each, own in zip(
             array.shape[1:], model.input_shape[1:], steps, stride, strict=True
         )

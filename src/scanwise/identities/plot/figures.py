@@ -10,7 +10,11 @@ import io
 from os import PathLike
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from scanwise.identities.extra import require_extra
+from scanwise.inputs import check_finite, real_array
 from scanwise.model_file import write_beside
 from scanwise.paths import require_path
 
@@ -18,7 +22,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "GREY", "PngPath", "figure_of", "finished", "require_matplotlib", "whole_numbers"]
+__all__ = [
+    "COLOURS",
+    "GREY",
+    "PngPath",
+    "figure_of",
+    "finished",
+    "finite_values",
+    "require_matplotlib",
+    "whole_numbers",
+]
 
 PngPath = str | PathLike[str] | None
 
@@ -41,6 +54,17 @@ def finished(figure: Figure, path: PngPath) -> Figure:
         figure.savefig(content, format="png")
         write_beside(require_path(path, "path"), content.getvalue())
     return figure
+
+
+def finite_values(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Values to draw: finite in float32, so that float64 holds sums and differences of them.
+
+    Raises:
+        ArgumentTypeError, ArgumentError: they are not real or not finite.
+    """
+    array = real_array(values, name).astype(np.float64)
+    check_finite(array, name)
+    return array
 
 
 def whole_numbers(axes: Axes, which: str = "both") -> None:

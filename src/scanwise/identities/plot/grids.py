@@ -9,8 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
-from scanwise.identities.plot.figures import COLOURS, PngPath, figure_of, finished, require_matplotlib
-from scanwise.inputs import number_array
+from scanwise.identities.plot.figures import (
+    COLOURS,
+    PngPath,
+    figure_of,
+    finished,
+    finite_values,
+    require_matplotlib,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,7 +44,7 @@ def maps(maps: ArrayLike, *, path: PngPath = None) -> Figure:
     require_matplotlib("maps")
     values = _finite(maps, "maps", (2, 3), "(K, H, W) or (K, T)")
     low, high = float(values.min()), float(values.max())
-    high = high if high > low else low + 1.0
+    high = high if high > low else low + (abs(low) or 1.0)
     titles = [f"map {number}" for number in range(len(values))]
     columns = math.ceil(math.sqrt(len(values)))
     if values.ndim == 3:
@@ -120,11 +126,9 @@ def _grid(tiles: NDArray[Any], titles: list[str], columns: int, colours: dict[st
 
 
 def _finite(values: ArrayLike, name: str, axes: tuple[int, ...], expected: str) -> NDArray[Any]:
-    array = number_array(values, name)
+    array = finite_values(values, name)
     if array.ndim not in axes or array.size == 0:
         raise ShapeError(f"{name} must have shape {expected}, none of them 0. Got {array.shape}.")
-    if not np.isfinite(array).all():
-        raise ArgumentError(f"{name} must be finite.")
     if len(array) > MOST_TILES:
         raise ArgumentError(f"{name} must be at most {MOST_TILES} to be told apart. Got {len(array)}.")
     return array

@@ -17,6 +17,7 @@ from scanwise.identities.plot.figures import (
     whole_numbers,
 )
 from scanwise.identities.shifting import ShiftResponse
+from scanwise.inputs import check_finite
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -46,7 +47,8 @@ def shift_response(response: ShiftResponse, *, path: PngPath = None) -> Figure:
     require_matplotlib("shift_response")
     if not isinstance(response, ShiftResponse):
         raise ArgumentTypeError(f"response must be a ShiftResponse. Got {type(response).__name__}.")
-    shifts = np.array(response.shifts)
+    check_finite(response.change, "response.change")
+    shifts = np.array(response.shifts, np.float64)  # of any size
     varied = [axis for axis in range(shifts.shape[1]) if len(np.unique(shifts[:, axis])) > 1]
     figure = figure_of(*((7.0, 3.6) if len(varied) < 2 else (6.2, 5.6)))
     axes = figure.add_subplot()

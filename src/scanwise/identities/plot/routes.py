@@ -8,9 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentTypeError, ShapeError
-from scanwise.identities.plot.figures import COLOURS, PngPath, figure_of, finished, require_matplotlib
+from scanwise.identities.plot.figures import (
+    COLOURS,
+    PngPath,
+    figure_of,
+    finished,
+    finite_values,
+    require_matplotlib,
+)
 from scanwise.identities.routing import Route
-from scanwise.inputs import number_array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +50,7 @@ def route(route: Route, x: ArrayLike, *, path: PngPath = None) -> Figure:
     require_matplotlib("route")
     if not isinstance(route, Route):
         raise ArgumentTypeError(f"route must be a Route. Got {type(route).__name__}.")
-    values = number_array(x, "x")
+    values = finite_values(x, "x")
     values = values[0] if values.shape == (1, *route.mask.shape) else values
     if values.shape != route.mask.shape:
         raise ShapeError(
@@ -61,6 +67,7 @@ def route(route: Route, x: ArrayLike, *, path: PngPath = None) -> Figure:
     places = ", ".join(
         f"{name} {start} to {stop - 1}" for name, (start, stop) in zip(names, route.region, strict=True)
     )
+    places = places if route.mask.any() else "padding alone"
     axes.set_title(f"label {route.label}: score {route.score:.4g}, from {places}")
     return finished(figure, path)
 
@@ -84,9 +91,8 @@ def _draw_signal(axes: Axes, values: NDArray[Any], mask: NDArray[np.bool_], rout
 def _draw_image(axes: Axes, values: NDArray[Any], mask: NDArray[np.bool_], route: Route) -> None:
     from matplotlib.patches import Rectangle
 
-    image = values.astype(np.float64)
-    low, high = image.min(), image.max()
-    image = (image - low) / (high - low) if high > low else np.zeros_like(image)
+    low, high = values.min(), values.max()
+    image = (values - low) / (high - low) if high > low else np.zeros_like(values)
     if values.ndim == 3:
         image = (
             np.moveaxis(image, 0, -1) if len(image) == 3 else np.repeat(image.mean(axis=0)[..., None], 3, -1)
