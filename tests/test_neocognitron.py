@@ -51,7 +51,11 @@ def answers(planes: Planes, layer: SPlane, u: Float32) -> Float32:
     layer = dataclasses.replace(layer, planes=planes.count)
     model = sw.Model(Sequential(layer), u.shape, backend="reference")
     model.parameters = {"0.weight": planes.weight, "0.inhibition": planes.inhibition}
-    return model(u[None])[0]
+    return np.asarray(model(u[None])[0], np.float32)
+
+
+def field(values: Any) -> Float32:
+    return np.asarray(values, np.float32)
 
 
 # -- planes ------------------------------------------------------------------------------------------------------------
@@ -60,7 +64,7 @@ def answers(planes: Planes, layer: SPlane, u: Float32) -> Float32:
 def test_reinforcement_of_1980() -> None:
     """delta a = q w u and delta b = q/2 v, for w = 1/4 everywhere."""
     planes = Planes(np.full((1, 2), 0.25), channels=2, capacity=1)
-    first, second = np.float32([[[4, 0]], [[2, 4]]]), np.float32([[[2, 2]], [[2, 2]]])
+    first, second = field([[[4, 0]], [[2, 4]]]), field([[[2, 2]], [[2, 2]]])
     assert planes.add(first) == 0
     np.testing.assert_array_equal(planes.weight, AMPLIFICATION * first[None] / 4)
     assert planes.inhibition.tolist() == [AMPLIFICATION / 2 * 3]  # v = sqrt((16 + 4 + 16) / 4) = 3
@@ -74,11 +78,11 @@ def test_reinforcement_of_1980() -> None:
 def test_inhibition_of_2003() -> None:
     """b = 1/2 sqrt(sum a^2 / w): the same after one reinforcement, less after two different ones."""
     planes = Planes(np.full((1, 2), 0.5), channels=1)
-    planes.add(np.float32([[[1, 1]]]))
+    planes.add(field([[[1, 1]]]))
     once = planes.inhibition.copy()
     planes.balance(0)
     np.testing.assert_allclose(planes.inhibition, once, rtol=1e-6)
-    planes.reinforce(0, np.float32([[[1, 0]]]))
+    planes.reinforce(0, field([[[1, 0]]]))
     planes.balance(0)  # a = q/2 (2, 1)
     np.testing.assert_allclose(planes.inhibition, [AMPLIFICATION / 2 * np.sqrt(5 / 2)], rtol=1e-6)
 
@@ -208,7 +212,7 @@ def test_the_labelled_stage_reinforces_or_makes_planes(monkeypatch: pytest.Monke
     rng = np.random.default_rng(3)
     kinds = rng.uniform(size=(4, 3, 2, 2))
     kind = rng.integers(4, size=40)
-    inputs = np.float32(kinds[kind] + rng.uniform(0, 0.6, (40, 3, 2, 2)))
+    inputs = field(kinds[kind] + rng.uniform(0, 0.6, (40, 3, 2, 2)))
     stage = Labelled(0.98, padding=0)
     learning = LabelledLearning(stage, inputs.shape[1:])
     new = [learning.learn(inputs, kind % 2) for _ in range(2)]

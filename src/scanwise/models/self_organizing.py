@@ -24,7 +24,8 @@ def neocognitron(input_shape: Sequence[int] = (1, 28, 28), classes: int = 10) ->
         ShapeError: `input_shape` is not one grey image, or too small.
         ArgumentError, ArgumentTypeError: `classes` is not an integer of at least 2.
 
-    >>> neocognitron().fit
+    >>> len(neocognitron(classes=3).stages)
+    2
     """
     return Neocognitron(
         input_shape,

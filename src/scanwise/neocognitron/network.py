@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -212,9 +213,8 @@ class _Learning:
         inputs, labels = self._responses(self._order), self._labels[self._order]
         learning = LabelledLearning(self._network.labelled, inputs.shape[1:])
         for epoch in range(epochs):
-            done = epoch * len(inputs)
-            new = learning.learn(inputs, labels, lambda n, done=done: self._progress(name, done + n, total))
-            if not new:
+            report = partial(self._report, name, epoch * len(inputs), total)
+            if not learning.learn(inputs, labels, report):
                 break
         missing = set(range(self._network.classes)) - set(learning.labels)
         if missing:
@@ -227,6 +227,9 @@ class _Learning:
         layer = self._network.labelled.layer(learning.planes.count, inputs.shape[2:])
         self._add(layer, learning.planes, Aggregate("max"), MaxByLabel(tuple(sorted(learning.labels))))
         return self._model()
+
+    def _report(self, name: str, before: int, total: int, done: int) -> None:
+        self._progress(name, before + done, total)
 
     def _name(self) -> str:
         """Of the next S-layer."""

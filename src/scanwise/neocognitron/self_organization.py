@@ -53,15 +53,15 @@ class SelfOrganization:
         v = v_cells(padded, self.planes.falloff)
         silent = (v > max(_LEAST_INPUT, _LEAST_SHARE * v.max())) & (responses.max(axis=0) <= 0)
         while silent.any() and self.planes.count < self._stage.planes:
-            p, q = np.unravel_index(np.argmax(np.where(silent, v, -1)), v.shape)
-            self.planes.add(self._field(padded, int(p), int(q)))
+            p, q = (int(i) for i in np.unravel_index(np.argmax(np.where(silent, v, -1)), v.shape))
+            self.planes.add(self._field(padded, p, q))
             silent &= self._responses(u)[self.planes.count - 1] <= 0
             silent[p, q] = False
 
     def _responses(self, u: Float32) -> Float32:
         """The S-cells `(planes, P, Q)`, those of planes to come among them: silent."""
         self._model.parameters = dict(zip(("0.weight", "0.inhibition"), self.planes.room, strict=True))
-        return self._model(u[None])[0]
+        return np.asarray(self._model(u[None])[0], np.float32)
 
     def _field(self, padded: Float32, p: int, q: int) -> Float32:
         size = self._stage.kernel_size
