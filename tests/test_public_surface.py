@@ -16,16 +16,16 @@ import pytest
 import scanwise
 
 PUBLIC = {
-    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane", "Callback",
-    "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError", "Detection",
-    "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError",
+    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane",
+    "Callback", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError",
+    "Detection", "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError",
     "EquivalentMatrix", "FileError", "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel",
-    "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "OneCycle", "Pad1d", "Pad2d", "RadialBasis", "ReLU",
-    "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError",
-    "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Subsample1d", "Subsample2d",
-    "Tanh", "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError", "__version__", "as_convolution",
-    "as_scan", "equivalent_matrix", "fit", "fully_convolutional", "get_threads", "load", "plot",
-    "position_gradients", "route", "scan", "set_threads", "shift_response",
+    "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "Neocognitron", "OneCycle", "Pad1d", "Pad2d",
+    "RadialBasis", "ReLU", "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d",
+    "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step",
+    "Subsample1d", "Subsample2d", "Tanh", "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError",
+    "__version__", "as_convolution", "as_scan", "equivalent_matrix", "fit", "fully_convolutional",
+    "get_threads", "load", "plot", "position_gradients", "route", "scan", "set_threads", "shift_response",
 }  # fmt: skip
 
 HEAVY = (

@@ -62,7 +62,7 @@ def save(model: Model, path: str | PathLike[str]) -> None:
         content = serialize(tensors, {KEY: _canonical(header)})
     except SafetensorError as error:
         raise ArgumentError(
-            f"network must have a description of at most {_HEADER_LIMIT:,} bytes to be saved: its tables are too large. "
+            f"network must be described by at most {_HEADER_LIMIT:,} bytes to be saved; its tables are too large. "
             f"Got {len(_canonical(description)):,} bytes, and: {error}."
         ) from error
     write_beside(require_path(path, "path"), content)

@@ -106,7 +106,7 @@ def test_what_has_no_such_form() -> None:
         with pytest.raises(
             sw.ArgumentTypeError, match=rf"^{name} must be a layer, a Sequential or a Model. Got 3"
         ):
-            function(3)  # type: ignore[operator]
+            function(3)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(

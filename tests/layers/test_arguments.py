@@ -52,6 +52,11 @@ def wrong(value: object) -> Any:
             "LeakyReLU: negative_slope must be a number",
         ),
         (lambda: LeakyReLU(float("inf")), ArgumentError, "LeakyReLU: negative_slope must be a finite number"),
+        (
+            lambda: LeakyReLU(1e39),
+            ArgumentError,
+            "LeakyReLU: negative_slope must be a finite number in float32",
+        ),
         (lambda: Dropout(1.0), ArgumentError, "Dropout: p must be at least 0 and below 1. Got 1.0"),
         (lambda: Dropout(-0.1), ArgumentError, "Dropout: p must be at least 0"),
         (lambda: Dropout(True), ArgumentTypeError, "Dropout: p must be a number"),

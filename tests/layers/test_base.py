@@ -131,3 +131,13 @@ def test_wrong_number_of_axes_names_the_layer() -> None:
         Conv2d(6, 5).output_shape((1, 28))
     with pytest.raises(ShapeError, match=r"Linear\(3\).*Put Flatten\(\)"):
         Linear(3).output_shape((1, 28))
+
+
+def test_labels_tell_tables_and_long_lists_by_their_size() -> None:
+    table = layers.Conv1d(2, 3, connections=[[1, 0], [1, 1]])
+    assert layers.Sequential(layers.ReLU(), layers.Residual(table)).label() == (
+        "Sequential(ReLU(), Residual(Conv1d(2, 3, connections=<2x2>)))"
+    )
+    assert layers.Scan1d(layers.Sequential(layers.Linear(2)), 3).label() == "Scan1d(Sequential(Linear(2)), 3)"
+    assert layers.MaxByLabel((0, 1)).label() == "MaxByLabel((0, 1))"
+    assert layers.MaxByLabel(tuple(range(300))).label() == "MaxByLabel(<300>)"

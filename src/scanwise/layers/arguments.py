@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any, SupportsFloat, TypeVar
+from typing import Any, SupportsFloat, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +70,8 @@ def boolean(layer: str, name: str, value: object) -> bool:
 
 def number(layer: str, name: str, value: object) -> float:
     """`value` as a finite float."""
-    if not isinstance(value, float) and _no_number(value):  # the common case first: tables have many
+    # Python's own first: tables have many.
+    if not (isinstance(value, float) or _is_number(value)):
         raise ArgumentTypeError(f"{layer}: {name} must be a number. Got {value!r}.")
     try:
         result = float(value)
@@ -103,10 +104,10 @@ def positive(layer: str, name: str, value: object) -> float:
     return result
 
 
-def _no_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[SupportsFloat]:
     if isinstance(value, np.ndarray) and (value.ndim > 0 or value.dtype.kind not in "iuf"):
-        return True
-    return isinstance(value, _NO_NUMBERS) or not isinstance(value, SupportsFloat)
+        return False
+    return isinstance(value, SupportsFloat) and not isinstance(value, _NO_NUMBERS)
 
 
 def choice(layer: str, name: str, value: object, options: tuple[str, ...]) -> str:

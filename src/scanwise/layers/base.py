@@ -18,6 +18,8 @@ Shape = tuple[int, ...]
 # Levels of nesting that a network may have: every walk over it goes as deep.
 DEEPEST = 50
 
+_TOLD_ENTRIES = 20  # of a tuple, in labels
+
 _AXES = {1: "(D,)", 2: "(C, T)", 3: "(C, H, W)"}
 
 
@@ -114,7 +116,7 @@ class Layer:
         return f"{type(self).__name__}({', '.join(words)})"
 
     def label(self) -> str:
-        """The layer as printed, but tables and long lists among its arguments as their size only.
+        """The layer as printed, but a table or long list among its arguments as its size: for summaries and messages.
 
         >>> from scanwise.layers import Conv2d
         >>> Conv2d(2, 5, connections=((1, 0), (1, 1))).label()
@@ -148,15 +150,12 @@ def _lists(value: Any) -> Any:
     return [_lists(entry) for entry in value] if isinstance(value, tuple) else value
 
 
-_TOLD_IN_FULL = 12  # entries of a tuple that a label shows
-
-
 def _brief(value: Any) -> str:
+    if isinstance(value, Layer):
+        return value.label()
     if isinstance(value, tuple) and value and isinstance(value[0], tuple):
         return f"<{len(value)}x{len(value[0])}>"
-    if isinstance(value, tuple) and len(value) > _TOLD_IN_FULL:
-        return f"<{len(value)}>"
-    return repr(value)
+    return f"<{len(value)}>" if isinstance(value, tuple) and len(value) > _TOLD_ENTRIES else repr(value)
 
 
 def from_json(data: object) -> Layer:

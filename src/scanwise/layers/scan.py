@@ -112,9 +112,12 @@ class _Scan(_Windowed):
         `"windows"`.
         """
         whole = self.needs_windows is None
-        mapped, _ = self._on_maps(self.mlp, (self.window, self.stride) if whole else _ONE_POSITION)
-        layers = tuple((str(index), layer) for index, layer in enumerate(mapped.layers))
-        return layers if whole else (("windows", self.windows), *layers)
+        kernel = (self.window, self.stride) if whole else _ONE_POSITION
+        found: list[tuple[str, Layer]] = [] if whole else [("windows", self.windows)]
+        for index, layer in enumerate(self.mlp.layers):
+            mapped, kernel = self._on_maps(layer, kernel)
+            found.append((str(index), mapped))
+        return tuple(found)
 
     def chain(self, input_shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
         """(name, layer, shape that reaches it) of `on_maps`, in order."""

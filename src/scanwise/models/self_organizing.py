@@ -13,8 +13,8 @@ __all__ = ["neocognitron"]
 def neocognitron(input_shape: Sequence[int] = (1, 28, 28), classes: int = 10) -> Neocognitron:
     """A Neocognitron for handwritten digits: edges, two stages that learn without labels, and a labelled one.
 
-    Its stages are those of Fukushima 2003. Thresholds, sizes and blur were chosen for digits of MNIST's size, with digits
-    of its training part that did not take part in learning.
+    Its stages are those of Fukushima 2003. Thresholds, sizes and blur were chosen for digits of MNIST's size, with
+    digits of its training part that did not take part in learning.
 
     Args:
         input_shape: `(1, H, W)`.
@@ -24,32 +24,27 @@ def neocognitron(input_shape: Sequence[int] = (1, 28, 28), classes: int = 10) ->
         ShapeError: `input_shape` is not one grey image, or too small.
         ArgumentError, ArgumentTypeError: `classes` is not an integer of at least 2.
 
-    >>> neocognitron().fit
+    >>> len(neocognitron(classes=3).stages)
+    2
     """
     return Neocognitron(
         input_shape,
         classes,
-        contrast=Contrast(5, 0.7, 1.4),
+        contrast=Contrast(5, 1.0, 2.0),
         edges=Edges(16, 3, threshold=0.7, cells=CPlane(7, 1, 3, alpha=1.0, sigma=1.0, surround=0.4)),
         stages=(
             SelfOrganized(
-                80,
-                3,
-                0.6,
-                0.5,
-                CPlane(7, 2, 3, alpha=0.03, sigma=1.5, surround=0.2),
-                competition=2,
-                samples=200,
+                120, 3, 0.7, 0.5, CPlane(7, 2, 3, alpha=0.05, sigma=1.3, surround=0.2), samples=400
             ),
             SelfOrganized(
                 300,
                 5,
                 0.6,
-                0.6,
-                CPlane(5, 2, 2, alpha=0.03, sigma=1.0, surround=0.2),
-                competition=2,
-                samples=300,
+                0.55,
+                CPlane(5, 2, 2, alpha=0.05, sigma=1.0, surround=0.2),
+                competition=3,
+                samples=600,
             ),
         ),
-        labelled=Labelled(0.7),
+        labelled=Labelled(0.75),
     )

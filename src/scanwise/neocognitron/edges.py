@@ -44,10 +44,10 @@ def _edge_contrast(weights: NDArray[np.float64], size: int, angle: float) -> Flo
     distance = math.cos(angle) * offset[:, None] + math.sin(angle) * offset[None, :]
     image = 1 / (1 + np.exp(-_STEEPNESS * distance))
     windows = np.lib.stride_tricks.sliding_window_view(image, weights.shape[1:])
-    return np.maximum(np.einsum("pqrs,krs->kpq", windows, weights), 0).astype(np.float32)
+    return np.asarray(np.maximum(np.einsum("pqrs,krs->kpq", windows, weights), 0), np.float32)
 
 
 def _gaussian(size: int, width: float) -> NDArray[np.float64]:
     squares = (np.arange(size) - size // 2) ** 2
-    gaussian: NDArray[np.float64] = np.exp(-(squares[:, None] + squares[None, :]) / (2 * width**2))
-    return gaussian / gaussian.sum()
+    gaussian = np.exp(-(squares[:, None] + squares[None, :]) / (2 * width**2))
+    return np.asarray(gaussian / gaussian.sum(), np.float64)

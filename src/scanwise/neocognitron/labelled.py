@@ -34,6 +34,7 @@ class LabelledLearning:
         layer = stage.layer(1, input_shape[1:])
         self.planes = Planes(layer.falloff(input_shape[0]), input_shape[0], _BLOCK)
         self.labels: list[int] = []
+        self._models: dict[int, Model] = {}  # that make inner products with so many weights
 
     def learn(
         self, inputs: Float32, labels: NDArray[np.int64], report: Callable[[int], None] = lambda _: None
@@ -46,13 +47,13 @@ class LabelledLearning:
             report(min(start + _BLOCK, len(inputs)))
         return self.planes.count - before
 
-    # With e_k = 1 + sum a_k u and h_k = 1 + 2r/(1+r) b_k v an S-cell's answer is r phi(e_k / h_k - 1). Reinforcing plane k
-    # with pattern i changes e_k for pattern j by q sum w u_i u_j. So the products of all patterns of a block with all
+    # With e_k = 1 + sum a_k u and h_k = 1 + 2r/(1+r) b_k v a cell's answer is r phi(e_k / h_k - 1). Reinforcing plane
+    # k with pattern i changes e_k for pattern j by q sum w u_i u_j. So the products of all patterns of a block with all
     # planes, and with each other, say what every pattern of the block answers, however the planes change on the way.
     def _learn_block(self, inputs: Float32, labels: NDArray[np.int64]) -> None:
-        products = _products(inputs, self.planes.falloff * inputs)
+        products = self._products(inputs, self.planes.falloff * inputs)
         v = np.sqrt(np.diagonal(products))
-        excitation = 1 + _products(inputs, self.planes.room[0])
+        excitation = 1 + self._products(inputs, self.planes.room[0])
         excitation = np.pad(
             excitation, ((0, 0), (0, len(inputs))), constant_values=1
         )  # room for as many new planes
@@ -66,6 +67,7 @@ class LabelledLearning:
             else:
                 k = self.planes.add(inputs[i])
                 self.labels.append(int(label))
+            self.planes.balance(k)
             excitation[:, k] += np.float32(AMPLIFICATION) * products[:, i]
 
     @staticmethod
@@ -76,9 +78,10 @@ class LabelledLearning:
             return None
         return int(answers.argmax())
 
-
-def _products(inputs: Float32, weights: Float32) -> Float32:
-    """Inner products `(N, K)` of patterns and planes: compiled, so that they have the same bits everywhere."""
-    model = Model(Sequential(Linear(len(weights), bias=False)), (inputs[0].size,))
-    model.parameters["0.weight"] = weights.reshape(len(weights), -1)
-    return model(inputs.reshape(len(inputs), -1))
+    def _products(self, inputs: Float32, weights: Float32) -> Float32:
+        """Inner products `(N, K)` of patterns and weights: compiled, so that they have the same bits everywhere."""
+        K = len(weights)
+        if K not in self._models:
+            self._models[K] = Model(Sequential(Linear(K, bias=False)), (inputs[0].size,))
+        self._models[K].parameters["0.weight"] = weights.reshape(K, -1)
+        return self._models[K](inputs.reshape(len(inputs), -1))

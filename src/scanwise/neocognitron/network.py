@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -82,16 +83,24 @@ class Neocognitron:
         self.input_shape = self._checked(input_shape)
         self._model: Model | None = None
 
-    def _checked(self, input_shape: Sequence[int]) -> Shape:
+    def _checked(self, input_shape: object) -> Shape:
         """`input_shape` as a tuple, if every stage fits, each with one plane."""
+        if not isinstance(input_shape, tuple | list):
+            raise ArgumentTypeError(f"Neocognitron: input_shape must be (1, H, W). Got {input_shape!r}.")
+        shape = tuple(integer("Neocognitron", "input_shape", extent) for extent in input_shape)
+        if len(shape) != 3 or shape[0] != 1:
+            raise ShapeError(f"Neocognitron: input_shape must be (1, H, W). Got {shape}.")
         layers = [*self._front()]
         for stage in self.stages:
             layers += [stage.layer(1), stage.cells]
-        rows = shapes.walk(Sequential(*layers), tuple(input_shape))
-        if len(rows[0].input_shape) != 3 or rows[0].input_shape[0] != 1:
-            raise ShapeError(f"Neocognitron: input_shape must be (1, H, W). Got {rows[0].input_shape}.")
-        self.labelled.layer(1, rows[-1].output_shape[1:])
-        return rows[0].input_shape
+        try:
+            rows = shapes.walk(Sequential(*layers), shape)
+            self.labelled.layer(1, rows[-1].output_shape[1:])
+        except (ArgumentError, ShapeError) as error:
+            raise ShapeError(
+                f"Neocognitron: input_shape must be large enough for every stage. Got {shape}: {error}"
+            ) from None
+        return shape
 
     def _front(self) -> list[Layer]:
         return [self.contrast.layer(), ReLU(), self.edges.layer(), self.edges.cells]
@@ -212,18 +221,23 @@ class _Learning:
         inputs, labels = self._responses(self._order), self._labels[self._order]
         learning = LabelledLearning(self._network.labelled, inputs.shape[1:])
         for epoch in range(epochs):
-            done = epoch * len(inputs)
-            new = learning.learn(inputs, labels, lambda n, done=done: self._progress(name, done + n, total))
-            if not new:
+            report = partial(self._report, name, epoch * len(inputs), total)
+            if not learning.learn(inputs, labels, report):
                 break
         missing = set(range(self._network.classes)) - set(learning.labels)
         if missing:
             raise ArgumentError(
-                f"x must hold patterns of every label that the stages below {name} answer to. Got none of {min(missing)}."
+                f"x must hold patterns of every label that the stages below {name} answer to. "
+                f"Got none of {min(missing)}."
             )
+        order = np.argsort(learning.labels, kind="stable")
+        learning.planes.arrange(order)
         layer = self._network.labelled.layer(learning.planes.count, inputs.shape[2:])
-        self._add(layer, learning.planes, Aggregate("max"), MaxByLabel(tuple(learning.labels)))
+        self._add(layer, learning.planes, Aggregate("max"), MaxByLabel(tuple(sorted(learning.labels))))
         return self._model()
+
+    def _report(self, name: str, before: int, total: int, done: int) -> None:
+        self._progress(name, before + done, total)
 
     def _name(self) -> str:
         """Of the next S-layer."""

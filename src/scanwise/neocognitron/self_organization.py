@@ -53,15 +53,15 @@ class SelfOrganization:
         v = v_cells(padded, self.planes.falloff)
         silent = (v > max(_LEAST_INPUT, _LEAST_SHARE * v.max())) & (responses.max(axis=0) <= 0)
         while silent.any() and self.planes.count < self._stage.planes:
-            p, q = np.unravel_index(np.argmax(np.where(silent, v, -1)), v.shape)
-            self.planes.add(self._field(padded, int(p), int(q)))
+            p, q = (int(i) for i in np.unravel_index(np.argmax(np.where(silent, v, -1)), v.shape))
+            self.planes.add(self._field(padded, p, q))
             silent &= self._responses(u)[self.planes.count - 1] <= 0
             silent[p, q] = False
 
     def _responses(self, u: Float32) -> Float32:
         """The S-cells `(planes, P, Q)`, those of planes to come among them: silent."""
         self._model.parameters = dict(zip(("0.weight", "0.inhibition"), self.planes.room, strict=True))
-        return self._model(u[None])[0]
+        return np.asarray(self._model(u[None])[0], np.float32)
 
     def _field(self, padded: Float32, p: int, q: int) -> Float32:
         size = self._stage.kernel_size
@@ -71,9 +71,9 @@ class SelfOrganization:
 def seed_cells(responses: Float32, competition: int) -> list[tuple[int, int, int]]:
     """(plane, row, column) of the cells that win.
 
-    The cell that answers most wins; cells of all planes up to `competition` rows and columns from it, and all other cells
-    of its plane, are out. So it goes on until nothing is left. A plane has at most one seed cell (Fukushima 1980, section
-    on self-organization; the area of competition as in 2003).
+    The cell that answers most wins; cells of all planes up to `competition` rows and columns from it, and all other
+    cells of its plane, are out. So it goes on until nothing is left. A plane has at most one seed cell (Fukushima 1980,
+    section on self-organization; the area of competition as in 2003).
     """
     left = responses.copy()
     found: list[tuple[int, int, int]] = []

@@ -94,8 +94,8 @@ class SelfOrganized:
     Args:
         planes: the most planes that learning may make.
         kernel_size: extent of an S-cell's receptive field, in positions; odd.
-        learning_threshold: similarity above which an S-cell answers while this stage learns, between 0 and 1. The higher,
-            the more planes.
+        learning_threshold: similarity above which an S-cell answers while this stage learns, between 0 and 1. The
+            higher, the more planes.
         recognition_threshold: the same afterwards. A lower one lets several planes answer to one feature (the dual
             thresholds of Fukushima and Tanigawa 1996).
         cells: the C-cells.
@@ -136,9 +136,11 @@ class SelfOrganized:
 class Labelled:
     """The highest S-layer: each plane has a label and sees the whole of what is below (Fukushima 2003).
 
+    Its planes learn by the rule of 1980 for their weights and that of 2003 for their inhibition.
+
     Args:
-        learning_threshold: similarity above which a plane answers while it learns, between 0 and 1. The higher, the more
-            planes.
+        learning_threshold: similarity above which a plane answers while it learns, between 0 and 1. The higher, the
+            more planes.
         recognition_threshold: the same afterwards; low, so that for every input some plane answers.
         padding: after learning, the planes are also tried so many positions away from where they learnt.
         gamma: of `SPlane`.
