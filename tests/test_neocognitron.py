@@ -403,5 +403,10 @@ def test_wrong_stages() -> None:
         dataclasses.replace(STAGE, learning_threshold=1.0)
     with pytest.raises(ArgumentError, match="Contrast: centre must be more than 0 and less than surround"):
         Contrast(5, 1.4, 0.7)
-    with pytest.raises(ArgumentError, match="padding must be smaller than"):
+    with pytest.raises(ShapeError, match=r"large enough for every stage\..*padding must be smaller than"):
         small(labelled=Labelled(0.7, padding=3))
+    with pytest.raises(ShapeError, match=r"large enough for every stage\. Got \(1, 3, 3\)"):
+        models.neocognitron((1, 3, 3))
+    for wrong in (5, ("a", 2, 3)):
+        with pytest.raises(ArgumentTypeError, match="Neocognitron: input_shape must be"):
+            models.neocognitron(wrong)  # type: ignore[arg-type]

@@ -83,16 +83,24 @@ class Neocognitron:
         self.input_shape = self._checked(input_shape)
         self._model: Model | None = None
 
-    def _checked(self, input_shape: Sequence[int]) -> Shape:
+    def _checked(self, input_shape: object) -> Shape:
         """`input_shape` as a tuple, if every stage fits, each with one plane."""
+        if not isinstance(input_shape, tuple | list):
+            raise ArgumentTypeError(f"Neocognitron: input_shape must be (1, H, W). Got {input_shape!r}.")
+        shape = tuple(integer("Neocognitron", "input_shape", extent) for extent in input_shape)
+        if len(shape) != 3 or shape[0] != 1:
+            raise ShapeError(f"Neocognitron: input_shape must be (1, H, W). Got {shape}.")
         layers = [*self._front()]
         for stage in self.stages:
             layers += [stage.layer(1), stage.cells]
-        rows = shapes.walk(Sequential(*layers), tuple(input_shape))
-        if len(rows[0].input_shape) != 3 or rows[0].input_shape[0] != 1:
-            raise ShapeError(f"Neocognitron: input_shape must be (1, H, W). Got {rows[0].input_shape}.")
-        self.labelled.layer(1, rows[-1].output_shape[1:])
-        return rows[0].input_shape
+        try:
+            rows = shapes.walk(Sequential(*layers), shape)
+            self.labelled.layer(1, rows[-1].output_shape[1:])
+        except (ArgumentError, ShapeError) as error:
+            raise ShapeError(
+                f"Neocognitron: input_shape must be large enough for every stage. Got {shape}: {error}"
+            ) from None
+        return shape
 
     def _front(self) -> list[Layer]:
         return [self.contrast.layer(), ReLU(), self.edges.layer(), self.edges.cells]
