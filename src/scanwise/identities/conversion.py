@@ -100,13 +100,9 @@ def _as_network(name: str, given: object) -> Sequential:
     return given if isinstance(given, Sequential) else Sequential(given)
 
 
-def _flat(container: Sequential) -> list[Layer]:
+def _flat(container: Sequential | Residual | Scan1d | Scan2d) -> list[Layer]:
     """The layers, those of a nested `Sequential` in its place."""
-    return [
-        inner
-        for layer in container.layers
-        for inner in (_flat(layer) if isinstance(layer, Sequential) else [layer])
-    ]
+    return [layer for _, layer in container.flat()]
 
 
 def _converted(model: Model, layers: list[Layer]) -> Model:
@@ -133,7 +129,7 @@ def _as_convolutions(layers: Sequence[Layer]) -> list[Layer]:
 def _convolutions(layer: Layer) -> list[Layer]:
     """What takes the place of one layer."""
     if isinstance(layer, Residual) and _holds(layer.layers, _SCANS):
-        return [Residual(*_as_convolutions(_flat(Sequential(*layer.layers))))]
+        return [Residual(*_as_convolutions(_flat(layer)))]
     if not isinstance(layer, _SCANS):
         return [layer]
     if layer.needs_windows is not None:
@@ -141,7 +137,7 @@ def _convolutions(layer: Layer) -> list[Layer]:
             "scan must begin with a Linear, behind pointwise layers at most, to be a convolution. "
             f"Got {layer.label()}, in which {layer.needs_windows}."
         )
-    parts = _flat(Sequential(*(part for _, part in layer.on_maps)))
+    parts = _flat(layer)
     return [part for part in parts if part != layer.identity] or [layer.identity]
 
 
@@ -162,7 +158,7 @@ def _as_scans(layers: Sequence[Layer]) -> list[Layer]:
             kind = Scan1d if isinstance(layer, Conv1d) else Scan2d
             found.append(kind(Sequential(*mlp), layer.kernel_size, layer.stride))
         elif isinstance(layer, Residual) and _holds(layer.layers, _CONVOLUTIONS):
-            found.append(Residual(*_as_scans(_flat(Sequential(*layer.layers)))))
+            found.append(Residual(*_as_scans(_flat(layer))))
         else:
             found.append(layer)
     return found
@@ -191,14 +187,14 @@ def _at_one_position(layer: Layer) -> bool:
     if isinstance(layer, _CONVOLUTIONS):
         return layer.kernel_size == 1 and layer.stride == 1
     if isinstance(layer, Residual):
-        return all(_at_one_position(inner) for inner in _flat(Sequential(*layer.layers)))
+        return all(_at_one_position(inner) for inner in _flat(layer))
     return isinstance(layer, _AFTER)
 
 
 def _on_vectors(layer: Layer) -> Layer:
     """The layer of vectors that `layer` is at each position."""
     if isinstance(layer, Residual):
-        return Residual(*(_on_vectors(inner) for inner in _flat(Sequential(*layer.layers))))
+        return Residual(*(_on_vectors(inner) for inner in _flat(layer)))
     return _linear(layer) if isinstance(layer, _CONVOLUTIONS) else layer
 
 

@@ -10,7 +10,6 @@ from typing import Any, overload
 
 from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError
-from scanwise.identities.parts import chain
 from scanwise.layers import (
     Aggregate,
     AvgPool1d,
@@ -270,7 +269,7 @@ def _walk(
     form: Form,
 ) -> None:
     """Append the forms of a container's layers; `parameters` have names within it."""
-    for place, layer in chain(container):
+    for place, layer in container.flat():
         start = f"{place}."
         own = {n.removeprefix(start): v for n, v in parameters.items() if n.startswith(start)}
         convert(layer, form, Spot(f"{prefix}{place}", shape, axes, own))

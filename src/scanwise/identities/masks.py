@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError
-from scanwise.identities.parts import chain
 from scanwise.layers import (
     Aggregate,
     AvgPool1d,
@@ -230,7 +229,7 @@ def _through(
     layers: Sequential | Residual | Scan1d | Scan2d, mask: Mask, shape: Shape, prefix: str, trail: Trail
 ) -> Mask:
     steps = []
-    for place, layer in chain(layers, prefix):
+    for place, layer in layers.flat(prefix):
         steps.append((place, layer, shape))
         shape = layer.output_shape(shape)
     for place, layer, reached in reversed(steps):

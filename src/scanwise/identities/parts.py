@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.inputs import check_finite
-from scanwise.layers import Layer, Residual, Scan1d, Scan2d, Sequential, Shape
+from scanwise.layers import Layer, Sequential, Shape
 from scanwise.model import Model
 
-__all__ = ["chain", "part", "run"]
-
-
-def chain(layers: Sequential | Residual | Scan1d | Scan2d, prefix: str = "") -> Iterator[tuple[str, Layer]]:
-    """(place, layer) of a container's layers, or of a scan's as layers of maps; a `Sequential` within as its layers."""
-    named = layers.on_maps if isinstance(layers, Scan1d | Scan2d) else enumerate(layers)
-    for name, layer in named:
-        if isinstance(layer, Sequential):
-            yield from chain(layer, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", layer
+__all__ = ["part", "run"]
 
 
 def part(

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.executor import unit_range
-from scanwise.identities.parts import chain, part, run
+from scanwise.identities.parts import part, run
 from scanwise.inputs import as_gradient, as_samples, check_finite
 from scanwise.layers import (
     Conv1d,
@@ -72,7 +72,7 @@ def position_gradients(model: Model, x: ArrayLike, dy: ArrayLike, place: str) ->
     layer, shape = _scanning_layer(model, place)
     _make_room(layer, shape)
     values = unit_range(samples).astype(np.float32)
-    inner, error = _at(place, list(chain(model.network)), values, upstream, model)
+    inner, error = _at(place, list(model.network.flat()), values, upstream, model)
     own = {n.removeprefix(f"{place}."): v for n, v in model.parameters.items() if n.startswith(f"{place}.")}
     return terms(layer, inner, error, own, model.backend)
 
@@ -175,7 +175,7 @@ def _scanning_layer(model: Model, place: object) -> tuple[Layer, Shape]:
 def _leaves(
     container: Sequential | Residual, shape: Shape, prefix: str
 ) -> Iterator[tuple[str, Layer, Shape]]:
-    for place, layer in chain(container, prefix):
+    for place, layer in container.flat(prefix):
         if isinstance(layer, Residual):
             yield from _leaves(layer, shape, f"{place}.")
         else:
@@ -203,7 +203,7 @@ def _at(place: str, steps: Steps, x: Array, dy: Array, model: Model) -> tuple[Ar
         dy, _ = part(after, y.shape[1:], parameters, model.backend).gradients(y, dy)
         check_finite(dy, f"the gradient by the output of layer {name} {layer.label()}")
     if isinstance(layer, Residual):  # y = x + f(x): the gradient by f(x) is that by y
-        return _at(place, list(chain(layer, f"{name}.")), x, dy, model)
+        return _at(place, list(layer.flat(f"{name}.")), x, dy, model)
     return x, dy
 
 

@@ -15,7 +15,7 @@ from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 from scanwise.executor import unit_range
 from scanwise.identities.masks import Choice, Mask, Trail, inputs_of
 from scanwise.identities.maxima import first_maxima, takes_maxima
-from scanwise.identities.parts import chain, run
+from scanwise.identities.parts import run
 from scanwise.inputs import as_samples, number_array
 from scanwise.layers import Layer, Residual
 from scanwise.model import Model
@@ -81,7 +81,7 @@ def route(model: Model, x: ArrayLike, label: str | int) -> Route:
     score = model(sample).reshape(-1)[number]
     values = unit_range(sample).astype(np.float32)
     maxima: dict[str, NDArray[np.int64]] = {}
-    _store_maxima(list(chain(model.network)), values, model.parameters, model.backend, maxima)
+    _store_maxima(list(model.network.flat()), values, model.parameters, model.backend, maxima)
     trail = Trail(maxima)
     outputs = np.zeros(model.output_shape, bool)
     outputs.flat[number] = True
@@ -127,7 +127,7 @@ def _store_maxima(
             if waiting:
                 x, waiting = run(waiting, x, parameters, backend), []
             if isinstance(layer, Residual):
-                _store_maxima(list(chain(layer, f"{place}.")), x, parameters, backend, maxima)
+                _store_maxima(list(layer.flat(f"{place}.")), x, parameters, backend, maxima)
             else:
                 maxima[place] = first_maxima(layer, x[0])
         waiting.append((place, layer))
@@ -135,7 +135,7 @@ def _store_maxima(
 
 def _holds_maxima(layer: Layer) -> bool:
     if isinstance(layer, Residual):
-        return any(_holds_maxima(inner) for _, inner in chain(layer))
+        return any(_holds_maxima(inner) for _, inner in layer.flat())
     return takes_maxima(layer)
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 
 from .base import DEEPEST, Layer, Shape, from_json, layer_of
+
+
+def flattened(named: Iterable[tuple[str, Layer]], prefix: str) -> Iterator[tuple[str, Layer]]:
+    """Layers with their names, a `Sequential` among them as its layers."""
+    for name, layer in named:
+        if isinstance(layer, Sequential):
+            yield from layer.flat(f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", layer
 
 
 @dataclass(frozen=True, repr=False, init=False)
@@ -38,6 +47,10 @@ class _Container(Layer):
         for index, layer in enumerate(self.layers):
             yield str(index), layer, shape
             shape = layer.output_shape(shape)
+
+    def flat(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+        """(place, layer) in order; a `Sequential` within appears as its layers: `"2.0"`."""
+        return flattened(((str(index), layer) for index, layer in enumerate(self.layers)), prefix)
 
     def output_shape(self, input_shape: Shape) -> Shape:
         shape = input_shape

@@ -11,7 +11,7 @@ from scanwise.errors import ArgumentError, ArgumentTypeError
 
 from . import arguments
 from .base import Layer, Shape, _Pointwise, layer_of
-from .container import Residual, Sequential
+from .container import Residual, Sequential, flattened
 from .conv import Conv1d, Conv2d
 from .dropout import Dropout
 from .flatten import Flatten
@@ -119,6 +119,10 @@ class _Scan(_Windowed):
             found.append((str(index), mapped))
         return tuple(found)
 
+    def flat(self, prefix: str = "") -> Iterator[tuple[str, Layer]]:
+        """(place, layer) of `on_maps`; a `Sequential` within appears as its layers."""
+        return flattened(self.on_maps, prefix)
+
     def chain(self, input_shape: Shape) -> Iterator[tuple[str, Layer, Shape]]:
         """(name, layer, shape that reaches it) of `on_maps`, in order."""
         shape = input_shape
@@ -151,15 +155,12 @@ class _Scan(_Windowed):
         return super()._from_fields({**data, "mlp": layer_of(mlp)})
 
 
-def _leaves(container: Sequential) -> Iterator[Layer]:
+def _leaves(container: Sequential | Residual) -> Iterator[Layer]:
     """The layers in order; a nested `Sequential` as its layers, a `Residual` as it is and then as its layers."""
-    for layer in container.layers:
+    for _, layer in container.flat():
+        yield layer
         if isinstance(layer, Residual):
-            yield layer
-        if isinstance(layer, Sequential | Residual):
-            yield from _leaves(Sequential(*layer.layers))
-        else:
-            yield layer
+            yield from _leaves(layer)
 
 
 @dataclass(frozen=True, repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from scanwise.layers import Layer, Residual, Sequential
 from scanwise.reference.layer import Array, Gradients, Parameters, backward, forward
@@ -39,15 +39,7 @@ def dresidual(layer: Residual, x: Array, dy: Array, parameters: Parameters) -> t
 
 def chain(network: Sequential | Residual) -> list[tuple[str, Layer]]:
     """(name, layer) in order of evaluation; a nested `Sequential` appears as its layers: `"2.0"`."""
-    return list(_links(network, ""))
-
-
-def _links(network: Sequential | Residual, prefix: str) -> Iterator[tuple[str, Layer]]:
-    for index, layer in enumerate(network.layers):
-        if isinstance(layer, Sequential):
-            yield from _links(layer, f"{prefix}{index}.")
-        else:
-            yield f"{prefix}{index}", layer
+    return list(network.flat())
 
 
 def chain_inputs(links: Chain, x: Array, parameters: Parameters) -> list[Array]:

@@ -66,7 +66,7 @@ def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _ends_in(network: Sequential, kinds: tuple[type[Layer], ...]) -> bool:
-    for layer in reversed(_leaves(network)):
+    for _, layer in reversed(list(network.flat())):
         if isinstance(layer, Aggregate) and layer.mode == "softmax":
             return Softmax in kinds
         keeps = isinstance(layer, Flatten | Dropout) or (
@@ -75,10 +75,3 @@ def _ends_in(network: Sequential, kinds: tuple[type[Layer], ...]) -> bool:
         if not keeps:
             return isinstance(layer, kinds)
     return False
-
-
-def _leaves(network: Sequential) -> list[Layer]:
-    found: list[Layer] = []
-    for layer in network.layers:
-        found.extend(_leaves(layer) if isinstance(layer, Sequential) else [layer])
-    return found
