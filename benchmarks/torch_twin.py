@@ -7,6 +7,7 @@ Parameters have the same names and layouts on both sides, so weights are copied 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ import scanwise as sw
 from scanwise import layers
 
 Shape = tuple[int, ...]
+_Convolution = layers.Conv1d | layers.Conv2d | layers.ConvTranspose1d | layers.ConvTranspose2d
 
 
 class PaddedConv(nn.Module):
@@ -45,27 +47,6 @@ class PaddedConv(nn.Module):
         return convolve(padded, weight, self.bias, self.stride, 0, self.dilation, self.groups)
 
 
-def _convolution(layer: layers.Conv1d | layers.Conv2d, input_shape: Shape) -> nn.Module:
-    """PyTorch's own layer where it has the same padding, so that timings compare its fast path."""
-    geometry = layer.geometry(input_shape)
-    top, bottom, left, right = geometry.padding
-    if layer.flip or top != bottom or left != right:
-        return PaddedConv(layer, input_shape)
-    flat = len(input_shape) == 2
-    kind: Callable[..., nn.Module] = nn.Conv1d if flat else nn.Conv2d
-    axes = slice(1, None) if flat else slice(None)
-    return kind(
-        input_shape[0],
-        layer.out_channels,
-        geometry.kernel[axes],
-        geometry.stride[axes],
-        (top, left)[axes],
-        geometry.dilation[axes],
-        layer.groups,
-        layer.bias,
-    )
-
-
 class TransposedConv(nn.Module):
     """A transposed convolution of the whole map, from which `padding` is cut off: it may differ before and after."""
 
@@ -90,28 +71,27 @@ class TransposedConv(nn.Module):
         return functional.pad(whole, self.crops)
 
 
-def _transposed_convolution(
-    layer: layers.ConvTranspose1d | layers.ConvTranspose2d, input_shape: Shape
-) -> nn.Module:
-    """PyTorch's own layer where it has the same padding."""
+def _convolution(layer: _Convolution, input_shape: Shape) -> nn.Module:
+    """PyTorch's own layer where it has the same padding, so that timings compare its fast path."""
     geometry = layer.geometry(input_shape)
     top, bottom, left, right = geometry.padding
     if layer.flip or top != bottom or left != right:
+        if isinstance(layer, layers.Conv1d | layers.Conv2d):
+            return PaddedConv(layer, input_shape)
         return TransposedConv(layer, input_shape)
-    flat = len(input_shape) == 2
-    kind: Callable[..., nn.Module] = nn.ConvTranspose1d if flat else nn.ConvTranspose2d
-    axes = slice(1, None) if flat else slice(None)
-    return kind(
-        input_shape[0],
-        layer.out_channels,
-        geometry.kernel[axes],
-        geometry.stride[axes],
-        (top, left)[axes],
-        layer.output_padding,
-        layer.groups,
-        layer.bias,
-        geometry.dilation[axes],
-    )
+    axes = slice(1, None) if len(input_shape) == 2 else slice(None)
+    options: dict[str, Any] = {
+        "stride": geometry.stride[axes],
+        "padding": (top, left)[axes],
+        "dilation": geometry.dilation[axes],
+        "groups": layer.groups,
+        "bias": layer.bias,
+    }
+    kinds: tuple[Callable[..., nn.Module], ...] = (nn.Conv1d, nn.Conv2d)
+    if isinstance(layer, layers.ConvTranspose1d | layers.ConvTranspose2d):
+        kinds = (nn.ConvTranspose1d, nn.ConvTranspose2d)
+        options["output_padding"] = layer.output_padding
+    return kinds[len(input_shape) - 2](input_shape[0], layer.out_channels, geometry.kernel[axes], **options)
 
 
 class Function(nn.Module):
@@ -194,10 +174,8 @@ def _module(layer: layers.Layer, input_shape: Shape) -> nn.Module:
                 children.append(_module(child, shape))
                 shape = child.output_shape(shape)
             return Residual(*children) if isinstance(layer, layers.Residual) else nn.Sequential(*children)
-        case layers.Conv1d() | layers.Conv2d():
+        case layers.Conv1d() | layers.Conv2d() | layers.ConvTranspose1d() | layers.ConvTranspose2d():
             return _convolution(layer, input_shape)
-        case layers.ConvTranspose1d() | layers.ConvTranspose2d():
-            return _transposed_convolution(layer, input_shape)
         case layers.Linear():
             return nn.Linear(input_shape[0], layer.out_features, bias=layer.bias)
         case layers.MaxPool1d() | layers.MaxPool2d() | layers.AvgPool1d() | layers.AvgPool2d():

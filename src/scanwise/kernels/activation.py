@@ -13,7 +13,15 @@ from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation
 from scanwise.layers import LeakyReLU, ReLU, ScaledTanh, Shape, Sigmoid, Tanh
 
-__all__ = ["ACTIVATIONS", "Activation", "ActivationBackward", "ActivationForward", "apply", "derivative"]
+__all__ = [
+    "ACTIVATIONS",
+    "Activation",
+    "ActivationBackward",
+    "ActivationForward",
+    "apply",
+    "derivative",
+    "finished",
+]
 
 _TANH_SCALE, _TANH_SLOPE = 1.7159, 2.0 / 3.0
 
@@ -104,6 +112,14 @@ def apply(e: Emitter, activation: Activation, x: Value, lanes: int) -> Value:
     return ACTIVATIONS[activation.name].forward(e, x, lanes, activation.parameter)
 
 
+def finished(e: Emitter, activation: Activation | None, value: Value, lanes: int, valid: int) -> Value:
+    """f(value), if there is an activation, with padding lanes that are zero as they were before."""
+    if activation is None:
+        return value
+    value = apply(e, activation, value, lanes)
+    return value if activation.keeps_zero else e.keep(value, lanes, valid)
+
+
 def derivative(e: Emitter, activation: Activation, y: Value, dy: Value, lanes: int) -> Value:
     """dy f'(x), from the saved y (or from x for the piecewise linear functions, whose f' looks at a sign)."""
     if activation.name == "relu":
@@ -151,9 +167,8 @@ class ActivationForward:
         x, y = e.arguments
 
         def vector(n: Index, p: Index, q: Index, c: Index, lanes: int, valid: int) -> None:
-            value = apply(e, self.activation, e.load(x, address(e, self.x, n, p, q, c), lanes), lanes)
-            if not self.activation.keeps_zero:
-                value = e.keep(value, lanes, valid)
+            value = e.load(x, address(e, self.x, n, p, q, c), lanes)
+            value = finished(e, self.activation, value, lanes, valid)
             e.store(value, y, address(e, self.y, n, p, q, c))
 
         each_vector(e, self.y, vector)

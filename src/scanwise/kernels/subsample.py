@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index, Value
-from scanwise.kernels import activation as activations
-from scanwise.kernels.activation import Activation, address, each_vector
+from scanwise.kernels.activation import Activation, address, each_vector, finished
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation, Parameter, per_channel
@@ -37,9 +36,7 @@ class AffineForward:
         def vector(n: Index, p: Index, q: Index, c: Index, lanes: int, valid: int) -> None:
             total = e.load(s, address(e, self.s, n, p, q, c), lanes)
             value = e.fma(e.load(w, c, lanes), total, e.load(b, c, lanes))
-            if self.activation is not None:
-                value = activations.apply(e, self.activation, value, lanes)
-                value = value if self.activation.keeps_zero else e.keep(value, lanes, valid)
+            value = finished(e, self.activation, value, lanes, valid)
             e.store(value, y, address(e, self.y, n, p, q, c))
 
         each_vector(e, self.y, vector)

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.codegen.emitter import Emitter, Index, Value
-from scanwise.kernels import activation as activations
-from scanwise.kernels.activation import Activation, address, each_vector
+from scanwise.kernels.activation import Activation, address, each_vector, finished
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, plain_map
 from scanwise.kernels.operation import Call, Extent, Maps, Operation, Parameter
@@ -38,9 +37,7 @@ class UnitBiasForward:
         def vector(n: Index, p: Index, q: Index, c: Index, lanes: int, valid: int) -> None:
             bias = e.load(b, address(e, biases, 0, p, q, c), lanes)
             value = e.builder.fadd(e.load(x, address(e, self.x, n, p, q, c), lanes), bias)
-            if self.activation is not None:
-                value = activations.apply(e, self.activation, value, lanes)
-                value = value if self.activation.keeps_zero else e.keep(value, lanes, valid)
+            value = finished(e, self.activation, value, lanes, valid)
             e.store(value, y, address(e, self.y, n, p, q, c))
 
         each_vector(e, self.y, vector)

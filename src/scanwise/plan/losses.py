@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scanwise.codegen.jit import Kernel
+from scanwise.kernels import loss as losses
 from scanwise.kernels.activation import ActivationOperation
+from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.softmax import SoftmaxOperation
 from scanwise.layers import Aggregate, Layer, Sequential, Sigmoid, Softmax
 from scanwise.plan.compiled import Goal
 from scanwise.plan.graph import Graph
 
-__all__ = ["goal_for", "loss_graph"]
+__all__ = ["goal_for", "loss_graph", "loss_kernel"]
 
 
 def last_layer(network: Sequential) -> Layer:
@@ -24,6 +27,15 @@ def goal_for(network: Sequential, loss: str) -> Goal:
     last = last_layer(network)
     joint = isinstance(last, Aggregate) and last.mode == "softmax"
     return Goal(loss=loss, backward=True, probabilities=joint and loss != "mse")
+
+
+def loss_kernel(goal: Goal, output: FeatureMap, gradient: FeatureMap) -> Kernel:
+    """What computes the loss of an output, and the gradient by it."""
+    if goal.loss == "cross_entropy":
+        return losses.CrossEntropy(output, gradient, goal.probabilities)
+    if goal.loss == "binary_cross_entropy":
+        return losses.BinaryCrossEntropy(output, gradient, goal.probabilities)
+    return losses.MeanSquaredError(output, gradient)
 
 
 def loss_graph(graph: Graph, network: Sequential, loss: str) -> Graph:

@@ -7,9 +7,7 @@ arena holds a few samples only (DESIGN section 4, depth first), so that this cos
 from __future__ import annotations
 
 from scanwise.codegen import jit
-from scanwise.codegen.schedule import SAMPLES
 from scanwise.codegen.target import Target
-from scanwise.kernels import loss as losses
 from scanwise.kernels.activation import Activation, ActivationBackward
 from scanwise.kernels.container import Add, AddOperation
 from scanwise.kernels.dropout import DropoutOperation, SampleKeys
@@ -18,16 +16,16 @@ from scanwise.kernels.operation import NO_BORDER, Call, Derived, Maps
 from scanwise.kernels.optimizer import StepRow
 from scanwise.kernels.pad import PadForward
 from scanwise.kernels.transfer import Gather, GatherTargets, Scatter
+from scanwise.plan.capacity import samples_for
 from scanwise.plan.compiled import Compiled, Goal, records_of
 from scanwise.plan.driver import Base
 from scanwise.plan.graph import Graph, Node
+from scanwise.plan.losses import loss_kernel
 from scanwise.plan.parameters import ParameterLayout, Place
 
 __all__ = ["compile_plan"]
 
 _LINE = 16  # floats in a cache line
-_BUDGET = 1 << 20  # bytes of maps that a thread works on: they stay in a second-level cache of 1 to 2 MB
-_MOST_SAMPLES = 16
 _NOWHERE = Place(Base.ARENA, 0)
 
 
@@ -49,23 +47,12 @@ def compile_plan(
     """
     first = _Planner(graph, layout, dtype, goal, 1)
     first.plan()
-    fitting = _samples_for(graph, first.arena_floats, _MOST_SAMPLES if samples is None else samples)
+    fitting = samples_for(graph, first.arena_floats, samples)
     planner = first
     if fitting > 1:
         planner = _Planner(graph, layout, dtype, goal, fitting)
         planner.plan()
     return planner.compiled(target)
-
-
-def _samples_for(graph: Graph, floats: int, most: int) -> int:
-    """As many samples as stay in the cache, but enough that large `Linear` layers read their weights seldom."""
-    fitting = max(1, _BUDGET // (4 * floats))
-    heaviest = max((p.size for node in graph.nodes for p in node.operation.parameters()), default=0)
-    if heaviest * 4 > _BUDGET // 2:
-        fitting = max(fitting, 16)
-    fitting = max(1, min(fitting, most, _MOST_SAMPLES))
-    # A multiple of the register tile of `Linear`, which goes over samples.
-    return fitting // SAMPLES * SAMPLES if fitting >= SAMPLES else fitting
 
 
 class _Planner:
@@ -161,7 +148,7 @@ class _Planner:
         self._emit(GatherTargets(width), Place(Base.TARGETS), Place(Base.ORDER), self.targets)
         statistics = Place(Base.GRADIENTS, self.layout.size)
         places = (place, self.targets, gradient[1], statistics, Place(Base.STEP_ROW, StepRow.SCALE))
-        self._emit(_loss_kernel(self.goal, extent, gradient[0]), *places)
+        self._emit(loss_kernel(self.goal, extent, gradient[0]), *places)
 
     def _maps(self, node: Node, dy: FeatureMap | None = None, dx: FeatureMap | None = None) -> Maps:
         others = node.inputs[1:]
@@ -303,11 +290,3 @@ class _Planner:
             [call for call, _ in self.calls],
             self.owners,
         )
-
-
-def _loss_kernel(goal: Goal, output: FeatureMap, gradient: FeatureMap) -> jit.Kernel:
-    if goal.loss == "cross_entropy":
-        return losses.CrossEntropy(output, gradient, goal.probabilities)
-    if goal.loss == "binary_cross_entropy":
-        return losses.BinaryCrossEntropy(output, gradient, goal.probabilities)
-    return losses.MeanSquaredError(output, gradient)
