@@ -1,4 +1,4 @@
-"""Winograd's algorithm against the reference: weights, forward pass, input gradient."""
+"""Winograd's algorithm against the reference: weights, forward pass, both gradients."""
 
 from __future__ import annotations
 
@@ -126,11 +126,9 @@ def derived(what: Derived | None, weight: Float32) -> Float32:
     return result
 
 
-def run(call: Call, case: Case, maps: Maps, **arguments: harness.Field | NDArray[np.float32] | None) -> None:
-    # What is in the scratch is left over from another call.
-    arguments["scratch"] = np.full(case.operation.scratch(maps), np.nan, np.float32)
-    arguments["none"] = None
-    harness.call(call.kernel, case.samples, *(arguments[name] for name in call.arguments))
+def run(call: Call, case: Case, maps: Maps, arguments: dict[str, harness.Field | Float32 | None]) -> None:
+    given = {**arguments, "none": None, "scratch": harness.Scratch(case.operation.scratch(maps))}
+    harness.call(call.kernel, case.samples, *(given[name] for name in call.arguments))
 
 
 def sizes(values: dict[str, Float32]) -> dict[str, NDArray[np.float64]]:
@@ -150,7 +148,12 @@ def check_forward(case: Case) -> None:
     (call,) = operation.forward(maps)
     transformed = derived(operation.transformed(), c.pack(parameters["weight"]))
     bias = c.pack_bias(parameters["bias"]) if case.bias else None
-    run(call, case, maps, x=harness.filled(case.x_map, x), transformed=transformed, bias=bias, y=y)
+    run(
+        call,
+        case,
+        maps,
+        {"x": harness.filled(case.x_map, x), "transformed": transformed, "bias": bias, "y": y},
+    )
     z = reference.forward(case.layer, x.astype(float), exact(parameters))
     size = reference.forward(case.layer, np.abs(x).astype(float), sizes(parameters))
     if case.activation is not None:
@@ -167,7 +170,7 @@ def check_input_gradient(case: Case) -> None:
     (call,) = operation.backward(maps, case.activation)
     turned = derived(operation.derived(maps), operation.convolution.pack(parameters["weight"]))
     dy_field, x_field = harness.filled(case.dy_map, dy), harness.filled(case.x_map, x)
-    run(call, case, maps, dy=dy_field, derived=turned, x=x_field, dx=dx)
+    run(call, case, maps, {"dy": dy_field, "derived": turned, "x": x_field, "dx": dx})
     expected, _ = reference.backward(case.layer, x.astype(float), dy.astype(float), exact(parameters))
     size, _ = reference.backward(case.layer, x.astype(float), np.abs(dy).astype(float), sizes(parameters))
     slope = np.ones(x.shape)
@@ -178,12 +181,32 @@ def check_input_gradient(case: Case) -> None:
     harness.check_close(dx.values, expected * slope, TOLERANCE, size * (np.abs(slope) + 1e-30))
 
 
+def check_weight_gradient(case: Case) -> None:
+    """dw is added to what is there, and a call of several samples leaves the same whatever lies behind its scratch."""
+    operation, x, dy = case.operation, case.x(), case.dy()
+    c = operation.convolution
+    y_map = harness.bordered(case.outputs, *case.positions)
+    maps = Maps(case.x_map, y_map, None, case.dy_map, None, case.samples + case.spare)
+    call = operation.weight_gradient(maps)
+    before = harness.normal(case.seed + 4, *case.parameters()["weight"].shape)
+    d_weight = c.pack(before)
+    x_field, dy_field = harness.filled(case.x_map, x), harness.filled(case.dy_map, dy)
+    run(call, case, maps, {"x": x_field, "dy": dy_field, "d weight": d_weight})
+    weight = {"weight": case.parameters()["weight"].astype(float)}
+    layer = replace(case.layer, bias=False)
+    _, found = reference.backward(layer, x.astype(float), dy.astype(float), weight)
+    _, size = reference.backward(layer, np.abs(x).astype(float), np.abs(dy).astype(float), weight)
+    expected = before + found["weight"]
+    harness.check_close(c.unpack(d_weight), expected, TOLERANCE, size["weight"] + np.abs(before))
+
+
 EXAMPLES = [
     Case(32, 16, (16, 16), activation=RELU),  # whole tiles, sample by sample
     Case(16, 32, (4, 4), samples=3),  # one tile a sample: samples are multiplied together
     Case(16, 16, (7, 9), (2, 0), bias=False, spare=2),
     Case(48, 16, (6, 5), (1, 1), activation=SIGMOID, flip=True),
     Case(16, 16, (6, 13), (0, 2), samples=1),
+    Case(16, 16, (14, 14), samples=7),  # tiles hang over, samples in groups of 4 and 3
 ]
 
 
@@ -191,6 +214,7 @@ EXAMPLES = [
 def test_chosen(case: Case) -> None:
     check_forward(case)
     check_input_gradient(case)
+    check_weight_gradient(case)
 
 
 @settings(max_examples=5)
@@ -198,6 +222,7 @@ def test_chosen(case: Case) -> None:
 def test_drawn(case: Case) -> None:
     check_forward(case)
     check_input_gradient(case)
+    check_weight_gradient(case)
 
 
 @pytest.mark.parametrize("backward", [False, True])

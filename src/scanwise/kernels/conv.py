@@ -117,12 +117,17 @@ class ConvOperation(Operation):
     def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
         dy = maps.dy
         assert dy is not None
-        calls = [Call(ParameterGradient(self.convolution, maps.x, dy), ("x", "dy", "d weight"))]
+        calls = [self.weight_gradient(maps)]
         if self.connections is not None:
             calls.append(Call(ConnectedGradient(self.convolution.weight_size), ("d weight", "connected")))
         if self.convolution.bias:
             calls.append(Call(BiasGradient(self.convolution, dy), ("dy", "d bias")))
         return calls
+
+    def weight_gradient(self, maps: Maps) -> Call:
+        """The call that adds to the weights' gradient, as for a convolution without a table of connections."""
+        assert maps.dy is not None
+        return Call(ParameterGradient(self.convolution, maps.x, maps.dy), ("x", "dy", "d weight"))
 
     def derived(self, maps: Maps) -> Derived | None:
         return backward_weights(self.convolution, self._backward_columns(maps))

@@ -184,7 +184,7 @@ class Operation:
         return None
 
     def scratch(self, maps: Maps) -> int:
-        """Floats of scratch that `forward` needs, or `backward` if `maps` has gradients."""
+        """Floats of scratch that `forward` needs; with dy in `maps` `parameter_gradients`, with dx too `backward`."""
         return 0
 
     def writes_to(self, dx: FeatureMap) -> bool:

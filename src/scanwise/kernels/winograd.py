@@ -1,4 +1,4 @@
-"""Winograd's minimal filtering F(4 x 4, 3 x 3) for 3 x 3 convolutions of stride 1, forward and input gradient.
+"""Winograd's minimal filtering F(4 x 4, 3 x 3) for 3 x 3 convolutions of stride 1: forward and input gradient.
 
     y = A' [ (G g G') * (B' d B) ] A       for every 6 x 6 tile d of x and the 4 x 4 tile y of the output
 
@@ -20,15 +20,18 @@ from scanwise.kernels.correlation import Correlation
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Border, Call, Derived, Maps, Operation
 from scanwise.kernels.sweep import Axis, Sweep, View
+from scanwise.kernels.winograd_gradient import WinogradGradient
 from scanwise.kernels.winograd_transforms import (
     LANES,
     POINTS,
     REACH,
     TILE,
+    TransformedTiles,
     WinogradWeights,
     both_ways,
     input_points,
     output_points,
+    tiles_of,
 )
 
 __all__ = [
@@ -51,10 +54,6 @@ def is_suitable(convolution: Convolution) -> bool:
     plain = c.kernel == (3, 3) and c.stride == c.dilation == (1, 1) and c.groups == 1
     whole = c.channels % LANES == c.outputs % LANES == 0
     return plain and whole and min(*c.positions, *c.extent) >= TILE and max(c.padding) <= 2
-
-
-def tiles_of(extent: tuple[int, int]) -> tuple[int, int]:
-    return -(-extent[0] // TILE), -(-extent[1] // TILE)
 
 
 def overhang(extent: tuple[int, int]) -> tuple[int, int]:
@@ -98,21 +97,28 @@ class WinogradConvolution:
         return 1 if self.tiles[0] * self.tiles[1] >= TILES_FOR_A_SAMPLE else self.samples
 
     @property
+    def inputs(self) -> TransformedTiles:
+        return TransformedTiles(self.x.channels, *self.tiles, self.together)
+
+    @property
+    def products(self) -> TransformedTiles:
+        return TransformedTiles(self.y.channels, *self.tiles, self.together)
+
+    @property
     def scratch(self) -> int:
-        """Floats of the transformed input and output."""
-        tiles = self.together * self.tiles[0] * self.tiles[1]
-        return POINTS * tiles * (self.x.channels + self.y.channels)
+        return self.inputs.size + self.products.size
 
     def emit(self, e: Emitter) -> None:
         x, u, other, y, scratch = e.arguments
-        tiles = self.tiles[0] * self.tiles[1]
-        spread = e.at(scratch, POINTS * self.together * tiles * self.x.channels)
+        spread = e.at(scratch, self.inputs.size)
+        origin = self.x.origin - self.padding[0] * self.x.row - self.padding[1] * self.x.pitch
 
         def samples(first: Index, count: Index) -> None:
-            e.loop(
-                count,
-                lambda i: self._transform_input(e, e.at(x, e.mul(e.add(first, i), self.x.size)), scratch, i),
-            )
+            def transform(i: Index) -> None:
+                source = e.at(x, e.affine((e.add(first, i), self.x.size), (1, origin)))
+                self.inputs.fill(e, scratch, i, source, self.x, REACH, input_points)
+
+            e.loop(count, transform)
             self._products().emit_on(e, (scratch, u, u, spread, u), count)
             e.loop(count, lambda i: self._transform_output(e, spread, other, y, e.add(first, i), i))
 
@@ -123,13 +129,12 @@ class WinogradConvolution:
 
     def _products(self) -> Correlation:
         """36 matrix products over channels: one group of a 1 x 1 convolution for each point."""
-        tiles = self.tiles[0] * self.tiles[1]
         c, k = self.x.channels, self.y.channels
         sweep = Sweep(
             1,
-            tiles,
-            x=View(tiles * c, 0, c, 0),
-            y=View(tiles * k, 0, k, 0),
+            self.tiles[0] * self.tiles[1],
+            x=View(self.inputs.sample, 0, c, 0),
+            y=View(self.products.sample, 0, k, 0),
             axes=(Axis(c, 1, LANES),),
         )
         return Correlation(
@@ -139,54 +144,22 @@ class WinogradConvolution:
             c * LANES,
             k,
             groups=POINTS,
-            x_group=self.together * tiles * c,
-            y_group=self.together * tiles * k,
+            x_group=self.inputs.point,
+            y_group=self.products.point,
             w_group=c * k,
-        )
-
-    def _transform_input(self, e: Emitter, x: Value, scratch: Value, sample: Index) -> None:
-        m = self.x
-        rows, columns = self.tiles
-        point = self.together * rows * columns * m.channels
-        origin = m.origin - self.padding[0] * m.row - self.padding[1] * m.pitch
-
-        def tile(i: Index, j: Index, block: Index) -> None:
-            at = e.affine((i, TILE * m.row), (j, TILE * m.pitch), (block, LANES), (1, origin))
-            d = [
-                [e.load(x, e.add(at, r * m.row + s * m.pitch), LANES) for s in range(REACH)]
-                for r in range(REACH)
-            ]
-            goal = e.affine(
-                (sample, rows * columns * m.channels),
-                (i, columns * m.channels),
-                (j, m.channels),
-                (block, LANES),
-            )
-            for place, value in enumerate(both_ways(e, d, input_points)):
-                e.store(value, scratch, e.add(goal, place * point))
-
-        e.loop(
-            rows,
-            lambda i: e.loop(columns, lambda j: e.loop(m.channels // LANES, lambda block: tile(i, j, block))),
         )
 
     def _transform_output(
         self, e: Emitter, spread: Value, other: Value, y: Value, n: Index, sample: Index
     ) -> None:
         m = self.y
-        rows, columns = self.tiles
-        point = self.together * rows * columns * m.channels
+        point = self.products.point
         y = e.at(y, e.affine((n, m.size), (1, m.origin)))
         if self.saved is not None:
             other = e.at(other, e.affine((n, self.saved.size), (1, self.saved.origin)))
 
         def tile(i: Index, j: Index, height: int, width: int, block: Index) -> None:
-            source = e.affine(
-                (sample, rows * columns * m.channels),
-                (i, columns * m.channels),
-                (j, m.channels),
-                (block, LANES),
-            )
+            source = self.products.at(e, sample, i, j, block)
             products = [
                 [e.load(spread, e.add(source, (r * REACH + s) * point), LANES) for s in range(REACH)]
                 for r in range(REACH)
@@ -229,7 +202,7 @@ class WinogradConvolution:
 
 @dataclass(frozen=True)
 class WinogradOperation(ConvOperation):
-    """A convolution in a network, forward pass and input gradient by Winograd's algorithm."""
+    """A convolution in a network by Winograd's algorithm, all three passes."""
 
     @property
     def reads_values(self) -> bool:  # type: ignore[override]
@@ -250,7 +223,8 @@ class WinogradOperation(ConvOperation):
         sides: list[int] = []
         for axis, before in enumerate(self._backward_padding()):
             reach = tiles_of(c.extent)[axis] * TILE + REACH - TILE
-            sides += [before, max(0, reach - before - c.positions[axis])]
+            # The weight gradient reads dz in the forward pass's tiles.
+            sides += [before, max(overhang(c.positions)[axis], reach - before - c.positions[axis])]
         return sides[0], sides[1], sides[2], sides[3]
 
     def _forward_kernel(self, maps: Maps) -> WinogradConvolution:
@@ -279,10 +253,17 @@ class WinogradOperation(ConvOperation):
         kernel = WinogradWeights(self.convolution, backward=True)
         return Derived(kernel.size, kernel.parts(), kernel.scratch)
 
+    def _weight_kernel(self, maps: Maps) -> WinogradGradient:
+        assert maps.dy is not None
+        return WinogradGradient(self.convolution, maps.x, maps.dy, maps.samples)
+
+    def weight_gradient(self, maps: Maps) -> Call:
+        return Call(self._weight_kernel(maps), ("x", "dy", "d weight", "scratch"))
+
     def scratch(self, maps: Maps) -> int:
-        if maps.dy is not None and maps.dx is not None:
+        if maps.dx is not None:
             return self._backward_kernel(maps, None).scratch
-        return self._forward_kernel(maps).scratch
+        return (self._forward_kernel(maps) if maps.dy is None else self._weight_kernel(maps)).scratch
 
 
 def faster(operation: Operation) -> Operation:

@@ -165,7 +165,9 @@ class _Planner:
         if not self.needs[node.output]:
             return
         dy, dy_place = self._gathered(node.output)
-        for call in node.operation.parameter_gradients(self._maps(node, dy)):
+        maps = self._maps(node, dy)
+        self._reserve_scratch(node.operation.scratch(maps))
+        for call in node.operation.parameter_gradients(maps):
             self._call(call, index, node, dy_place)
         if isinstance(node.operation, AddOperation):
             for value in node.inputs:
