@@ -31,7 +31,7 @@ lane_counts = st.sampled_from([4, 8, 16])
 def test_tiles_fit_the_registers(
     target: Target, lanes: int, blocks: int, rows: int, columns: int, steps: int, samples: int
 ) -> None:
-    tile = choose_tile(target, lanes, blocks, rows, columns, steps, samples)
+    tile = choose_tile(target, lanes, blocks, rows, columns, steps, samples=samples)
     assert 1 <= tile.vectors <= blocks
     assert 1 <= tile.rows <= rows
     assert 1 <= tile.columns <= columns

@@ -170,6 +170,13 @@ class Emitter:
             return pointer
         return self.builder.gep(pointer, [self.integer(index)], inbounds=True, source_etype=F32)
 
+    def opaque(self, pointer: Value) -> Value:
+        """The same address, of which the optimiser does not know that it is the same: it then loads again what it has
+        loaded already, where it would otherwise keep it in a register that is needed (docs/decisions/0009).
+        """
+        kind = ir.FunctionType(POINTER, [POINTER])
+        return self.builder.asm(kind, "", "=r,0", [pointer], side_effect=False)
+
     def load(self, pointer: Value, index: Index, lanes: int) -> Value:
         kind = F32 if lanes == 1 else ir.VectorType(F32, lanes)
         return self.builder.load(self.at(pointer, index), align=4, typ=kind)

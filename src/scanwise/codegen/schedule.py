@@ -18,6 +18,9 @@ LATENCY = 4
 SAMPLES = 8
 # Cycles for what a tile does once: addresses, bias, activation, stores.
 TILE_OVERHEAD = 20
+# What remains beside whole tiles is code of its own, to be compiled and kept in the instruction cache: it must gain this
+# much.
+REST_PENALTY = 1.01
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,20 @@ def _step_cycles(target: Target, lanes: int, vectors: int, positions: int) -> fl
 
 def _cover_cycles(extent: int, tile: int, cost: float, rest_cost: float) -> float:
     full, rest = divmod(extent, tile)
-    return full * cost + (rest_cost if rest else 0.0)
+    return (full * cost + rest_cost) * REST_PENALTY if rest and full else full * cost
 
 
 @functools.cache
 def choose_tile(
-    target: Target, lanes: int, blocks: int, rows: int, columns: int, steps: int, samples: int = SAMPLES
+    target: Target,
+    lanes: int,
+    blocks: int,
+    rows: int,
+    columns: int,
+    steps: int,
+    *,
+    samples: int = SAMPLES,
+    tallest: int | None = None,
 ) -> Tile:
     """The tile with the least modelled time.
 
@@ -71,6 +82,7 @@ def choose_tile(
         columns: output columns Q.
         steps: length of the reduction.
         samples: samples that are there to tile over where a map has few positions.
+        tallest: most rows in a tile, if that matters.
     """
     best: tuple[float, Tile] | None = None
     for vectors in range(1, min(blocks, 4) + 1):
@@ -80,8 +92,10 @@ def choose_tile(
         # A rest of one vector at a time would be a second kernel body with half the speed.
         block_cost = blocks / vectors if blocks % vectors == 0 else blocks // vectors + 1.0
         for tile in _candidates(limit, vectors, rows, columns, samples):
+            if tallest is not None and tile.rows > tallest:
+                continue
             cycles = block_cost * _grid_cycles(target, lanes, tile, rows, columns, steps, samples)
-            if best is None or cycles < best[0] * 0.995:
+            if best is None or cycles < best[0]:
                 best = (cycles, tile)
     assert best is not None
     return best[1]

@@ -19,7 +19,7 @@ from scanwise.kernels.correlation import Correlation
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, lanes_for
 from scanwise.kernels.operation import Border, Call, Derived, Extent, Maps, Operation, Parameter
-from scanwise.kernels.sweep import Axis, Sweep, View
+from scanwise.kernels.sweep import Axis, Inside, Sweep, View
 from scanwise.kernels.transpose import TransposeWeights
 from scanwise.layers import Conv1d, Conv2d, Shape
 from scanwise.layers.arguments import Table
@@ -219,6 +219,8 @@ def forward(
         x=View(x.size, c.stride[0] * x.row, step * x.pitch, x.origin - top * x.row - left * x.pitch),
         y=View(y.size, y.row, y.pitch * together, y.origin),
         axes=_forward_axes(c, x, together),
+    ).skipping(
+        Inside(-top, c.stride[0], c.dilation[0], c.extent[0]), Inside(-left, step, c.dilation[1], c.extent[1])
     )
     return Correlation(
         (sweep,),

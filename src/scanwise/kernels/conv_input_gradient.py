@@ -15,7 +15,7 @@ from scanwise.kernels.activation import Activation
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.correlation import Correlation
 from scanwise.kernels.maps import FeatureMap, lanes_for
-from scanwise.kernels.sweep import Axis, Repeat, Sweep, View, skip_border
+from scanwise.kernels.sweep import Axis, Inside, Repeat, Sweep, View
 
 __all__ = ["input_gradient", "input_gradient_border"]
 
@@ -159,7 +159,7 @@ def _phase_sweep(
         return View(extent.size, c.stride[0] * extent.row, c.stride[1] * extent.pitch, origin)
 
     other = saved or dx  # where nothing is saved the steps are not used
-    return Sweep(
+    sweep = Sweep(
         rows.inputs,
         columns.inputs,
         x=View(dz.size, dz.row, dz.pitch, dz.origin + rows.position * dz.row + columns.position * dz.pitch),
@@ -172,6 +172,13 @@ def _phase_sweep(
             Repeat(columns.repeats, columns.next_tap * tap, dx.pitch, other.pitch),
         ),
     )
+    if len(axes) == 1:
+        return sweep
+    inside = (
+        Inside(phase.position, 1, _step(c, axis, phase), c.positions[axis])
+        for axis, phase in enumerate((rows, columns))
+    )
+    return sweep.skipping(*inside)
 
 
 def _input_gradient_of_columns(
@@ -198,8 +205,7 @@ def _input_gradient_of_columns(
             Axis(c.outputs, 1, lanes),
         ),
         other=columns(saved) if saved is not None else None,
-        inside=skip_border(top, c.positions[0], c.extent[0], c.kernel[0]),
-    )
+    ).skipping(Inside(top, 1, -1, c.positions[0]), Inside(left + together - 1, together, -1, c.positions[1]))
     return Correlation(
         (sweep,),
         lanes,

@@ -8,8 +8,10 @@ covering the map, the input gradient is the same nest over other strides, a dept
 a vector of inputs in place of a broadcast.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.codegen.schedule import Tile, choose_tile, unroll, vectors_for_one_position
@@ -18,6 +20,13 @@ from scanwise.kernels.activation import Activation
 from scanwise.kernels.sweep import Sweep, fuse_axes
 
 __all__ = ["Correlation"]
+
+# Tiles along a row that may be written out one by one, so that each skips what lies beyond the map: with more tiles
+# the border is a small part of it.
+MOST_COLUMN_TILES = 3
+
+# Accumulators of a tile: for each position one a vector.
+Sums: TypeAlias = list[list[Value]]
 
 
 @dataclass(frozen=True)
@@ -96,6 +105,18 @@ def _steps_without_overlap(offsets: list[int], step: int) -> int:
     return steps
 
 
+@dataclass(frozen=True)
+class _Position:
+    """A position of a tile: where its input lies from the tile's, and its column, where that is known."""
+
+    offset: int
+    column: int
+
+
+def _grouped(values: Sequence[Value], size: int) -> Sums:
+    return [list(values[i : i + size]) for i in range(0, len(values), size)]
+
+
 class _Nest:
     """Emission of one grid for one group, from where `arguments` point to."""
 
@@ -104,16 +125,21 @@ class _Nest:
     ) -> None:
         self.e, self.kernel, self.sweep, self.n = e, kernel, sweep, n
         self.x, self.w, self.b, self.y, self.other = arguments
-        # Kernel rows that may be skipped stay a loop of their own.
-        alone = sweep.axes[:1] if sweep.inside is not None else ()
-        self.axes = (*alone, *fuse_axes(sweep.axes[len(alone) :]))
-        self.steps = 1
-        for axis in self.axes:
-            self.steps *= axis.count
+        steps = math.prod(axis.count for axis in sweep.axes)
+        # A tile goes over the kernel rows that meet the map with any of its rows, so flat tiles skip more.
+        tallest = 2 if sweep.inside_rows is not None else None
+        self.tile = choose_tile(
+            e.target, kernel.lanes, kernel.blocks, sweep.rows, sweep.columns, steps, tallest=tallest
+        )
+        # Which columns meet the map is told when the code is written, so each tile of a row has code of its own.
+        tiles = -(-sweep.columns // self.tile.columns)
+        self.columns = sweep.inside_columns if tiles <= MOST_COLUMN_TILES else None
+        # Kernel rows and columns that may be skipped stay loops of their own.
+        alone = 2 if self.columns is not None else 1 if sweep.inside_rows is not None else 0
+        self.axes = (*sweep.axes[:alone], *fuse_axes(sweep.axes[alone:]))
 
     def emit(self) -> None:
-        kernel, sweep, e = self.kernel, self.sweep, self.e
-        tile = choose_tile(e.target, kernel.lanes, kernel.blocks, sweep.rows, sweep.columns, self.steps)
+        kernel, sweep, e, tile = self.kernel, self.sweep, self.e, self.tile
         # A lone sample has one position per chain: more vectors side by side hide the latency instead.
         lone = vectors_for_one_position(e.target, kernel.lanes, kernel.blocks)
         # The last vector may hold padding lanes, so its tile is written out by itself.
@@ -130,9 +156,15 @@ class _Nest:
             e.tiles(sweep.rows, tile.rows, lambda p, ps: row(n, count, k, ks, p, ps))
 
         def row(n: Index, count: int, k: Index, ks: int, p: Index, ps: int) -> None:
-            e.tiles(
-                sweep.columns, tile.columns, lambda q, qs: self._tile(Tile(ks, count, ps, qs), n, k, p, q)
-            )
+            if self.columns is None:
+                e.tiles(
+                    sweep.columns,
+                    tile.columns,
+                    lambda q, qs: self._tile(Tile(ks, count, ps, qs), n, k, p, q),
+                )
+                return
+            for q in range(0, sweep.columns, tile.columns):
+                self._tile(Tile(ks, count, ps, min(tile.columns, sweep.columns - q)), n, k, p, q)
 
         e.tiles(self.n, tile.samples, samples)
 
@@ -152,16 +184,23 @@ class _Nest:
             for dp in range(tile.rows)
             for dq in range(tile.columns)
         ]
-        offsets = [dn * sweep.x.sample + dp * sweep.x.row + dq * sweep.x.column for dn, dp, dq in places]
-        sums = [start[v] for v in range(tile.vectors) for _ in places]
-        sums = self._rows(p, tile.rows, x, w, tile.vectors, offsets, sums)
-        for i, (dn, dp, dq) in enumerate(places):
+        positions = [
+            _Position(
+                dn * sweep.x.sample + dp * sweep.x.row + dq * sweep.x.column,
+                q + dq if isinstance(q, int) else 0,
+            )
+            for dn, dp, dq in places
+        ]
+        # By position, then by vector.
+        sums = [list(start) for _ in places]
+        sums = self._rows(p, tile.rows, x, w, positions, sums)
+        for (dn, dp, dq), values in zip(places, sums, strict=True):
             y = e.at(self.y, sweep.y.offset(e.add(n, dn), e.add(p, dp), e.add(q, dq), e))
             other = self.other
             if sweep.other is not None:
                 other = e.at(other, sweep.other.offset(e.add(n, dn), e.add(p, dp), e.add(q, dq), e))
-            for v in range(tile.vectors):
-                self._finish(sums[v * len(places) + i], y, other, e.add(k, v), last=self._is_last(k, v))
+            for v, value in enumerate(values):
+                self._finish(value, y, other, e.add(k, v), last=self._is_last(k, v))
 
     def _bias(self, block: Index) -> Value:
         e, kernel = self.e, self.kernel
@@ -172,89 +211,97 @@ class _Nest:
         return e.builder.shuffle_vector(bias, bias, e.shuffle([lane % own for lane in range(kernel.lanes)]))
 
     def _rows(
-        self,
-        p: Index,
-        rows: int,
-        x: Value,
-        w: Value,
-        vectors: int,
-        offsets: list[int],
-        sums: list[Value],
-    ) -> list[Value]:
+        self, p: Index, rows: int, x: Value, w: Value, positions: list["_Position"], sums: Sums
+    ) -> Sums:
         """The whole reduction, or the kernel rows with which some row of the tile meets the map."""
-        e, inside = self.e, self.sweep.inside
-        if inside is None or len(self.axes) < 2:
-            return self._reduce(0, x, w, 0, 0, vectors, offsets, sums)
-        start, height = inside
+        e, inside = self.e, self.sweep.inside_rows
+        if inside is None:
+            return self._reduce(0, x, w, positions, sums)
         axis = self.axes[0]
-        row = e.add(start, p)
-        first = e.maximum(0, e.add(row, 1 - height))
-        return e.loop(
-            e.minimum(axis.count, e.add(row, rows)),
-            lambda r, *inner: self._reduce(
-                1, x, w, e.mul(r, axis.x), e.mul(r, axis.w), vectors, offsets, list(inner)
+        first, end = inside.taps(e, p, rows, axis.count)
+        return self._loop(
+            end,
+            lambda r, inner: self._reduce(
+                1, e.at(x, e.mul(r, axis.x)), e.at(w, e.mul(r, axis.w)), positions, inner
             ),
             sums,
             start=first,
         )
 
-    def _reduce(
-        self,
-        level: int,
-        x: Value,
-        w: Value,
-        xo: Index,
-        wo: Index,
-        vectors: int,
-        offsets: list[int],
-        sums: list[Value],
-    ) -> list[Value]:
+    def _loop(
+        self, count: Index, body: Callable[[Index, Sums], Sums], sums: Sums, *, start: Index = 0
+    ) -> Sums:
+        """A loop that carries the sums."""
+        vectors = len(sums[0])
+
+        def turn(i: Index, *flat: Value) -> list[Value]:
+            return [value for values in body(i, _grouped(flat, vectors)) for value in values]
+
+        carried = [value for values in sums for value in values]
+        return _grouped(self.e.loop(count, turn, carried, start=start), vectors)
+
+    def _reduce(self, level: int, x: Value, w: Value, positions: list["_Position"], sums: Sums) -> Sums:
+        if level == len(self.axes):
+            return self._step(x, 0, w, 0, positions, sums)
         e, axis = self.e, self.axes[level]
+        if level == 1 and self.columns is not None:
+            return self._columns(x, w, positions, sums)
         if level < len(self.axes) - 1:
-            return e.loop(
+            return self._loop(
                 axis.count,
-                lambda i, *inner: self._reduce(
-                    level + 1,
-                    x,
-                    w,
-                    e.add(xo, e.mul(i, axis.x)),
-                    e.add(wo, e.mul(i, axis.w)),
-                    vectors,
-                    offsets,
-                    list(inner),
+                lambda i, inner: self._reduce(
+                    level + 1, e.at(x, e.mul(i, axis.x)), e.at(w, e.mul(i, axis.w)), positions, inner
                 ),
                 sums,
             )
-        xp, wp = e.at(x, xo), e.at(w, wo)
-        times = min(unroll(axis.count, len(sums)), _steps_without_overlap(offsets, axis.x))
+        offsets = [position.offset for position in positions]
+        # A body for each kernel column is code enough without writing out many steps.
+        work = len(sums) * len(sums[0]) * (1 if self.columns is None else 3)
+        times = min(unroll(axis.count, work), _steps_without_overlap(offsets, axis.x))
         full, rest = divmod(axis.count, times)
 
-        def body(i: Index, *inner: Value) -> list[Value]:
-            values = list(inner)
-            xi, wi = e.at(xp, e.mul(i, times * axis.x)), e.at(wp, e.mul(i, times * axis.w))
+        def body(i: Index, inner: Sums) -> Sums:
+            xi, wi = e.at(x, e.mul(i, times * axis.x)), e.at(w, e.mul(i, times * axis.w))
             for u in range(times):
-                values = self._step(xi, u * axis.x, wi, u * axis.w, vectors, offsets, values)
-            return values
+                inner = self._step(xi, u * axis.x, wi, u * axis.w, positions, inner)
+            return inner
 
-        sums = e.loop(full, body, sums)
+        sums = self._loop(full, body, sums)
         for u in range(full * times, full * times + rest):
-            sums = self._step(xp, u * axis.x, wp, u * axis.w, vectors, offsets, sums)
+            sums = self._step(x, u * axis.x, w, u * axis.w, positions, sums)
         return sums
 
-    def _step(
-        self, x: Value, xo: int, w: Value, wo: int, vectors: int, offsets: list[int], sums: list[Value]
-    ) -> list[Value]:
-        e, lanes, block = self.e, self.kernel.lanes, self.kernel.block
-        weights = [e.load(w, wo + v * block, lanes) for v in range(vectors)]
+    def _columns(self, x: Value, w: Value, positions: list["_Position"], sums: Sums) -> Sums:
+        """Kernel column after kernel column, each for the positions that meet the map with it."""
+        e, axis, inside = self.e, self.axes[1], self.columns
+        assert inside is not None
         result = list(sums)
-        for i, offset in enumerate(offsets):
-            if not self.kernel.depthwise:
-                value = e.load_broadcast(x, xo + offset, lanes)
-            for v in range(vectors):
-                if self.kernel.depthwise:
-                    value = e.load(x, xo + offset + v * lanes, lanes)
-                at = v * len(offsets) + i
-                result[at] = e.fma(weights[v], value, sums[at])
+        for s in range(axis.count):
+            meeting = [i for i, position in enumerate(positions) if inside.meets(position.column, s)]
+            if not meeting:
+                continue
+            some = self._reduce(
+                2,
+                e.at(e.opaque(x), s * axis.x),
+                e.at(w, s * axis.w),
+                [positions[i] for i in meeting],
+                [result[i] for i in meeting],
+            )
+            for i, values in zip(meeting, some, strict=True):
+                result[i] = values
+        return result
+
+    def _step(self, x: Value, xo: int, w: Value, wo: int, positions: list["_Position"], sums: Sums) -> Sums:
+        e, lanes, block = self.e, self.kernel.lanes, self.kernel.block
+        weights = [e.load(w, wo + v * block, lanes) for v in range(len(sums[0]))]
+        result = []
+        for position, values in zip(positions, sums, strict=True):
+            at = xo + position.offset
+            if self.kernel.depthwise:
+                inputs = [e.load(x, at + v * lanes, lanes) for v in range(len(weights))]
+            else:
+                inputs = [e.load_broadcast(x, at, lanes)] * len(weights)
+            result.append([e.fma(*factors) for factors in zip(weights, inputs, values, strict=True)])
         return result
 
     def _is_last(self, k: Index, v: int) -> bool:

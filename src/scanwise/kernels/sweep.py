@@ -1,11 +1,15 @@
-"""What a convolution nest walks over: strides of maps, loops of the reduction, grids of output positions."""
+"""What a convolution nest walks over: strides of maps, loops of the reduction, grids of output positions, borders."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index
 
-__all__ = ["Axis", "Repeat", "Sweep", "View", "fuse_axes", "skip_border"]
+__all__ = ["Axis", "Inside", "Repeat", "Sweep", "View", "fuse_axes"]
+
+
+# Share of the products along an axis that must fall on the border before skipping them pays for its loops.
+LEAST_BORDER = 0.03
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,41 @@ class Axis:
     count: int
     x: int
     w: int
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Along one axis: tap t of position p reads input `start + step p + tap t`, which is a zero of the border unless it
+    is one of `extent` from 0.
+
+    Leaving out the products of zeros changes no bit (docs/decisions/0001).
+    """
+
+    start: int
+    step: int
+    tap: int
+    extent: int
+
+    def meets(self, position: int, tap: int) -> bool:
+        """Whether this tap of this position reads an input rather than a zero of the border."""
+        return 0 <= self.start + self.step * position + self.tap * tap < self.extent
+
+    def pays(self, positions: int, taps: int) -> bool:
+        """Whether enough of the products fall on the border."""
+        met = sum(self.meets(p, t) for p in range(positions) for t in range(taps))
+        return met < (1 - LEAST_BORDER) * positions * taps
+
+    def taps(self, e: Emitter, first: Index, positions: int, count: int) -> tuple[Index, Index]:
+        """Of `count` taps the first, and the one behind the last, with which some of `positions` positions from `first`
+        meet the map. Taps must be one input apart.
+        """
+        low = e.affine((first, self.step), (1, self.start))
+        high = e.add(low, self.step * (positions - 1))
+        if self.tap > 0:
+            begin, end = e.mul(high, -1), e.add(e.mul(low, -1), self.extent)
+        else:
+            begin, end = e.add(low, 1 - self.extent), e.add(high, 1)
+        return e.maximum(begin, 0), e.minimum(end, count)
 
 
 @dataclass(frozen=True)
@@ -54,8 +93,18 @@ class Sweep:
     axes: tuple[Axis, ...]
     weight_origin: int = 0
     other: View | None = None  # saved activation (backward)
-    inside: tuple[int, int] | None = None  # input rows are start + p - r, of rows from 0; see `skip_border`
+    # Where taps meet the map, if skipping those that do not is worth it: along the first two axes.
+    inside_rows: Inside | None = None
+    inside_columns: Inside | None = None
     repeats: tuple[Repeat, ...] = ()
+
+    def skipping(self, rows: Inside, columns: Inside) -> "Sweep":
+        """The same grid with the taps left out that only meet the border, on each axis where that pays."""
+        by_rows = abs(rows.tap) == 1 and rows.pays(self.rows, self.axes[0].count)
+        by_columns = columns.pays(self.columns, self.axes[1].count)
+        return replace(
+            self, inside_rows=rows if by_rows else None, inside_columns=columns if by_columns else None
+        )
 
     def each(self, e: Emitter, body: Callable[[Index, Index, Index], None]) -> None:
         """Run `body` for every grid, with what it adds to the index into weights, output and saved activation."""
@@ -76,18 +125,6 @@ class Sweep:
             )
 
         level(0, 0, 0, 0)
-
-
-# Share of the products that must fall on the border before skipping them pays for loops of unknown length.
-LEAST_BORDER = 0.1
-
-
-def skip_border(start: int, rows: int, positions: int, kernel: int) -> tuple[int, int] | None:
-    """For a nest that reads rows start + p - r: the pair that lets it skip the kernel rows that only meet border zeros
-    (which changes no bit), or None where there are too few of them.
-    """
-    met = sum(0 <= start + p - r < rows for p in range(positions) for r in range(kernel))
-    return (start, rows) if met < (1 - LEAST_BORDER) * positions * kernel else None
 
 
 def fuse_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
