@@ -8,11 +8,20 @@ covering the map, the input gradient is the same nest over other strides, a dept
 a vector of inputs in place of a broadcast.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index, Value
-from scanwise.codegen.schedule import Tile, choose_tile, unroll, vectors_for_one_position
+from scanwise.codegen.schedule import (
+    Grid,
+    Tile,
+    choose_tile,
+    likely_tiles,
+    unroll,
+    vectors_for_one_position,
+)
+from scanwise.codegen.target import Target
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.sweep import Sweep, fuse_axes
@@ -38,6 +47,7 @@ class Correlation:
         settles_zero: whether +0 is added to every sum. A sum that has underflowed to -0 becomes +0 by it, as it also
             would by one more product of zeros; so the products of zeros that some schedules leave out or put in change
             no bit.
+        schedule: the register tile; None for the model's choice, sweep by sweep.
     """
 
     sweeps: tuple[Sweep, ...]
@@ -56,11 +66,22 @@ class Correlation:
     backward: bool = False
     together: int = 1
     settles_zero: bool = False
+    schedule: Tile | None = None
     pointers: int = 5
 
     @property
     def blocks(self) -> int:
         return -(-self.channels // self.lanes)
+
+    def candidates(self, target: Target) -> list["Correlation"]:
+        """The schedules that are worth timing: itself with the model's choice, then others."""
+        grids = [
+            Grid(sweep.rows, sweep.columns, math.prod(axis.count for axis in sweep.axes))
+            for sweep in self.sweeps
+            if sweep.rows and sweep.columns
+        ]
+        tiles = likely_tiles(target, self.lanes, self.blocks, grids) if grids else []
+        return [replace(self, schedule=tile) for tile in (None, *tiles)]
 
     def emit(self, e: Emitter) -> None:
         self.emit_on(e, e.arguments, e.n)
@@ -107,13 +128,13 @@ class _Nest:
         # Kernel rows that may be skipped stay a loop of their own.
         alone = sweep.axes[:1] if sweep.inside is not None else ()
         self.axes = (*alone, *fuse_axes(sweep.axes[len(alone) :]))
-        self.steps = 1
-        for axis in self.axes:
-            self.steps *= axis.count
+        self.steps = math.prod(axis.count for axis in self.axes)
 
     def emit(self) -> None:
         kernel, sweep, e = self.kernel, self.sweep, self.e
-        tile = choose_tile(e.target, kernel.lanes, kernel.blocks, sweep.rows, sweep.columns, self.steps)
+        tile = kernel.schedule or choose_tile(
+            e.target, kernel.lanes, kernel.blocks, sweep.rows, sweep.columns, self.steps
+        )
         # A lone sample has one position per chain: more vectors side by side hide the latency instead.
         lone = vectors_for_one_position(e.target, kernel.lanes, kernel.blocks)
         # The last vector may hold padding lanes, so its tile is written out by itself.

@@ -9,9 +9,11 @@ so it serves training steps and `precision="fast"` alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.codegen.schedule import Tile
+from scanwise.codegen.target import Target
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.conv import ConvOperation
@@ -77,6 +79,7 @@ class WinogradConvolution:
         activation: applied (forward), or whose derivative multiplies (with `saved`).
         saved: the map that the derivative is told from.
         samples: most samples in a call.
+        schedule: the register tile of the matrix products; None for the model's choice.
     """
 
     x: FeatureMap
@@ -86,7 +89,13 @@ class WinogradConvolution:
     activation: Activation | None
     saved: FeatureMap | None
     samples: int
+    schedule: Tile | None = None
     pointers: int = 5
+
+    def candidates(self, target: Target) -> list["WinogradConvolution"]:
+        """The schedules that are worth timing: itself with the model's choice, then others."""
+        products = replace(self, schedule=None)._products()
+        return [replace(self, schedule=product.schedule) for product in products.candidates(target)]
 
     @property
     def tiles(self) -> tuple[int, int]:
@@ -142,6 +151,7 @@ class WinogradConvolution:
             x_group=self.together * tiles * c,
             y_group=self.together * tiles * k,
             w_group=c * k,
+            schedule=self.schedule,
         )
 
     def _transform_input(self, e: Emitter, x: Value, scratch: Value, sample: Index) -> None:
