@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanwise.codegen import jit
-from scanwise.codegen.schedule import SAMPLES, choose_tile, tile_limit, unroll, vectors_for_one_position
+from scanwise.codegen.schedule import SAMPLES, Grid, choose_tile, tile_limit, unroll, vectors_for_one_position
 from scanwise.codegen.target import AVX2, AVX512, NEON, TARGETS, Target
 from scanwise.kernels import conv
 from scanwise.kernels.conv import Convolution, ParameterGradient
@@ -31,7 +31,7 @@ lane_counts = st.sampled_from([4, 8, 16])
 def test_tiles_fit_the_registers(
     target: Target, lanes: int, blocks: int, rows: int, columns: int, steps: int, samples: int
 ) -> None:
-    tile = choose_tile(target, lanes, blocks, rows, columns, steps, samples=samples)
+    tile = choose_tile(target, lanes, blocks, Grid(rows, columns, steps), samples)
     assert 1 <= tile.vectors <= blocks
     assert 1 <= tile.rows <= rows
     assert 1 <= tile.columns <= columns

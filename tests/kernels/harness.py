@@ -7,6 +7,7 @@ all targets must have left the same bits, and borders, padding lanes and guards 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,11 +113,16 @@ def normal(seed: int, *shape: int) -> Float32:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-def call(kernel: Kernel, samples: int, *arguments: Field | Scratch | NDArray[Any] | None) -> None:
-    """Run the kernel; its results stand in `arguments` afterwards."""
+def call(
+    kernel: Kernel,
+    samples: int,
+    *arguments: Field | Scratch | NDArray[Any] | None,
+    targets: Sequence[Target] | None = None,
+) -> None:
+    """Run the kernel, on all targets or those given; its results stand in `arguments` afterwards."""
     before = [_array(a) if a is None else _array(a).copy() for a in arguments]
     first: list[NDArray[Any]] | None = None
-    for target in host_targets():
+    for target in targets or host_targets():
         results = [array.copy() for array in before]
         function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * kernel.pointers, ctypes.c_int64)
         pointers = [

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from scanwise.codegen.schedule import POSITIONS_FOR_A_PASS
 from scanwise.kernels import transpose
 from scanwise.kernels.conv import BiasGradient, Convolution, ParameterGradient, TransposeWeights
-from scanwise.kernels.conv_gradient import POSITIONS_FOR_A_PASS
 from scanwise.kernels.maps import lanes_for
 from scanwise.kernels.transpose import TRANSPOSED_AT_ONCE
 from tests.kernels import harness

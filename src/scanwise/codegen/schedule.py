@@ -7,20 +7,41 @@ cycles, so a step takes the largest of half its multiply-adds, half its loads, a
 """
 
 import functools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from scanwise.codegen.target import Target
 
-__all__ = ["Tile", "choose_tile", "tile_limit", "unroll", "vectors_for_one_position"]
+__all__ = [
+    "GradientTile",
+    "Grid",
+    "Tile",
+    "choose_gradient_tile",
+    "choose_tile",
+    "gradient_places",
+    "gradient_tiles",
+    "likely_tiles",
+    "tile_limit",
+    "unroll",
+    "vectors_for_one_position",
+]
 
 LATENCY = 4
 # Samples that a `Linear` layer's tile goes over at most; plans hold a multiple of it where memory allows.
 SAMPLES = 8
 # Cycles for what a tile does once: addresses, bias, activation, stores.
 TILE_OVERHEAD = 20
-# What remains beside whole tiles is code of its own, to be compiled and kept in the instruction cache: it must gain this
-# much.
+# What remains beside whole tiles is code of its own, to be compiled and kept in the instruction cache: it must gain
+# this much.
 REST_PENALTY = 1.01
+# Schedules of a kernel that are worth timing beside the model's choice: each costs a compilation of about 0.1 s.
+ALTERNATIVES = 5
+# How much slower than the best one, by the model, a tile may be to be worth timing: it leaves out caches.
+ALMOST_AS_GOOD = 1.4
+# With so many positions a weight gradient is summed sample by sample: a sample's maps then stay in the second-level
+# cache while every tile of the gradient passes over them (measured: 1.5 to 2 times faster at 32 x 32). With fewer,
+# loading and storing the tile would cost more than that saves. The order of each sum is the same.
+POSITIONS_FOR_A_PASS = 32
 
 
 @dataclass(frozen=True)
@@ -35,6 +56,38 @@ class Tile:
     @property
     def positions(self) -> int:
         return self.samples * self.rows * self.columns
+
+
+@dataclass(frozen=True)
+class GradientTile:
+    """The register tile of a weight gradient, and the order in which its samples pass.
+
+    Attributes:
+        vectors: output-channel vectors.
+        places: most pairs of a kernel tap and an input channel.
+        by_sample: whether the loop over samples is the outermost one rather than inside every tile.
+    """
+
+    vectors: int
+    places: int
+    by_sample: bool
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a tile is chosen for.
+
+    Attributes:
+        rows: output rows P.
+        columns: output columns Q.
+        steps: length of the reduction.
+        tallest: most rows in a tile, if that matters.
+    """
+
+    rows: int
+    columns: int
+    steps: int
+    tallest: int | None = None
 
 
 def tile_limit(target: Target, lanes: int, vectors: int) -> int:
@@ -61,44 +114,58 @@ def _cover_cycles(extent: int, tile: int, cost: float, rest_cost: float) -> floa
 
 
 @functools.cache
-def choose_tile(
-    target: Target,
-    lanes: int,
-    blocks: int,
-    rows: int,
-    columns: int,
-    steps: int,
-    *,
-    samples: int = SAMPLES,
-    tallest: int | None = None,
-) -> Tile:
+def choose_tile(target: Target, lanes: int, blocks: int, grid: Grid, samples: int = SAMPLES) -> Tile:
     """The tile with the least modelled time.
 
     Args:
         target: the processor.
         lanes: floats per vector.
         blocks: output-channel vectors in all.
-        rows: output rows P.
-        columns: output columns Q.
-        steps: length of the reduction.
+        grid: what it goes over.
         samples: samples that are there to tile over where a map has few positions.
-        tallest: most rows in a tile, if that matters.
     """
-    best: tuple[float, Tile] | None = None
+    return min(_modelled(target, lanes, blocks, grid, samples), key=lambda found: found[0])[1]
+
+
+def likely_tiles(
+    target: Target, lanes: int, blocks: int, grids: Sequence[Grid], samples: int = SAMPLES
+) -> list[Tile]:
+    """The tiles that are worth timing beside those that `choose_tile` takes for the grids, one tile for all of them.
+
+    For each number of vectors the best one, then the best of all, as far as the model does not tell against them.
+    """
+    totals: dict[Tile, list[float]] = {}
+    for grid in grids:
+        for cycles, tile in _modelled(target, lanes, blocks, grid, samples):
+            totals.setdefault(tile, []).append(cycles)
+    ranked = sorted(
+        (tile for tile in totals if len(totals[tile]) == len(grids)), key=lambda t: sum(totals[t])
+    )
+    if not ranked:
+        return []
+    chosen = {choose_tile(target, lanes, blocks, grid, samples) for grid in grids}
+    known = chosen if len(chosen) == 1 else set()
+    limit = ALMOST_AS_GOOD * sum(totals[ranked[0]])
+    ranked = [tile for tile in ranked if sum(totals[tile]) <= limit and tile not in known]
+    first = {tile.vectors: tile for tile in reversed(ranked)}
+    return list(dict.fromkeys([*sorted(first.values(), key=ranked.index), *ranked]))[:ALTERNATIVES]
+
+
+def _modelled(
+    target: Target, lanes: int, blocks: int, grid: Grid, samples: int
+) -> Iterator[tuple[float, Tile]]:
+    """Every tile that fits the registers, with its modelled cycles."""
     for vectors in range(1, min(blocks, 4) + 1):
         limit = tile_limit(target, lanes, vectors)
         if limit == 0:
             break
         # A rest of one vector at a time would be a second kernel body with half the speed.
         block_cost = blocks / vectors if blocks % vectors == 0 else blocks // vectors + 1.0
-        for tile in _candidates(limit, vectors, rows, columns, samples):
-            if tallest is not None and tile.rows > tallest:
+        for tile in _candidates(limit, vectors, grid.rows, grid.columns, samples):
+            if grid.tallest is not None and tile.rows > grid.tallest:
                 continue
-            cycles = block_cost * _grid_cycles(target, lanes, tile, rows, columns, steps, samples)
-            if best is None or cycles < best[0]:
-                best = (cycles, tile)
-    assert best is not None
-    return best[1]
+            cycles = _grid_cycles(target, lanes, tile, grid.rows, grid.columns, grid.steps, samples)
+            yield block_cost * cycles, tile
 
 
 def _candidates(limit: int, vectors: int, rows: int, columns: int, samples: int) -> list[Tile]:
@@ -125,6 +192,41 @@ def _grid_cycles(
         rest = cost((rows % tile.rows) * columns)
         return _cover_cycles(rows, tile.rows, cost(tile.positions), rest)
     return rows * _cover_cycles(columns, tile.columns, cost(tile.columns), cost(columns % tile.columns))
+
+
+def choose_gradient_tile(
+    target: Target, lanes: int, blocks: int, positions: int, *, depthwise: bool
+) -> GradientTile:
+    """The tile of a weight gradient.
+
+    Args:
+        target: the processor.
+        lanes: floats per vector.
+        blocks: output-channel vectors in all.
+        positions: output positions P Q.
+        depthwise: whether inputs are vectors too.
+    """
+    # Two vectors of dz let each broadcast of x serve two multiply-adds.
+    vectors = 2 if blocks > 1 and target.registers_for(lanes) == 1 and not depthwise else 1
+    return GradientTile(vectors, gradient_places(target, lanes, vectors), positions >= POSITIONS_FOR_A_PASS)
+
+
+def gradient_places(target: Target, lanes: int, vectors: int) -> int:
+    """Places of a weight gradient's tile: accumulators, dz vectors and a broadcast fit the registers."""
+    return min(tile_limit(target, lanes, vectors), 12 if vectors > 1 else 25)
+
+
+def gradient_tiles(
+    target: Target, lanes: int, blocks: int, positions: int, *, depthwise: bool
+) -> list[GradientTile]:
+    """The tiles of a weight gradient that are worth timing beside the chosen one."""
+    chosen = choose_gradient_tile(target, lanes, blocks, positions, depthwise=depthwise)
+    found = [GradientTile(chosen.vectors, chosen.places, not chosen.by_sample)]
+    for vectors in range(1, min(blocks, 1 if depthwise else 4) + 1):
+        places = tile_limit(target, lanes, vectors)
+        if places > 0:
+            found.append(GradientTile(vectors, places, chosen.by_sample))
+    return [tile for tile in found if tile != chosen][:ALTERNATIVES]
 
 
 def unroll(count: int, work: int) -> int:

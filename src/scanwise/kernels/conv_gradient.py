@@ -1,20 +1,17 @@
 """Gradients of a convolution's weights and bias."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index, Value
-from scanwise.codegen.schedule import tile_limit
+from scanwise.codegen.schedule import GradientTile, choose_gradient_tile, gradient_places, gradient_tiles
+from scanwise.codegen.target import Target
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.sweep import Axis, fuse_axes
 
 __all__ = ["BiasGradient", "ParameterGradient"]
 
-# With so many positions the gradient is summed sample by sample: a sample's maps then stay in the second-level cache
-# while every tile of the gradient passes over them (measured: 1.5 to 2 times faster at 32 x 32). With fewer, loading
-# and storing the tile would cost more than that saves. The order of each sum is the same.
-POSITIONS_FOR_A_PASS = 32
 # Taps and channels of the weight gradient whose sums are written out one by one, at most.
 WRITTEN_OUT = 64
 
@@ -27,34 +24,51 @@ WRITTEN_OUT = 64
 
 @dataclass(frozen=True)
 class ParameterGradient:
-    """dw += the correlation of x with dz. Arguments: x, dz, dw (packed as the weights)."""
+    """dw += the correlation of x with dz. Arguments: x, dz, dw (packed as the weights).
+
+    Attributes:
+        convolution: the sizes.
+        x: the map of x.
+        dz: the map of dz.
+        schedule: the register tile; None for the model's choice.
+    """
 
     convolution: Convolution
     x: FeatureMap
     dz: FeatureMap
+    schedule: GradientTile | None = None
     pointers: int = 3
+
+    def candidates(self, target: Target) -> list["ParameterGradient"]:
+        """The schedules that are worth timing: itself with the model's choice, then others."""
+        c = self.convolution
+        positions = c.positions[0] * c.positions[1]
+        tiles = gradient_tiles(target, c.lanes, c.blocks, positions, depthwise=c.depthwise)
+        return [replace(self, schedule=tile) for tile in (None, *tiles)]
 
     def emit(self, e: Emitter) -> None:
         c = self.convolution
-        if c.positions[0] * c.positions[1] >= POSITIONS_FOR_A_PASS:
-            e.loop(e.n, lambda n: e.loop(c.group_count, lambda g: self._group(e, g, n)))
+        positions = c.positions[0] * c.positions[1]
+        tile = self.schedule or choose_gradient_tile(
+            e.target, c.lanes, c.blocks, positions, depthwise=c.depthwise
+        )
+        if tile.by_sample:
+            e.loop(e.n, lambda n: e.loop(c.group_count, lambda g: self._group(e, tile, g, n)))
         else:
-            e.loop(c.group_count, lambda g: self._group(e, g, None))
+            e.loop(c.group_count, lambda g: self._group(e, tile, g, None))
 
-    def _group(self, e: Emitter, g: Index, sample: Index | None) -> None:
+    def _group(self, e: Emitter, tile: GradientTile, g: Index, sample: Index | None) -> None:
         """One group: of one sample, or of all of them in the innermost loop."""
         c = self.convolution
-        width = e.target.registers_for(c.lanes)
-        # Two vectors of dz let each broadcast of x serve two multiply-adds.
-        vectors = 2 if c.blocks > 1 and width == 1 and not c.depthwise else 1
         partial = c.group_count > 1 and c.group_outputs % c.lanes != 0
-        looped = (c.blocks - 1) // vectors * vectors if partial else c.blocks
+        looped = (c.blocks - 1) // tile.vectors * tile.vectors if partial else c.blocks
 
         def outputs(k: Index, count: int, *, last: bool = False) -> None:
             valid = c.group_outputs - (c.blocks - 1) * c.lanes if last else c.lanes
-            _GradientNest(e, self, g, k, count, valid, sample).emit()
+            places = tile.places if count == tile.vectors else gradient_places(e.target, c.lanes, count)
+            _GradientNest(e, self, g, k, count, places, valid, sample).emit()
 
-        e.tiles(looped, vectors, outputs)
+        e.tiles(looped, tile.vectors, outputs)
         if looped < c.blocks:
             outputs(looped, c.blocks - looped, last=True)
 
@@ -69,13 +83,14 @@ class _GradientNest:
         g: Index,
         k: Index,
         vectors: int,
+        places: int,
         valid: int,
         sample: Index | None,
     ) -> None:
         c = kernel.convolution
         x, dz, dw = e.arguments
         self.e, self.c, self.kernel, self.vectors, self.valid = e, c, kernel, vectors, valid
-        self.sample = sample
+        self.most, self.sample = places, sample
         top, left = c.padding
         self.x = e.at(
             x, e.add(e.mul(g, c.group_channels), kernel.x.origin - top * kernel.x.row - left * kernel.x.pitch)
@@ -84,9 +99,6 @@ class _GradientNest:
         if c.depthwise:
             self.x = e.at(self.x, e.mul(k, c.lanes))
         self.dw = e.at(dw, e.affine((g, c.blocks * c.block), (k, c.block)))
-        # Register tile: accumulators, dz vectors and a broadcast.
-        limit = tile_limit(e.target, c.lanes, vectors)
-        self.most = min(limit, 12 if vectors > 1 else 25)
 
     def emit(self) -> None:
         c, x = self.c, self.kernel.x

@@ -8,13 +8,19 @@ covering the map, the input gradient is the same nest over other strides, a dept
 a vector of inputs in place of a broadcast.
 """
 
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from scanwise.codegen.emitter import Emitter, Index, Value
-from scanwise.codegen.schedule import Tile, choose_tile, unroll, vectors_for_one_position
+from scanwise.codegen.schedule import (
+    Tile,
+    choose_tile,
+    likely_tiles,
+    unroll,
+    vectors_for_one_position,
+)
+from scanwise.codegen.target import Target
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.sweep import Sweep, fuse_axes
@@ -47,6 +53,7 @@ class Correlation:
         settles_zero: whether +0 is added to every sum. A sum that has underflowed to -0 becomes +0 by it, as it also
             would by one more product of zeros; so the products of zeros that some schedules leave out or put in change
             no bit.
+        schedule: the register tile; None for the model's choice, sweep by sweep.
     """
 
     sweeps: tuple[Sweep, ...]
@@ -65,11 +72,18 @@ class Correlation:
     backward: bool = False
     together: int = 1
     settles_zero: bool = False
+    schedule: Tile | None = None
     pointers: int = 5
 
     @property
     def blocks(self) -> int:
         return -(-self.channels // self.lanes)
+
+    def candidates(self, target: Target) -> list["Correlation"]:
+        """The schedules that are worth timing: itself with the model's choice, then others."""
+        grids = [sweep.grid for sweep in self.sweeps if sweep.rows and sweep.columns]
+        tiles = likely_tiles(target, self.lanes, self.blocks, grids) if grids else []
+        return [replace(self, schedule=tile) for tile in (None, *tiles)]
 
     def emit(self, e: Emitter) -> None:
         self.emit_on(e, e.arguments, e.n)
@@ -125,12 +139,7 @@ class _Nest:
     ) -> None:
         self.e, self.kernel, self.sweep, self.n = e, kernel, sweep, n
         self.x, self.w, self.b, self.y, self.other = arguments
-        steps = math.prod(axis.count for axis in sweep.axes)
-        # A tile goes over the kernel rows that meet the map with any of its rows, so flat tiles skip more.
-        tallest = 2 if sweep.inside_rows is not None else None
-        self.tile = choose_tile(
-            e.target, kernel.lanes, kernel.blocks, sweep.rows, sweep.columns, steps, tallest=tallest
-        )
+        self.tile = kernel.schedule or choose_tile(e.target, kernel.lanes, kernel.blocks, sweep.grid)
         # Which columns meet the map is told when the code is written, so each tile of a row has code of its own.
         tiles = -(-sweep.columns // self.tile.columns)
         self.columns = sweep.inside_columns if tiles <= MOST_COLUMN_TILES else None

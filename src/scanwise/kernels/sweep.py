@@ -1,9 +1,11 @@
 """What a convolution nest walks over: strides of maps, loops of the reduction, grids of output positions, borders."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index
+from scanwise.codegen.schedule import Grid
 
 __all__ = ["Axis", "Inside", "Repeat", "Sweep", "View", "fuse_axes"]
 
@@ -97,6 +99,13 @@ class Sweep:
     inside_rows: Inside | None = None
     inside_columns: Inside | None = None
     repeats: tuple[Repeat, ...] = ()
+
+    @property
+    def grid(self) -> Grid:
+        """What a register tile is chosen for."""
+        # A tile goes over the kernel rows that meet the map with any of its rows, so flat tiles skip more.
+        tallest = 2 if self.inside_rows is not None else None
+        return Grid(self.rows, self.columns, math.prod(axis.count for axis in self.axes), tallest)
 
     def skipping(self, rows: Inside, columns: Inside) -> "Sweep":
         """The same grid with the taps left out that only meet the border, on each axis where that pays."""

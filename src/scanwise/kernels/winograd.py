@@ -9,9 +9,11 @@ so it serves training steps and `precision="fast"` alone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.codegen.schedule import Tile
+from scanwise.codegen.target import Target
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.conv import ConvOperation
@@ -76,6 +78,7 @@ class WinogradConvolution:
         activation: applied (forward), or whose derivative multiplies (with `saved`).
         saved: the map that the derivative is told from.
         samples: most samples in a call.
+        schedule: the register tile of the matrix products; None for the model's choice.
     """
 
     x: FeatureMap
@@ -85,7 +88,13 @@ class WinogradConvolution:
     activation: Activation | None
     saved: FeatureMap | None
     samples: int
+    schedule: Tile | None = None
     pointers: int = 5
+
+    def candidates(self, target: Target) -> list["WinogradConvolution"]:
+        """The schedules that are worth timing: itself with the model's choice, then others."""
+        products = replace(self, schedule=None)._products()
+        return [replace(self, schedule=product.schedule) for product in products.candidates(target)]
 
     @property
     def tiles(self) -> tuple[int, int]:
@@ -147,6 +156,7 @@ class WinogradConvolution:
             x_group=self.inputs.point,
             y_group=self.products.point,
             w_group=c * k,
+            schedule=self.schedule,
         )
 
     def _transform_output(
