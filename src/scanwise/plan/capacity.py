@@ -22,7 +22,13 @@ def samples_for(graph: Graph, floats: int, most: int | None) -> int:
     fitting = max(1, _BUDGET // (4 * floats))
     heaviest = max((p.size for node in graph.nodes for p in node.operation.parameters()), default=0)
     if heaviest * 4 > _BUDGET // 2:
-        fitting = max(fitting, 16)
-    fitting = max(1, min(fitting, _MOST_SAMPLES if most is None else most, _MOST_SAMPLES))
-    # A multiple of the register tile of `Linear`, which goes over samples.
-    return fitting // SAMPLES * SAMPLES if fitting >= SAMPLES else fitting
+        fitting = _MOST_SAMPLES
+    fitting = min(fitting, _MOST_SAMPLES)
+    if most is not None and most <= fitting:
+        return most
+    if fitting >= SAMPLES:  # a multiple of the register tile of `Linear`, which goes over samples
+        return fitting // SAMPLES * SAMPLES
+    if most is None:
+        return fitting
+    turns = -(-most // fitting)
+    return -(-most // turns)  # turns of equal length
