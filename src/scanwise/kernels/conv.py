@@ -19,8 +19,10 @@ from scanwise.kernels.correlation import Correlation
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, lanes_for
 from scanwise.kernels.operation import Border, Call, Derived, Extent, Maps, Operation, Parameter
+from scanwise.kernels.routes import Routed
 from scanwise.kernels.sweep import Axis, Inside, Sweep, View
 from scanwise.kernels.transpose import TransposeWeights
+from scanwise.kernels.window import Pooling
 from scanwise.layers import Conv1d, Conv2d, Shape
 from scanwise.layers.arguments import Table
 
@@ -129,6 +131,13 @@ class ConvOperation(Operation):
         assert maps.dy is not None
         return Call(ParameterGradient(self.convolution, maps.x, maps.dy), ("x", "dy", "d weight"))
 
+    def routed(self, maps: Maps, pooling: Pooling) -> Routed | None:
+        if self.connections is not None:
+            return None
+        assert maps.dy is not None
+        found = Routed(self.convolution, pooling, maps.x, maps.y, maps.dy, self.activation, maps.samples)
+        return found if found.pays else None
+
     def derived(self, maps: Maps) -> Derived | None:
         return backward_weights(self.convolution, self._backward_columns(maps))
 
@@ -152,6 +161,9 @@ class FixedConvOperation(ConvOperation):
 
     def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
         return ()
+
+    def routed(self, maps: Maps, pooling: Pooling) -> Routed | None:
+        return None
 
 
 def forward_columns(convolution: Convolution, activation: Activation | None = None) -> int:

@@ -5,7 +5,7 @@ Weights lie as `[group][K / lanes][R S][C per group][lanes]`, in the order in wh
 its input map, so that the map can be read as one run of memory.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +121,10 @@ class Convolution:
     @property
     def bias_size(self) -> int:
         return self.group_count * self.blocks * self.lanes if self.bias else 0
+
+    def at(self, positions: tuple[int, int]) -> "Convolution":
+        """The same channels at another number of positions (the bias gradient of what pooling leaves)."""
+        return replace(self, positions=positions)
 
     def pack(self, weight: NDArray[np.float32]) -> NDArray[np.float32]:
         """[K, C per group, R, S] -> the order that the nest reads."""

@@ -18,6 +18,8 @@ from scanwise.kernels.maps import FeatureMap, lanes_for, round_up
 
 if TYPE_CHECKING:
     from scanwise.kernels.activation import Activation
+    from scanwise.kernels.routes import Routed
+    from scanwise.kernels.window import Pooling
 
 __all__ = [
     "Border",
@@ -174,6 +176,17 @@ class Operation:
     def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
         """Calls that add to the parameters' gradients."""
         return ()
+
+    @property
+    def maxima(self) -> Pooling | None:
+        """The windows whose maximum it hands on, if that is what it does."""
+        return None
+
+    def routed(self, maps: Maps, pooling: Pooling) -> Routed | None:
+        """Another way to `parameter_gradients` where only `pooling`'s maxima read y, if it is worth it. In `maps` dy is
+        the gradient by the maxima.
+        """
+        return None
 
     def derived(self, maps: Maps) -> Derived | None:
         """What `backward` needs that is computed from the parameters."""

@@ -205,6 +205,10 @@ class AverageBackward:
 class PoolOperation(WindowOperation):
     """Mode "max", "mean" or "sum": pooling, and the whole-map `Aggregate("max")` and `Aggregate("mean")`."""
 
+    @property
+    def maxima(self) -> Pooling | None:
+        return self.pooling if self.mode == "max" else None
+
     def forward(self, maps: Maps) -> Sequence[Call]:
         kernel = (
             MaxForward(self.pooling, maps.x, maps.y)

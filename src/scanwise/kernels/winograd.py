@@ -21,7 +21,9 @@ from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.correlation import Correlation
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Border, Call, Derived, Maps, Operation
+from scanwise.kernels.routes import Routed
 from scanwise.kernels.sweep import Axis, Sweep, View
+from scanwise.kernels.window import Pooling
 from scanwise.kernels.winograd_gradient import WinogradGradient
 from scanwise.kernels.winograd_transforms import (
     LANES,
@@ -269,6 +271,9 @@ class WinogradOperation(ConvOperation):
 
     def weight_gradient(self, maps: Maps) -> Call:
         return Call(self._weight_kernel(maps), ("x", "dy", "d weight", "scratch"))
+
+    def routed(self, maps: Maps, pooling: Pooling) -> Routed | None:
+        return None  # a quarter of the products of the direct sum, as here
 
     def scratch(self, maps: Maps) -> int:
         if maps.dx is not None:

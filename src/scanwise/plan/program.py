@@ -15,6 +15,7 @@ from scanwise.kernels.maps import FeatureMap, plain_map, round_up
 from scanwise.kernels.operation import NO_BORDER, Call, Derived, Maps
 from scanwise.kernels.optimizer import StepRow
 from scanwise.kernels.pad import PadForward
+from scanwise.kernels.routes import Routed
 from scanwise.kernels.transfer import Gather, GatherTargets, Scatter
 from scanwise.plan.capacity import samples_for
 from scanwise.plan.compiled import Compiled, Goal, records_of
@@ -164,11 +165,14 @@ class _Planner:
     def _backward(self, index: int, node: Node) -> None:
         if not self.needs[node.output]:
             return
+        routed = self._routed(node)
+        if routed is not None:
+            self._through_maxima(index, node, routed)
+            if not self._needs_dense(node, routed):
+                return
         dy, dy_place = self._gathered(node.output)
-        maps = self._maps(node, dy)
-        self._reserve_scratch(node.operation.scratch(maps))
-        for call in node.operation.parameter_gradients(maps):
-            self._call(call, index, node, dy_place)
+        if routed is None:
+            self._parameter_gradients(index, node, dy, dy_place)
         if isinstance(node.operation, AddOperation):
             for value in node.inputs:
                 self.contributions.setdefault(value, []).append((dy, dy_place))
@@ -177,10 +181,50 @@ class _Planner:
         for value in node.inputs[1:]:
             self._backward_to_other(index, node, value, dy, dy_place)
 
+    # Where a max pooling alone reads a convolution's output, gradients may be summed over its windows.
+
+    def _routed(self, node: Node) -> Routed | None:
+        """How the node's gradients go through the max pooling that alone reads its output, if that is worth it."""
+        readers = self.graph.consumers(node.output)
+        pooling = readers[0].operation.maxima if len(readers) == 1 else None
+        if pooling is None or node.output == self.graph.output:
+            return None
+        return node.operation.routed(self._maps(node, self._gathered(readers[0].output)[0]), pooling)
+
+    def _needs_dense(self, node: Node, routed: Routed) -> bool:
+        """Whether the gradient of the node's output is needed as a map all the same, for the node's input."""
+        (value,) = node.inputs
+        return self.needs[value] and not routed.input_gradient_pays(self._plain_gradient(value))
+
+    def _through_maxima(self, index: int, node: Node, routed: Routed) -> None:
+        (pooling,) = self.graph.consumers(node.output)
+        _, dy = self._gathered(pooling.output)
+        self._reserve_scratch(routed.scratch)
+        for call in routed.calls():
+            self._call(call, index, node, dy)
+        (value,) = node.inputs
+        if not self.needs[value] or self._needs_dense(node, routed):
+            return
+        dx, place = self._reserve(self._plain_gradient(value))
+        self._derive(index, "derived", routed.derived(dx))
+        for call in routed.input_calls(dx):
+            self._call(call, index, node, dy, place)
+        self.contributions.setdefault(value, []).append((dx, place))
+
+    def _parameter_gradients(self, index: int, node: Node, dy: FeatureMap, dy_place: Place) -> None:
+        maps = self._maps(node, dy)
+        self._reserve_scratch(node.operation.scratch(maps))
+        for call in node.operation.parameter_gradients(maps):
+            self._call(call, index, node, dy_place)
+
     def _backward_to(self, index: int, node: Node, dy: FeatureMap, dy_place: Place) -> None:
         """The gradient of the value that the node reads first."""
         value = node.inputs[0]
         if not self.needs[value]:
+            return
+        producer = self.graph.producer(value)
+        routed = self._routed(producer) if producer is not None else None
+        if producer is not None and routed is not None and not self._needs_dense(producer, routed):
             return
         goal = self._gradient_map(value)
         function = self._function(value)
