@@ -12,14 +12,13 @@ from pathlib import Path
 import numpy as np
 
 import scanwise as sw
-from benchmarks import contenders, kernels, process, scanning, tasks
-from benchmarks.networks import CASES, Case
+from benchmarks.networks import CASES
 from benchmarks.peak import peak_gflops
-from benchmarks.report import Report, Timing
-from benchmarks.timing import interleaved
+from benchmarks.report import Report
+from benchmarks.setting import Setting
+from benchmarks.works import WORKS
 
 RESULTS = Path(__file__).resolve().parent / "results"
-WORKS = ("training", "inference", "latency", "kernels", "scanning", "process", "tasks")
 
 
 def _arguments() -> argparse.Namespace:
@@ -39,54 +38,34 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _time(case: Case, works: list[str], threads: int, rounds: int, seconds: float) -> list[Timing]:
-    timings = []
-    contenders.set_threads(threads)
-    if "training" in works:
-        taken = interleaved(contenders.training(case), rounds=rounds, seconds=seconds)
-        timings.append(Timing(case.name, "training step", case.batch, taken))
-    for work, batch in (("inference", case.batch), ("latency", 1)):
-        if work in works:
-            taken = interleaved(contenders.inference(case, batch, threads), rounds=rounds, seconds=seconds)
-            timings.append(Timing(case.name, work, batch, taken))
-    return timings
-
-
-def main() -> None:
-    """Runs everything that was asked for and writes the report."""
-    arguments = _arguments()
-    rounds, seconds = (3, 0.05) if arguments.quick else (15, 0.3)
-    works = arguments.work or list(WORKS)
-    # PyTorch warns once about its own channels_last internals; it says nothing about what is measured here.
-    warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\..*")
-    report = Report(
+def _report(threads: int) -> Report:
+    return Report(
         command=" ".join(["python -m benchmarks", *sys.argv[1:]]),
-        threads=arguments.threads,
-        peak_gflops={
-            "one thread": peak_gflops(1),
-            f"{arguments.threads} threads": peak_gflops(arguments.threads),
-        },
+        threads=threads,
+        peak_gflops={"one thread": peak_gflops(1), f"{threads} threads": peak_gflops(threads)},
         versions={
             "Python": platform.python_version(),
             "NumPy": np.__version__,
             **{name: version(name) for name in ("scanwise", "llvmlite", "torch", "onnxruntime")},
         },
     )
-    for name in arguments.only or CASES:
+
+
+def main() -> None:
+    """Runs everything that was asked for and writes the report."""
+    arguments = _arguments()
+    # PyTorch warns once about its own channels_last internals; it says nothing about what is measured here.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\..*")
+    report = _report(arguments.threads)
+    setting = Setting(
+        cases=tuple(CASES[name] for name in arguments.only or CASES),
+        threads=arguments.threads,
+        quick=arguments.quick,
+        data=arguments.data,
+    )
+    for name in arguments.work or WORKS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        case = CASES[name]
-        report.timings.extend(_time(case, works, arguments.threads, rounds, seconds))
-        if "kernels" in works:
-            report.efficiencies[name] = kernels.of(case, rounds=rounds, seconds=seconds / 10)
-    if "scanning" in works:
-        print("scanning MLPs ...", file=sys.stderr, flush=True)
-        report.scanning = scanning.figures(arguments.threads, rounds=rounds, seconds=seconds)
-    if "process" in works:
-        print("whole processes ...", file=sys.stderr, flush=True)
-        report.process = process.figures(arguments.threads, repeats=2 if arguments.quick else 5)
-    if "tasks" in works and not arguments.quick:
-        print("whole tasks ...", file=sys.stderr, flush=True)
-        report.tasks = tasks.figures(arguments.threads, arguments.data)
+        report.sections.extend(WORKS[name](setting))
     paths = report.write(arguments.output)
     print(report.markdown())
     print("written to " + " and ".join(str(path) for path in paths), file=sys.stderr)
