@@ -18,25 +18,30 @@ import scanwise as sw
 from benchmarks import exactness, torch_peer
 from benchmarks.networks import Case
 from benchmarks.onnx_twin import session_of
-from benchmarks.protocol import LEARNING_RATE, MOMENTUM, POOL, Array, Training
+from benchmarks.protocol import (
+    FAST,
+    LEARNING_RATE,
+    MOMENTUM,
+    ONE_THREAD,
+    ONNX_RUNTIME,
+    POOL,
+    SCANWISE,
+    Array,
+    Training,
+)
 from benchmarks.setting import Setting
 from benchmarks.timing import Work
 from scanwise.training.native_program import NativeProgram
-
-SCANWISE = "Scanwise"
-FAST = "Scanwise, fast"
-ONE_THREAD = "Scanwise, one thread"
-ONNX_RUNTIME = "ONNX Runtime"
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
 
 
 @dataclass(frozen=True)
 class Contender:
-    """What runs so many calls, and its error against float64, found before."""
+    """What runs so many calls, and its errors against float64 by what was compared, found before."""
 
     work: Work
-    error: float
+    errors: dict[str, float]
 
 
 def set_threads(threads: int) -> None:
@@ -81,9 +86,9 @@ def inference(case: Case, batch: int, setting: Setting) -> dict[str, Contender]:
     expected = exactness.expected_outputs(model, parts[0])
     contenders = {}
     for name, function in functions.items():
-        error = exactness.relative_error(np.asarray(function(0)), expected)
-        exactness.within(f"{case.name}, {name}", error, exactness.OUTPUT_BOUND)
-        contenders[name] = Contender(_rotating(function), error)
+        errors = {"outputs": exactness.relative_error(np.asarray(function(0)), expected)}
+        exactness.check(f"{case.name}, {name}", errors, exactness.OUTPUT_BOUND)
+        contenders[name] = Contender(_rotating(function), errors)
     return contenders
 
 
@@ -136,10 +141,6 @@ class ScanwiseTraining:
         """After the last step."""
         return self.program.read_parameters()
 
-    def work(self, calls: int) -> None:
-        """So many steps, as work to time."""
-        self.run(calls)
-
 
 def training(case: Case, setting: Setting) -> dict[str, Contender]:
     """Contenders whose call is one training step."""
@@ -157,16 +158,7 @@ def training(case: Case, setting: Setting) -> dict[str, Contender]:
     expected = exactness.expected_steps(model, x, y, case.batch)
     contenders = {}
     for name, contender in trainings.items():
-        error = exactness.training_error(exactness.first_steps(contender), expected)
-        exactness.within(f"{case.name}, {name}", error, exactness.TRAINING_BOUND)
-        contenders[name] = Contender(_discarding(contender), error)
+        errors = exactness.training_errors(exactness.first_steps(contender), expected)
+        exactness.check(f"{case.name}, {name}", errors, exactness.TRAINING_BOUND)
+        contenders[name] = Contender(contender.run, errors)
     return contenders
-
-
-def _discarding(contender: Training) -> Work:
-    """A timed call returns nothing."""
-
-    def work(calls: int) -> None:
-        contender.run(calls)
-
-    return work

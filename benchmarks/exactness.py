@@ -19,9 +19,10 @@ STEPS = 3
 OUTPUT_BOUND = 1e-5
 """Largest error of an output: some hundred roundings of float32 (6e-8), for algorithms that round otherwise too."""
 
-TRAINING_BOUND = 1e-3
-"""Largest error of losses and parameters. Biases begin at zero, so that theirs is the error of gradients alone. A
-maximum or a ReLU whose inputs are equal but for rounding sends one sample's gradient another way."""
+TRAINING_BOUND = 1e-2
+"""Largest error of losses and parameters. Biases begin at zero, so that theirs is the error of their gradients alone.
+Of millions of ReLUs and maxima, some lie within a rounding of their kink and send a gradient another way: that gives
+errors of some 1e-4 with direct convolutions, of some 1e-3 with Winograd's. A momentum of 0.8 would give 7e-2."""
 
 
 class ExactnessError(AssertionError):
@@ -61,23 +62,22 @@ def expected_steps(model: sw.Model, x: Array, y: NDArray[np.int64], batch: int) 
     return first_steps(TorchTraining(twin_of(model).double().train(), batches, labels, compiled=False))
 
 
-def training_error(actual: Trained, expected: Trained) -> float:
-    """The largest error of the losses and of each parameter."""
+def training_errors(actual: Trained, expected: Trained) -> dict[str, float]:
+    """The largest error of a loss and of a parameter."""
     if sorted(actual[1]) != sorted(expected[1]):
         raise ExactnessError(f"parameters {sorted(actual[1])}, expected {sorted(expected[1])}")
-    errors = [relative_error(actual[0], expected[0])]
-    errors += [relative_error(actual[1][name], value) for name, value in expected[1].items()]
-    return max(errors)
+    parameters = max(relative_error(actual[1][name], value) for name, value in expected[1].items())
+    return {"losses": relative_error(actual[0], expected[0]), "parameters": parameters}
 
 
-def within(name: str, error: float, bound: float) -> float:
-    """The error, which must be within the bound.
+def check(name: str, errors: Mapping[str, float], bound: float) -> None:
+    """Every error must be within the bound.
 
     Raises:
-        ExactnessError: it is not.
+        ExactnessError: one is not.
     """
-    if not error <= bound:
-        raise ExactnessError(
-            f"{name}: relative error against float64 must be at most {bound}. Got {error:.2g}."
-        )
-    return error
+    for what, error in errors.items():
+        if not error <= bound:
+            raise ExactnessError(
+                f"{name}: relative error of {what} against float64 must be at most {bound}. Got {error:.2g}."
+            )

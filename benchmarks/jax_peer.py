@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import scanwise as sw
-from benchmarks.protocol import LEARNING_RATE, MOMENTUM, POOL, Array
+from benchmarks.protocol import JAX, LEARNING_RATE, MOMENTUM, POOL, Array
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
-import jax  # noqa: E402 - JAX reads its environment when it is imported
-import jax.numpy as jnp  # noqa: E402
+import jax
+import jax.numpy as jnp
 
-from benchmarks.jax_twin import JaxTwin  # noqa: E402
+from benchmarks.jax_twin import JaxTwin
 
-LAYOUTS = {"JAX": False, "JAX channels last": True}
+LAYOUTS = {JAX: False, f"{JAX} channels last": True}
 
 
 def inference(model: sw.Model, parts: list[Array]) -> dict[str, Callable[[int], object]]:

@@ -7,7 +7,7 @@ gets what its users give it; `JaxTwin.named` turns them back.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -57,7 +57,7 @@ class JaxTwin:
 
     # --- layouts --------------------------------------------------------------------------------------------------
 
-    def _orders(self) -> Any:
+    def _orders(self) -> Iterator[tuple[str, tuple[Shape, Shape]]]:
         """For each weight: its name, the shape it is viewed in, and the order of that shape's axes in JAX."""
         for index, row in enumerate(self.rows):
             layer, name = row.layer, f"{row.name}.weight"
@@ -131,8 +131,15 @@ class JaxTwin:
         geometry = layer.geometry(shape)
         top, bottom, left, right = geometry.padding
         axes = slice(3 - len(shape), None)
-        window, stride, padding = [1] * x.ndim, [1] * x.ndim, [(0, 0)] * x.ndim
-        for place, axis in enumerate(spatial):
-            window[axis], stride[axis] = geometry.kernel[axes][place], geometry.stride[axes][place]
-            padding[axis] = ((top, bottom), (left, right))[axes][place]
+        window, stride = (
+            self._at(spatial, [*rows_and_columns][axes], 1)
+            for rows_and_columns in (geometry.kernel, geometry.stride)
+        )
+        padding = self._at(spatial, [(top, bottom), (left, right)][axes], (0, 0))
         return lax.reduce_window(x, -jnp.inf, lax.max, window, stride, padding)
+
+    @staticmethod
+    def _at(spatial: Shape, values: Sequence[Any], otherwise: Any) -> list[Any]:
+        """One entry an axis of a batch: the values at the spatial axes."""
+        placed = dict(zip(spatial, values, strict=True))
+        return [placed.get(axis, otherwise) for axis in range(len(spatial) + 2)]

@@ -1,7 +1,7 @@
 """The least time in which a network's multiply-adds can be done at the machine's measured peak.
 
-What multiplies with weights is counted, nothing else: no bias, activation, pooling or optimizer, no reading and writing of memory,
-and no product with a zero of the padding. So nothing that does these multiply-adds can be faster.
+Products with weights are counted, nothing else: no bias, activation, pooling or optimizer, no reading and writing of
+memory, and no product with a zero of the padding. So nothing that does these multiply-adds can be faster.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ import math
 from collections.abc import Iterator
 
 from benchmarks.networks import Case
-from benchmarks.peak import peak_gflops
 from scanwise import layers, shapes
 
 WINOGRAD_SAVING = 4
 """F(4x4, 3x3) multiplies 36 times for 16 outputs of 9 products each (Lavin and Gray 2016, section 4.3)."""
 
 
-def least_seconds(case: Case, batch: int, threads: int, *, training: bool, winograd: bool) -> float:
+def least_seconds(case: Case, batch: int, gflops: float, *, training: bool, winograd: bool) -> float:
     """Of one call.
 
     Args:
         case: the network.
         batch: samples in the call.
-        threads: whose common peak is measured.
+        gflops: the measured peak of all threads, in billions of operations a second.
         training: forward, the parameters' gradients, and the inputs' gradients but those of the network's own input.
         winograd: 3x3 convolutions may take Winograd's algorithm, whose transforms are not counted.
     """
@@ -32,7 +31,7 @@ def least_seconds(case: Case, batch: int, threads: int, *, training: bool, winog
         passes = (2 if place == 0 else 3) if training else 1
         saving = WINOGRAD_SAVING if winograd and _suits_winograd(layer) else 1
         total += 2.0 * products * passes / saving
-    return total * batch / (peak_gflops(threads) * 1e9)
+    return total * batch / (gflops * 1e9)
 
 
 def _products(case: Case) -> Iterator[tuple[layers.Layer, int]]:

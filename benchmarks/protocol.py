@@ -1,4 +1,4 @@
-"""What every contender does alike: the optimizer's numbers, and how many batches the inputs rotate through."""
+"""The contenders' names, and what all do alike: the optimizer's numbers, how many batches the inputs rotate through."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from typing import Protocol, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
+
+SCANWISE = "Scanwise"
+FAST = "Scanwise, fast"
+ONE_THREAD = "Scanwise, one thread"
+# These are beginnings of names: each takes part in several ways, and the quickest counts.
+PYTORCH = "PyTorch"
+JAX = "JAX"
+ONNX_RUNTIME = "ONNX Runtime"
 
 POOL = 16
 """Batches that the inputs rotate through."""

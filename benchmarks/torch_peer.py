@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from torch import nn
 
 import scanwise as sw
-from benchmarks.protocol import LEARNING_RATE, MOMENTUM, POOL, Array
+from benchmarks.protocol import LEARNING_RATE, MOMENTUM, POOL, PYTORCH, Array
 from benchmarks.timing import interleaved
 from benchmarks.torch_twin import twin_of
 
-PYTORCH = "PyTorch"
-COMPILED = "PyTorch compiled"
-LAYOUTS = {PYTORCH: torch.contiguous_format, "PyTorch channels_last": torch.channels_last}
+COMPILED = f"{PYTORCH} compiled"
+LAYOUTS = {PYTORCH: torch.contiguous_format, f"{PYTORCH} channels_last": torch.channels_last}
 
 # In this process: worker processes would outlive the compilation.
 os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
