@@ -1,7 +1,7 @@
 """Times Scanwise side by side with PyTorch, JAX and ONNX Runtime, and holds it against its minimums.
 
     pip install -e '.[benchmark]'
-    python -m benchmarks                                    everything; about an hour
+    python -m benchmarks                                    everything
     python -m benchmarks --only lenet5 --work training      one network, one kind of work; both may be repeated
     python -m benchmarks --quick                            shows that it runs; its numbers say nothing
 

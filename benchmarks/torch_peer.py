@@ -6,6 +6,7 @@ import copy
 import os
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,6 +29,18 @@ def compiler() -> str | None:
     """The C++ compiler that `torch.compile` needs, or None."""
     names = (os.environ.get("CXX"), "g++", "clang++")
     return next((name for name in names if name and shutil.which(name)), None)
+
+
+def _compiled(module: nn.Module, options: dict[str, Any] | None = None) -> Callable[..., torch.Tensor]:
+    """For one shape and as one graph: PyTorch may not fall back on running parts eagerly.
+
+    It would after some compilations of one function, and takes all modules for one; so it forgets the earlier ones.
+    """
+    torch.compiler.reset()
+    compiled: Callable[..., torch.Tensor] = torch.compile(
+        module, dynamic=False, fullgraph=True, options=options
+    )
+    return compiled
 
 
 def _layouts(model: sw.Model) -> dict[str, torch.memory_format]:
@@ -56,7 +69,7 @@ def inference(model: sw.Model, x: Array, batch: int, *, compiled: bool) -> dict[
     if compiled:
         best = _quickest({name: lambda calls, run=run: _repeat(run, calls) for name, run in found.items()})  # type: ignore[misc]
         # Freezing takes the weights as constants: what PyTorch offers for inference on CPUs.
-        quick = torch.compile(copy.deepcopy(modules[best]), dynamic=False, options={"freezing": True})
+        quick = _compiled(copy.deepcopy(modules[best]), {"freezing": True})
         found[COMPILED] = _forward(quick, _batches(x, batch, LAYOUTS[best]))
     return found
 
@@ -94,7 +107,7 @@ class TorchTraining:
         self, module: nn.Module, batches: list[torch.Tensor], labels: list[torch.Tensor], compiled: bool
     ) -> None:
         self.module, self.batches, self.labels = module, batches, labels
-        self.forward = torch.compile(module, dynamic=False) if compiled else module
+        self.forward = _compiled(module) if compiled else module
         self.loss = nn.CrossEntropyLoss()
         self.optimizer = torch.optim.SGD(module.parameters(), LEARNING_RATE, momentum=MOMENTUM, fused=True)
         self.position = 0
