@@ -1,1 +1,1 @@
-"""Scanwise timed side by side with PyTorch and ONNX Runtime: ``python -m benchmarks``."""
+"""Scanwise timed side by side with PyTorch, JAX and ONNX Runtime: ``python -m benchmarks``."""

@@ -1,8 +1,19 @@
-"""``python -m benchmarks [--only NETWORK] [--quick] [--threads N] [--data FOLDER]``; needs the extra ``[compare]``."""
+"""Times Scanwise side by side with PyTorch, JAX and ONNX Runtime, and holds it against its minimums.
+
+    pip install -e '.[benchmark]'
+    python -m benchmarks                                    everything
+    python -m benchmarks --only lenet5 --work training      one network, one kind of work; both may be repeated
+    python -m benchmarks --quick                            shows that it runs; its numbers say nothing
+
+Without JAX, or without a C++ compiler for torch.compile, these are left out, and the report says so. All contenders run
+in turns in one process, on the same number of processors; results are compared with float64 before anything is timed.
+The report goes to the screen and to <date>.md and <date>.json. Run it on a machine that does nothing else.
+"""
 
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 import warnings
@@ -12,18 +23,20 @@ from pathlib import Path
 import numpy as np
 
 import scanwise as sw
-from benchmarks import contenders, kernels, process, scanning, tasks
-from benchmarks.networks import CASES, Case
+from benchmarks import contenders
+from benchmarks.networks import CASES
 from benchmarks.peak import peak_gflops
-from benchmarks.report import Report, Timing
-from benchmarks.timing import interleaved
+from benchmarks.report import Report
+from benchmarks.setting import Setting
+from benchmarks.works import WORKS
 
 RESULTS = Path(__file__).resolve().parent / "results"
-WORKS = ("training", "inference", "latency", "kernels", "scanning", "process", "tasks")
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument(
         "--only", action="append", choices=CASES, help="this network; may be given several times"
     )
@@ -39,54 +52,48 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _time(case: Case, works: list[str], threads: int, rounds: int, seconds: float) -> list[Timing]:
-    timings = []
-    contenders.set_threads(threads)
-    if "training" in works:
-        taken = interleaved(contenders.training(case), rounds=rounds, seconds=seconds)
-        timings.append(Timing(case.name, "training step", case.batch, taken))
-    for work, batch in (("inference", case.batch), ("latency", 1)):
-        if work in works:
-            taken = interleaved(contenders.inference(case, batch, threads), rounds=rounds, seconds=seconds)
-            timings.append(Timing(case.name, work, batch, taken))
-    return timings
+def _limit(threads: int) -> None:
+    """Keeps everyone to so many processors: JAX takes as many threads as it finds processors.
+
+    The variable is read when JAX starts; where a process can be kept to some processors, that holds for all of them.
+    """
+    os.environ["PJRT_NPROC"] = str(threads)
+    if sys.platform == "linux":
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def _report(setting: Setting) -> Report:
+    threads = setting.threads
+    names = ["scanwise", "llvmlite", "torch", "onnxruntime", *(["jax"] if contenders.HAS_JAX else [])]
+    return Report(
+        command=" ".join(["python -m benchmarks", *sys.argv[1:]]),
+        threads=threads,
+        peak_gflops={"one thread": peak_gflops(1), f"{threads} threads": peak_gflops(threads)},
+        versions={
+            "Python": platform.python_version(),
+            "NumPy": np.__version__,
+            **{name: version(name) for name in names},
+        },
+        left_out=contenders.left_out(setting),
+    )
 
 
 def main() -> None:
     """Runs everything that was asked for and writes the report."""
     arguments = _arguments()
-    rounds, seconds = (3, 0.05) if arguments.quick else (15, 0.3)
-    works = arguments.work or list(WORKS)
     # PyTorch warns once about its own channels_last internals; it says nothing about what is measured here.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\..*")
-    report = Report(
-        command=" ".join(["python -m benchmarks", *sys.argv[1:]]),
+    _limit(arguments.threads)
+    setting = Setting(
+        cases=tuple(CASES[name] for name in arguments.only or CASES),
         threads=arguments.threads,
-        peak_gflops={
-            "one thread": peak_gflops(1),
-            f"{arguments.threads} threads": peak_gflops(arguments.threads),
-        },
-        versions={
-            "Python": platform.python_version(),
-            "NumPy": np.__version__,
-            **{name: version(name) for name in ("scanwise", "llvmlite", "torch", "onnxruntime")},
-        },
+        quick=arguments.quick,
+        data=arguments.data,
     )
-    for name in arguments.only or CASES:
+    report = _report(setting)
+    for name in arguments.work or WORKS:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        case = CASES[name]
-        report.timings.extend(_time(case, works, arguments.threads, rounds, seconds))
-        if "kernels" in works:
-            report.efficiencies[name] = kernels.of(case, rounds=rounds, seconds=seconds / 10)
-    if "scanning" in works:
-        print("scanning MLPs ...", file=sys.stderr, flush=True)
-        report.scanning = scanning.figures(arguments.threads, rounds=rounds, seconds=seconds)
-    if "process" in works:
-        print("whole processes ...", file=sys.stderr, flush=True)
-        report.process = process.figures(arguments.threads, repeats=2 if arguments.quick else 5)
-    if "tasks" in works and not arguments.quick:
-        print("whole tasks ...", file=sys.stderr, flush=True)
-        report.tasks = tasks.figures(arguments.threads, arguments.data)
+        report.sections.extend(WORKS[name](setting))
     paths = report.write(arguments.output)
     print(report.markdown())
     print("written to " + " and ".join(str(path) for path in paths), file=sys.stderr)

@@ -1,78 +1,95 @@
-"""The work that is timed: the same network in Scanwise, PyTorch and ONNX Runtime.
+"""The work that is timed: the same network in Scanwise and in what a user could take instead.
 
-PyTorch runs eagerly (`torch.compile` was slower on all five networks), in both memory layouts where images have two.
-Its batches lie ready in memory; Scanwise gathers its shuffled samples within the timed step.
+Everyone gets batches that lie ready in memory; Scanwise gathers its shuffled samples within the timed step. Results are
+compared with float64 before anything is timed.
 """
 
 from __future__ import annotations
 
-import copy
+import importlib.util
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 import scanwise as sw
+from benchmarks import exactness, torch_peer
 from benchmarks.networks import Case
 from benchmarks.onnx_twin import session_of
+from benchmarks.protocol import (
+    FAST,
+    LEARNING_RATE,
+    MOMENTUM,
+    ONE_THREAD,
+    ONNX_RUNTIME,
+    POOL,
+    SCANWISE,
+    Array,
+    Training,
+)
+from benchmarks.setting import Setting
 from benchmarks.timing import Work
-from benchmarks.torch_twin import twin_of
 from scanwise.training.native_program import NativeProgram
 
-POOL = 16
-"""Batches that the inputs rotate through."""
+HAS_JAX = importlib.util.find_spec("jax") is not None
 
-LEARNING_RATE = 1e-3
-MOMENTUM = 0.9
 
-SCANWISE = "Scanwise"
-ONNX_RUNTIME = "ONNX Runtime"
+@dataclass(frozen=True)
+class Contender:
+    """What runs so many calls, and its errors against float64 by what was compared, found before."""
 
-Array = NDArray[np.float32]
+    work: Work
+    errors: dict[str, float]
 
 
 def set_threads(threads: int) -> None:
-    """The same number of threads for everyone (ONNX Runtime takes it when its session is made)."""
+    """The same number of threads for everyone (ONNX Runtime takes it when its session is made, JAX at its start)."""
     sw.set_threads(threads)
     torch.set_num_threads(threads)
 
 
-def _layouts(module: nn.Module, case: Case) -> dict[str, tuple[nn.Module, torch.memory_format]]:
-    twins = {"PyTorch": (module, torch.contiguous_format)}
-    if len(case.input_shape) == 3:
-        other = copy.deepcopy(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        twins["PyTorch channels_last"] = (other, torch.channels_last)
-    return twins
+def left_out(setting: Setting) -> list[str]:
+    """Which contenders do not take part, and why."""
+    reasons = []
+    if setting.quick:
+        reasons.append("torch.compile (--quick)")
+    elif torch_peer.compiler() is None:
+        reasons.append("torch.compile (it needs a C++ compiler, and none was found)")
+    if not HAS_JAX:
+        reasons.append("JAX (not installed; the extra [benchmark] brings it)")
+    return reasons
 
 
-def _batches(x: Array, batch: int, layout: torch.memory_format) -> list[torch.Tensor]:
-    whole = torch.from_numpy(x).split(batch)
-    return [part.contiguous(memory_format=layout) for part in whole if len(part) == batch]
+def _compiles(setting: Setting) -> bool:
+    return not setting.quick and torch_peer.compiler() is not None
 
 
-def inference(case: Case, batch: int, threads: int) -> dict[str, Work]:
-    """Contenders whose call is one batch through the network; their results are compared first."""
+def inference(case: Case, batch: int, setting: Setting) -> dict[str, Contender]:
+    """Contenders whose call is one batch through the network."""
+    set_threads(setting.threads)
     model = case.model()
     x, _ = case.samples(POOL * batch)
-    session = session_of(model, threads)
-    functions: dict[str, Callable[[int], object]] = {}
     parts = np.split(x, POOL)
-    functions[SCANWISE] = lambda i: model(parts[i])
-    functions[ONNX_RUNTIME] = lambda i: session.run(None, {"x": parts[i]})[0]
-    for name, (module, layout) in _layouts(twin_of(model).eval(), case).items():
-        functions[name] = _torch_forward(module, _batches(x, batch, layout))
-    _check_equal({name: np.asarray(function(0)) for name, function in functions.items()})
-    return {name: _rotating(function) for name, function in functions.items()}
+    session = session_of(model, setting.threads)
+    functions: dict[str, Callable[[int], object]] = {
+        SCANWISE: lambda i: model(parts[i]),
+        FAST: lambda i: model(parts[i], precision="fast"),
+        ONNX_RUNTIME: lambda i: session.run(None, {"x": parts[i]})[0],
+        **torch_peer.inference(model, x, batch, compiled=_compiles(setting)),
+    }
+    if HAS_JAX:
+        from benchmarks import jax_peer
 
-
-def _torch_forward(module: nn.Module, batches: list[torch.Tensor]) -> Callable[[int], object]:
-    def forward(index: int) -> object:
-        with torch.inference_mode():
-            return module(batches[index])
-
-    return forward
+        functions |= jax_peer.inference(model, parts)
+    expected = exactness.expected_outputs(model, parts[0])
+    contenders = {}
+    for name, function in functions.items():
+        errors = {"outputs": exactness.relative_error(np.asarray(function(0)), expected)}
+        exactness.check(f"{case.name}, {name}", errors, exactness.OUTPUT_BOUND)
+        contenders[name] = Contender(_rotating(function), errors)
+    return contenders
 
 
 def _rotating(function: Callable[[int], object]) -> Work:
@@ -87,18 +104,11 @@ def _rotating(function: Callable[[int], object]) -> Work:
     return work
 
 
-def _check_equal(results: dict[str, NDArray[np.floating]]) -> None:
-    expected = results[SCANWISE]
-    scale = float(np.abs(expected).max())
-    for name, result in results.items():
-        np.testing.assert_allclose(result, expected, rtol=1e-3, atol=1e-4 * scale, err_msg=name)
-
-
 class ScanwiseTraining:
-    """Steps of stochastic gradient descent in the native epoch loop."""
+    """Steps of stochastic gradient descent in the native epoch loop, on `threads` threads (default: as they are)."""
 
-    def __init__(self, case: Case, x: Array, y: NDArray[np.int64]) -> None:
-        self.case, self.x, self.y = case, x, y
+    def __init__(self, case: Case, x: Array, y: NDArray[np.int64], threads: int | None = None) -> None:
+        self.case, self.x, self.y, self.threads = case, x, y, threads
         self.program = NativeProgram(
             case.network(),
             case.input_shape,
@@ -109,60 +119,46 @@ class ScanwiseTraining:
         )
         self.program.write_parameters(dict(case.model().parameters))
         self.random = np.random.default_rng(0)
+        self.order = np.arange(len(x))
 
-    def run(self, steps: int, shuffle: bool = True) -> list[float]:
+    def run(self, steps: int) -> list[float]:
+        """The losses. The first call takes the samples in their order, later ones shuffled."""
+        if self.threads is not None:
+            sw.set_threads(self.threads)
         losses: list[float] = []
         while steps > 0:
             epoch = min(steps, POOL)
-            order = self.random.permutation(len(self.x)) if shuffle else np.arange(len(self.x))
-            order = order[: epoch * self.case.batch].astype(np.int64)
+            order = self.order[: epoch * self.case.batch].astype(np.int64)
             self.program.begin_epoch(self.x, self.y, order, np.full(epoch, LEARNING_RATE, np.float32))
             while self.program.advance(0.5) < epoch:
                 pass
             losses.extend(float(loss) for loss in self.program.losses)
+            self.order = self.random.permutation(len(self.x))
             steps -= epoch
         return losses
 
-    def work(self, calls: int) -> None:
-        """So many steps, as work to time."""
-        self.run(calls)
+    def parameters(self) -> dict[str, Array]:
+        """After the last step."""
+        return self.program.read_parameters()
 
 
-class TorchTraining:
-    """The same steps in PyTorch."""
-
-    def __init__(self, module: nn.Module, batches: list[torch.Tensor], labels: list[torch.Tensor]) -> None:
-        self.module, self.batches, self.labels = module, batches, labels
-        self.loss = nn.CrossEntropyLoss()
-        self.optimizer = torch.optim.SGD(module.parameters(), LEARNING_RATE, momentum=MOMENTUM)
-        self.position = 0
-
-    def run(self, steps: int) -> list[torch.Tensor]:
-        losses = []
-        for _ in range(steps):
-            self.optimizer.zero_grad(set_to_none=True)
-            loss = self.loss(self.module(self.batches[self.position]), self.labels[self.position])
-            loss.backward()
-            self.optimizer.step()
-            losses.append(loss.detach())
-            self.position = (self.position + 1) % POOL
-        return losses
-
-
-def training(case: Case) -> dict[str, Work]:
-    """Contenders whose call is one training step; their first losses are compared first."""
+def training(case: Case, setting: Setting) -> dict[str, Contender]:
+    """Contenders whose call is one training step."""
+    set_threads(setting.threads)
     x, y = case.samples(POOL * case.batch)
-    ours = ScanwiseTraining(case, x, y)
-    expected = ours.run(3, shuffle=False)
-    works: dict[str, Work] = {SCANWISE: ours.work}
-    labels = list(torch.from_numpy(y).split(case.batch))
-    for name, (module, layout) in _layouts(twin_of(case.model()).train(), case).items():
-        theirs = TorchTraining(module, _batches(x, case.batch, layout), labels)
-        losses = [float(loss) for loss in theirs.run(3)]
-        np.testing.assert_allclose(losses, expected, rtol=1e-3, err_msg=name)
-        works[name] = lambda calls, theirs=theirs: _discard(theirs.run(calls))  # type: ignore[misc]
-    return works
+    model = case.model()
+    trainings: dict[str, Training] = {SCANWISE: ScanwiseTraining(case, x, y, setting.threads)}
+    if setting.threads > 1:
+        trainings[ONE_THREAD] = ScanwiseTraining(case, x, y, 1)
+    trainings |= torch_peer.training(model, x, y, case.batch, compiled=_compiles(setting))
+    if HAS_JAX:
+        from benchmarks import jax_peer
 
-
-def _discard(_: object) -> None:
-    """A timed call returns nothing."""
+        trainings |= jax_peer.training(model, x, y, case.batch)
+    expected = exactness.expected_steps(model, x, y, case.batch)
+    contenders = {}
+    for name, contender in trainings.items():
+        errors = exactness.training_errors(exactness.first_steps(contender), expected)
+        exactness.check(f"{case.name}, {name}", errors, exactness.TRAINING_BOUND)
+        contenders[name] = Contender(contender.run, errors)
+    return contenders

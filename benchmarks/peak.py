@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.timing import Work
 from scanwise.codegen.emitter import Emitter, Value
 from scanwise.codegen.jit import address
 from scanwise.codegen.target import host_target
@@ -67,11 +68,40 @@ def _seconds(function: Callable[[int, int], None], turns: int, threads: int, lan
 @functools.cache
 def peak_gflops(threads: int = 1) -> float:
     """Billions of float32 operations a second, a multiply-add being two; the best of several runs."""
+    function, lanes = _function()
+    turns = _turns(threads)
+    best = min(_seconds(function, turns, threads, lanes) for _ in range(7))
+    return _operations(turns, threads) / best / 1e9
+
+
+def peak_work(threads: int) -> tuple[Work, float]:
+    """The same loop as work to time beside others, on all threads, and the operations of one call."""
+    function, lanes = _function()
+    turns = _turns(threads)
+
+    def work(calls: int) -> None:
+        for _ in range(calls):
+            _seconds(function, turns, threads, lanes)
+
+    return work, _operations(turns, threads)
+
+
+@functools.cache
+def _function() -> tuple[Callable[[int, int], None], int]:
+    """The compiled loop and its lanes."""
     lanes = max(4, host_target().vector_bits // 32)
-    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(address(PeakKernel(lanes)))
-    operations = 2 * lanes * CHAINS * STEPS_PER_TURN
+    return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(address(PeakKernel(lanes))), lanes
+
+
+@functools.cache
+def _turns(threads: int) -> int:
+    """As many as take longer by far than starting the threads."""
+    function, lanes = _function()
     turns = 1000
     while _seconds(function, turns, threads, lanes) < 0.02:
         turns *= 4
-    best = min(_seconds(function, turns, threads, lanes) for _ in range(7))
-    return operations * turns * threads / best / 1e9
+    return turns
+
+
+def _operations(turns: int, threads: int) -> float:
+    return 2.0 * _function()[1] * CHAINS * STEPS_PER_TURN * turns * threads

@@ -10,66 +10,65 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
-from benchmarks.kernels import PASSES, Efficiency
-
-PYTORCH = "PyTorch"
+from benchmarks.figure import Figure
 
 
 @dataclass(frozen=True)
-class Timing:
-    """One network, one kind of work, all contenders.
+class Section:
+    """One heading of the report, with a table of cells, a table of figures, or both.
 
     Attributes:
-        network: its name.
-        work: "training step", "inference" or "latency".
-        batch: samples in a call.
-        seconds: median seconds of one call, by contender.
+        title: the heading.
+        text: what the tables below it say and how it was measured.
+        head: names of the table's columns.
+        rows: the table's cells.
+        figures: single numbers, with their minimums where there are any.
     """
 
-    network: str
-    work: str
-    batch: int
-    seconds: dict[str, float]
+    title: str
+    text: str = ""
+    head: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    figures: Sequence[Figure] = ()
 
-    def ratio(self, other: str) -> float | None:
-        """How many times as long `other` takes; for PyTorch, in its better memory layout."""
-        theirs = [value for name, value in self.seconds.items() if name.startswith(other)]
-        return min(theirs) / self.seconds["Scanwise"] if theirs else None
+    def markdown(self) -> str:
+        """The heading and what belongs under it."""
+        parts = [f"## {self.title}", self.text]
+        if self.rows:
+            parts.append(table(self.head, self.rows))
+        if self.figures:
+            parts.append(figure_table(self.figures))
+        return "\n\n".join(part for part in parts if part)
 
 
 @dataclass
 class Report:
-    """Everything one run measured."""
+    """Everything one run measured.
+
+    Attributes:
+        command: how it was started.
+        threads: the same number for everyone.
+        peak_gflops: the machine's measured peak, by number of threads in words.
+        versions: of everything that was timed.
+        left_out: what was not timed, and why.
+        sections: in the order in which they were measured.
+    """
 
     command: str
     threads: int
     peak_gflops: dict[str, float]
     versions: dict[str, str]
+    left_out: list[str] = field(default_factory=list)
     machine: str = field(default_factory=lambda: processor_name())
     load: float = field(default_factory=lambda: os.getloadavg()[0])
-    timings: list[Timing] = field(default_factory=list)
-    efficiencies: dict[str, list[Efficiency]] = field(default_factory=dict)
-    process: dict[str, float] = field(default_factory=dict)
-    tasks: dict[str, float] = field(default_factory=dict)
-    scanning: dict[str, float] = field(default_factory=dict)
+    sections: list[Section] = field(default_factory=list)
 
     def markdown(self) -> str:
-        """All tables, the ratios last."""
-        parts = [self._heading()]
-        if self.timings:
-            parts.append(self._timings())
-        if self.efficiencies:
-            parts.append(self._efficiencies())
-        for heading, figures in (
-            ("Forms of the scanning MLP", self.scanning),
-            ("Whole processes", self.process),
-            ("Whole tasks", self.tasks),
-        ):
-            if figures:
-                rows = [[name, f"{value:.3g}"] for name, value in figures.items()]
-                parts.append(f"## {heading}\n\n" + table(["figure", "value"], rows))
-        if self.timings:
-            parts.append(self._ratios())
+        """All tables; what falls short comes last."""
+        parts = [self._heading(), *(section.markdown() for section in self.sections)]
+        judged = [figure for section in self.sections for figure in section.figures if figure.met is not None]
+        if judged:
+            parts.append(_falls_short(judged))
         return "\n\n".join(parts) + "\n"
 
     def write(self, folder: Path) -> list[Path]:
@@ -83,59 +82,44 @@ class Report:
     def _heading(self) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         peaks = ", ".join(f"{value:.0f} GFLOP/s on {name}" for name, value in self.peak_gflops.items())
+        lines = [
+            f"Command: `{self.command}`",
+            f"Machine: {self.machine}, {self.threads} threads for everyone; load average before {self.load:.1f}",
+            f"Measured multiply-add peak: {peaks}",
+            f"Versions: {versions}",
+            *(f"Left out: {reason}" for reason in self.left_out),
+        ]
         return (
-            f"# Benchmark of {date.today().isoformat()}\n\n"
-            f"Command: `{self.command}`  \nMachine: {self.machine}, {self.threads} threads for everyone; measured "
-            f"multiply-add peak {peaks}; load average before {self.load:.1f}  \nVersions: {versions}\n\n"
-            "Contenders run in turns in one process; medians. PyTorch's ratio is of its better memory layout."
+            f"# Benchmark of {date.today().isoformat()}\n\n" + "  \n".join(lines) + "\n\n"
+            "Contenders run in turns in one process; medians."
         )
 
-    def _timings(self) -> str:
-        rows = []
-        for timing in self.timings:
-            for name, seconds in timing.seconds.items():
-                rate = f"{timing.batch / seconds:,.0f}"
-                rows.append([timing.network, timing.work, str(timing.batch), name, time_text(seconds), rate])
-        head = ["network", "work", "batch", "contender", "one call", "samples/s"]
-        return "## Times\n\n" + table(head, rows)
 
-    def _efficiencies(self) -> str:
-        rows = []
-        for network, efficiencies in self.efficiencies.items():
-            for row in efficiencies:
-                cells = [
-                    f"{row.gflops[name]:.0f} ({row.gflops[name] / row.peak:.0%})"
-                    if name in row.gflops
-                    else ""
-                    for name in PASSES
-                ]
-                rows.append([network, row.layer, *cells])
-        head = ["network", "kernels of", *PASSES]
-        return (
-            "## Kernels against the machine's peak\n\nGFLOP/s on one thread (share of the measured peak), counted "
-            "by the direct formula: Winograd's algorithm needs fewer operations and can pass 100 %.\n\n"
-        ) + table(head, rows)
-
-    def _ratios(self) -> str:
-        rows = []
-        for network in dict.fromkeys(timing.network for timing in self.timings):
-            of = {timing.work: timing for timing in self.timings if timing.network == network}
-            cells = [network]
-            for work, other in RATIO_COLUMNS:
-                ratio = of[work].ratio(other) if work in of else None
-                cells.append("" if ratio is None else f"{ratio:.2f}")
-            rows.append(cells)
-        head = ["network", *(f"{work}: {other}" for work, other in RATIO_COLUMNS)]
-        return "## How many times faster than\n\n" + table(head, rows)
+def _falls_short(judged: Sequence[Figure]) -> str:
+    """How many minimums are met, and a table of those that are not."""
+    short = [figure for figure in judged if not figure.met]
+    text = f"{len(judged) - len(short)} of {len(judged)} minimums are met."
+    return Section("Minimums", text, figures=short).markdown()
 
 
-RATIO_COLUMNS = (
-    ("training step", PYTORCH),
-    ("inference", PYTORCH),
-    ("inference", "ONNX Runtime"),
-    ("latency", PYTORCH),
-    ("latency", "ONNX Runtime"),
-)
+def figure_table(figures: Sequence[Figure]) -> str:
+    """One row a figure; columns that no figure fills are left out."""
+    head = ["figure", "value", "minimum", "stretch", "verdict", "machine allows", "note"]
+    rows = []
+    for figure in figures:
+        goals = (figure.minimum, figure.stretch)
+        limit = "" if figure.limit is None else number_text(figure.limit, figure.unit)
+        cells = [number_text(figure.value, figure.unit)]
+        cells += ["" if goal is None else number_text(goal, figure.unit) for goal in goals]
+        rows.append([figure.name, *cells, figure.verdict, limit, figure.note])
+    filled = [column for column in range(len(head)) if any(row[column] for row in rows)]
+    return table([head[column] for column in filled], [[row[column] for column in filled] for row in rows])
+
+
+def number_text(value: float, unit: str = "") -> str:
+    """Three digits, with the unit behind."""
+    digits = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{digits} {unit}".rstrip()
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

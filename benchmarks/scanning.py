@@ -65,7 +65,7 @@ def _forms(scan: sw.Scan1d | sw.Scan2d) -> list[sw.Sequential]:
 
 def _training(cases: dict[str, _Form]) -> dict[str, Work]:
     x, y = cases[FORMS[0]].samples(16 * BATCH)
-    return {form: ScanwiseTraining(case, x, y).work for form, case in cases.items()}
+    return {form: ScanwiseTraining(case, x, y).run for form, case in cases.items()}
 
 
 def _inference(cases: dict[str, _Form]) -> dict[str, Work]:

@@ -1,0 +1,62 @@
+"""Everything that can be measured, by name. A further work is one more entry of `WORKS`.
+
+A work takes the `Setting` and gives sections of the report. Those that only have numbers by name become figures here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from benchmarks import kernels, process, scanning, tasks
+from benchmarks.figure import Figure
+from benchmarks.network_speed import inference, latency, training
+from benchmarks.report import Section
+from benchmarks.setting import Setting
+
+
+def _kernels(setting: Setting) -> list[Section]:
+    rows = []
+    for case in setting.cases:
+        for row in kernels.of(case, rounds=setting.rounds, seconds=setting.seconds / 10):
+            cells = [
+                f"{row.gflops[name]:.0f} ({row.gflops[name] / row.peak:.0%})" if name in row.gflops else ""
+                for name in kernels.PASSES
+            ]
+            rows.append([case.name, row.layer, *cells])
+    text = (
+        "GFLOP/s on one thread (share of the measured peak), counted by the direct formula: Winograd's algorithm needs "
+        "fewer operations and can pass 100 %."
+    )
+    head = ["network", "kernels of", *kernels.PASSES]
+    return [Section("Kernels against the machine's peak", text, head, rows)]
+
+
+def _scanning(setting: Setting) -> list[Section]:
+    found = scanning.figures(setting.threads, rounds=setting.rounds, seconds=setting.seconds)
+    return [Section("Forms of the scanning MLP", figures=_named(found))]
+
+
+def _process(setting: Setting) -> list[Section]:
+    found = process.figures(setting.threads, repeats=2 if setting.quick else 5)
+    return [Section("Whole processes", figures=_named(found))]
+
+
+def _tasks(setting: Setting) -> list[Section]:
+    if setting.quick:
+        return []
+    return [Section("Whole tasks", figures=_named(tasks.figures(setting.threads, setting.data)))]
+
+
+def _named(values: dict[str, float]) -> list[Figure]:
+    return [Figure(name, value) for name, value in values.items()]
+
+
+WORKS: dict[str, Callable[[Setting], Iterable[Section]]] = {
+    "training": training,
+    "inference": inference,
+    "latency": latency,
+    "kernels": _kernels,
+    "scanning": _scanning,
+    "process": _process,
+    "tasks": _tasks,
+}
