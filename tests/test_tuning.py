@@ -14,6 +14,7 @@ from scanwise.codegen import choices
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.plan import timing
 from scanwise.plan.executor import NativeExecutor
+from scanwise.tuning import _step
 
 SHAPE = (1, 9, 9)
 X = np.random.default_rng(0).standard_normal((20, *SHAPE)).astype(np.float32)
@@ -86,9 +87,17 @@ def test_real_measurements() -> None:
     tuning = sw.autotune(model(), progress=False)
     assert tuning.kernels
     assert tuning.known == tuning.left == 0
-    times = [kernel.before for kernel in tuning.kernels]
     assert all(0 < kernel.after <= kernel.before < 1 for kernel in tuning.kernels)
-    assert times[0] == max(times)
+
+
+def test_the_slowest_kernels_come_first(last_wins: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = ["input gradient", "forward", "weight gradient"]
+    monkeypatch.setattr(
+        timing.PlacedKernel, "seconds", lambda kernel: 0.01 * (steps.index(_step(kernel)) + 1)
+    )
+    timed = [kernel.step for kernel in sw.autotune(model(), progress=False).kernels]
+    assert timed == sorted(timed, key=steps.index, reverse=True)
+    assert len(set(timed)) == 3
 
 
 def test_what_is_known_is_not_timed_again(last_wins: None) -> None:

@@ -41,6 +41,12 @@ def test_a_machine_that_slows_down_for_a_while_does_not_decide() -> None:
     assert fastest(lambda i: (1.0, 0.8)[i] * (1 + (next(turns) // 5) % 4), 2)[0] == 1
 
 
+def test_turns_that_something_else_has_hit_do_not_decide() -> None:
+    """Most turns of candidate 0 are slow, its shortest is as short as those of candidate 1."""
+    turns = {0: iter([1.0, *[5.0] * 99]), 1: iter([1.0] * 99)}
+    assert fastest(lambda i: next(turns[i]), 2)[0] == 0
+
+
 def test_the_best_has_to_win_twice() -> None:
     luck = {0: iter([1.0] * 99), 1: iter([0.5] * ROUNDS + [1.0] * 99)}
     assert fastest(lambda i: next(luck[i]), 2)[0] == 0
