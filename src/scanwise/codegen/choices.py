@@ -62,8 +62,8 @@ def is_known(kernel: Kernel, target: Target) -> bool:
 def keep(found: Mapping[Kernel, int], target: Target) -> None:
     """From now on take these candidates, by their numbers."""
     with _lock:
-        table = _table()
-        table |= _read()  # what other processes have found since
+        table = _read() | _table()  # other processes may have found more since
+        _tables[cache.directory()] = table
         for kernel, number in found.items():
             name = cache.key(kernel, target)
             table.pop(name, None)  # the newest stand last
