@@ -24,6 +24,7 @@ STAGES = (
     ("inputs", "initialization", "parameters"),
     ("model", "model_file"),
     ("training",),
+    ("tuning",),
     ("neocognitron",),
     ("models",),
     ("scanning",),

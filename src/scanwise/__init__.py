@@ -91,6 +91,8 @@ if TYPE_CHECKING:
     from scanwise.training import OneCycle as OneCycle
     from scanwise.training import Step as Step
     from scanwise.training import fit as fit
+    from scanwise.tuning import Tuning as Tuning
+    from scanwise.tuning import autotune as autotune
 
 __version__ = "0.1.0"
 
@@ -118,6 +120,7 @@ _PLACES = {
     "training": (
         "AdamW", "Callback", "Cosine", "EarlyStopping", "History", "OneCycle", "SGD", "Step", "fit",
     ),
+    "tuning": ("Tuning", "autotune"),
 }  # fmt: skip
 _PLACE_OF = {name: module for module, names in _PLACES.items() for name in names}
 

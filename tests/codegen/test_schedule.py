@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scanwise.codegen import jit
-from scanwise.codegen.schedule import SAMPLES, Grid, choose_tile, tile_limit, unroll, vectors_for_one_position
+from scanwise.codegen.schedule import (
+    ALTERNATIVES,
+    SAMPLES,
+    Grid,
+    Tile,
+    choose_gradient_tile,
+    choose_tile,
+    gradient_tiles,
+    likely_tiles,
+    tile_limit,
+    unroll,
+    vectors_for_one_position,
+)
 from scanwise.codegen.target import AVX2, AVX512, NEON, TARGETS, Target
 from scanwise.kernels import conv
 from scanwise.kernels.conv import Convolution, ParameterGradient
@@ -39,6 +51,48 @@ def test_tiles_fit_the_registers(
     # Rows and samples are tiled over only where a tile takes all columns, or the whole of a small map is walked.
     assert tile.rows == 1 or tile.columns == columns
     assert tile.samples == 1 or tile.rows == tile.columns == 1
+    assert_fits(tile, target, lanes)
+
+
+grids = st.builds(Grid, st.integers(1, 40), st.integers(1, 70), st.integers(1, 5000))
+
+
+@given(targets, lane_counts, st.integers(1, 40), grids, st.sampled_from([1, 2, SAMPLES]))
+def test_the_tiles_to_time_fit_too_and_differ(
+    target: Target, lanes: int, blocks: int, grid: Grid, samples: int
+) -> None:
+    chosen = choose_tile(target, lanes, blocks, grid, samples)
+    tiles = likely_tiles(target, lanes, blocks, [grid], samples)
+    assert len({chosen, *tiles}) == len(tiles) + 1 <= ALTERNATIVES + 1
+    for tile in tiles:
+        assert_fits(tile, target, lanes)
+        assert tile.rows == 1 or tile.columns == grid.columns
+        assert samples % tile.samples == 0
+
+
+@given(targets, lane_counts, st.integers(1, 40), st.lists(grids, min_size=2, max_size=4))
+def test_tiles_for_several_grids_fit_all(
+    target: Target, lanes: int, blocks: int, several: list[Grid]
+) -> None:
+    for tile in likely_tiles(target, lanes, blocks, several):
+        assert_fits(tile, target, lanes)
+        assert tile.columns <= min(grid.columns for grid in several)
+
+
+@given(targets, lane_counts, st.integers(1, 40), st.integers(1, 1000), st.booleans())
+def test_tiles_of_weight_gradients_fit_the_registers(
+    target: Target, lanes: int, blocks: int, positions: int, depthwise: bool
+) -> None:
+    chosen = choose_gradient_tile(target, lanes, blocks, positions, depthwise=depthwise)
+    tiles = gradient_tiles(target, lanes, blocks, positions, depthwise=depthwise)
+    assert len({chosen, *tiles}) == len(tiles) + 1 <= ALTERNATIVES + 1
+    assert chosen.by_sample not in {tile.by_sample for tile in tiles[:1]}
+    for tile in (chosen, *tiles):
+        assert_fits(Tile(tile.vectors, 1, 1, tile.places), target, lanes)
+        assert tile.vectors <= max(1, blocks)
+
+
+def assert_fits(tile: Tile, target: Target, lanes: int) -> None:
     weights = tile.vectors * target.registers_for(lanes)
     assert weights * tile.positions + weights + 1 <= target.registers
 

@@ -1,5 +1,7 @@
 """Compiled kernels on disk: private to the user, checked on reading, bounded, safe for several processes.
 
+The schedules that timing has found lie beside them (see `choices`).
+
 A file is named by a hash of everything that decides its contents (kernel, target, the sources of the code generator,
 llvmlite's version) and holds a digest of the object followed by the object. A damaged file is treated as absent. A
 file is written beside its place and renamed, so that two processes that fill the cache at once both win.
@@ -17,7 +19,7 @@ import llvmlite
 
 from scanwise.codegen.target import Target
 
-__all__ = ["directory", "key", "read", "write"]
+__all__ = ["directory", "key", "read", "read_file", "write", "write_file"]
 
 MAGIC = b"scanwise-object-1\n"
 # A network takes 20 to 40 kernels of 5 to 20 kB; this holds some hundred networks.
@@ -69,27 +71,40 @@ def key(kernel: object, target: Target) -> str:
 
 def read(name: str) -> bytes | None:
     """The object kept under `name`, or None if there is none that can be trusted."""
+    content = read_file(f"{name}.o")
+    if content is None:
+        return None
+    head = len(MAGIC) + _DIGEST
+    code = content[head:]
+    if content[: len(MAGIC)] != MAGIC or hashlib.sha256(code).digest() != content[len(MAGIC) : head]:
+        return None
+    return code
+
+
+def write(name: str, code: bytes) -> None:
+    """Keep the object. A cache that cannot be written costs time only, so every failure is silent."""
+    write_file(f"{name}.o", MAGIC + hashlib.sha256(code).digest() + code)
+
+
+def read_file(name: str) -> bytes | None:
+    """What the cache folder holds under this file name, if only this user can have put it there."""
     folder = directory()
     if folder is None:
         return None
-    path = folder / f"{name}.o"
+    path = folder / name
     try:
         if not _is_private(folder):
             return None
         content = path.read_bytes()
     except OSError:
         return None
-    head = len(MAGIC) + _DIGEST
-    code = content[head:]
-    if content[: len(MAGIC)] != MAGIC or hashlib.sha256(code).digest() != content[len(MAGIC) : head]:
-        return None
     with contextlib.suppress(OSError):
         os.utime(path)  # what was used last is removed last
-    return code
+    return content
 
 
-def write(name: str, code: bytes) -> None:
-    """Keep the object. A cache that cannot be written costs time only, so every failure is silent."""
+def write_file(name: str, content: bytes) -> None:
+    """Put a whole file into the cache folder, or none."""
     folder = directory()
     if folder is None:
         return
@@ -100,10 +115,10 @@ def write(name: str, code: bytes) -> None:
             return
         handle, temporary = tempfile.mkstemp(prefix=_UNFINISHED, dir=folder)
         with os.fdopen(handle, "wb") as file:
-            file.write(MAGIC + hashlib.sha256(code).digest() + code)
-        os.replace(temporary, folder / f"{name}.o")
+            file.write(content)
+        os.replace(temporary, folder / name)
         temporary = None
-        _trim_now_and_then(folder, len(code))
+        _trim_now_and_then(folder, len(content))
     except OSError:
         return
     finally:

@@ -142,6 +142,17 @@ class NativeExecutor:
             gradients, total = self._shards(runner, x)
         return total / len(x), gradients
 
+    @property
+    def runners(self) -> tuple[Runner, ...]:
+        """The plans that have been compiled so far."""
+        return tuple(self._runners.values())
+
+    def forget_plans(self) -> None:
+        """Compile every plan again at its next use, with the schedules that are chosen then."""
+        with self._lock:
+            self._runners.clear()
+            self._one.clear()
+
     # --- running --------------------------------------------------------------------------------------------------
 
     def _runner(self, key: tuple[object, ...], graph: Graph, dtype: str, goal: Goal) -> Runner:

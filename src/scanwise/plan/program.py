@@ -6,7 +6,9 @@ arena holds a few samples only (DESIGN section 4, depth first), so that this cos
 
 from __future__ import annotations
 
-from scanwise.codegen import jit
+from dataclasses import replace
+
+from scanwise.codegen import choices, jit
 from scanwise.codegen.target import Target
 from scanwise.kernels.activation import Activation, ActivationBackward
 from scanwise.kernels.container import Add, AddOperation
@@ -326,13 +328,16 @@ class _Planner:
         self.owners.append("")
 
     def compiled(self, target: Target) -> Compiled:
+        calls = [
+            (replace(call, kernel=choices.chosen(call.kernel, target)), places) for call, places in self.calls
+        ]
         return Compiled(
-            records_of(self.calls, target),
+            records_of(calls, target),
             records_of(self.derived_calls, target),
             self.derived_floats,
             self.arena_floats,
             self.scratch_floats,
             self.samples,
-            [call for call, _ in self.calls],
+            [call for call, _ in calls],
             self.owners,
         )

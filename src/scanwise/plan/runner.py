@@ -96,12 +96,19 @@ class Runner:
         """Compute what is derived from the parameters, on this thread. Training does so natively after each step."""
         if len(self.compiled.derived_records) == 0:
             return
-        self._grow(1)
+        self.run_records(self.compiled.derived_records, 1)
+
+    def run_records(
+        self, records: NDArray[np.int64], samples: int, gradients: NDArray[np.float32] | None = None
+    ) -> None:
+        """Run other calls than the plan's, on this thread and the first arena; they add to `gradients`."""
         c = self.context
         saved = c.copy()
-        c[Field.RECORDS], c[Field.RECORD_COUNT] = c[Field.DERIVED], c[Field.DERIVED_COUNT]
+        c[Field.RECORDS], c[Field.RECORD_COUNT] = _pointer(records), len(records)
         c[Field.GRADIENT_FLOATS] = 0
-        self.run_samples(1, 1, 1)
+        if gradients is not None:
+            c[Field.GRADIENTS] = _pointer(gradients)
+        self.run_samples(samples, 1, 1)
         c[:] = saved
 
     def run_samples(self, samples: int, shards: int, threads: int) -> None:
@@ -126,6 +133,11 @@ class Runner:
             ],
             functools.partial(operator.setitem, c, Field.THREADS),
         )
+
+    def arena_of(self, thread: int) -> NDArray[np.float32]:
+        """The memory of one thread's values and scratch."""
+        self._grow(thread + 1)
+        return self._arenas[thread]
 
     def bases_of(self, thread: int) -> NDArray[np.int64]:
         """The bases of one thread, its arena among them."""

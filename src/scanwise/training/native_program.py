@@ -136,6 +136,11 @@ class NativeProgram:
         return int(c[Field.STEP])
 
     @property
+    def runner(self) -> Runner | None:
+        """The plan of the running epoch."""
+        return self._runner
+
+    @property
     def losses(self) -> NDArray[np.float64]:
         """Mean loss of every step."""
         return self._statistics[:, 0] / np.maximum(self._counts, 1)
