@@ -29,7 +29,7 @@ __all__ = ["Correlation"]
 
 # Tiles along a row that may be written out one by one, so that each skips what lies beyond the map: with more tiles
 # the border is a small part of it.
-MOST_COLUMN_TILES = 3
+MOST_COLUMN_TILES = 4
 
 # Accumulators of a tile: for each position one a vector.
 Sums: TypeAlias = list[list[Value]]
