@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from benchmarks import kernels, process, scanning, tasks
 from benchmarks.figure import Figure
 from benchmarks.network_speed import inference, latency, training
+from benchmarks.processors import processors
 from benchmarks.report import Section
 from benchmarks.setting import Setting
 
@@ -56,6 +57,7 @@ WORKS: dict[str, Callable[[Setting], Iterable[Section]]] = {
     "inference": inference,
     "latency": latency,
     "kernels": _kernels,
+    "processors": processors,
     "scanning": _scanning,
     "process": _process,
     "tasks": _tasks,
