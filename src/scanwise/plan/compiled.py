@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scanwise.codegen import jit
 from scanwise.codegen.target import Target
 from scanwise.kernels.operation import Call
-from scanwise.plan.driver import ARGUMENTS, RECORD_WORDS
 from scanwise.plan.parameters import Place
+from scanwise.plan.records import ARGUMENTS, RECORD_WORDS
 
 __all__ = ["Compiled", "Goal", "records_of"]
 

@@ -14,11 +14,12 @@ from scanwise.codegen.target import Target, host_target
 from scanwise.kernels.optimizer import StepRow
 from scanwise.layers import Sequential
 from scanwise.plan.compiled import Goal
-from scanwise.plan.driver import STATISTICS, Base, Field
+from scanwise.plan.driver import STATISTICS, Field
 from scanwise.plan.graph import Graph, build_graph, extent_of
 from scanwise.plan.losses import goal_for, loss_graph
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import compile_plan
+from scanwise.plan.records import Base
 from scanwise.plan.runner import OneSample, Runner
 from scanwise.threads import get_threads
 

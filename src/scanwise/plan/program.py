@@ -18,10 +18,10 @@ from scanwise.kernels.pad import PadForward
 from scanwise.kernels.transfer import Gather, GatherTargets, Scatter
 from scanwise.plan.capacity import samples_for
 from scanwise.plan.compiled import Compiled, Goal, records_of
-from scanwise.plan.driver import Base
 from scanwise.plan.graph import Graph, Node
 from scanwise.plan.losses import loss_kernel
 from scanwise.plan.parameters import ParameterLayout, Place
+from scanwise.plan.records import Base
 
 __all__ = ["compile_plan"]
 

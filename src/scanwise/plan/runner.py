@@ -16,9 +16,10 @@ from scanwise.codegen.target import Target
 from scanwise.kernels.optimizer import StepRow
 from scanwise.memory import require
 from scanwise.plan.compiled import Compiled
-from scanwise.plan.driver import Base, Driver, Field
+from scanwise.plan.driver import Driver, Field
 from scanwise.plan.graph import Graph
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
+from scanwise.plan.records import Base
 from scanwise.plan.workers import run_together
 
 __all__ = ["OneSample", "Runner"]
