@@ -1,0 +1,142 @@
+"""One window through a network in as little time as can be: one native call, on several threads where that helps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.kernels.maps import round_up
+from scanwise.memory import require
+from scanwise.plan.compiled import Compiled
+from scanwise.plan.crew import CREW, MOST, calling, new_board
+from scanwise.plan.parameters import aligned_zeros
+from scanwise.plan.records import Base
+from scanwise.plan.runner import Runner
+from scanwise.plan.stages import MOST_TASKS, TASK_WORDS, Program
+from scanwise.threads import get_threads
+
+__all__ = ["OneSample"]
+
+# Calls before a plan is cut for several threads: compiling its pieces takes longer than a few calls can win back.
+CALLS_ALONE = 3
+# Multiply-adds of a call that wakes threads for itself. That takes 50 us: about half of such a call.
+LONG = 5_000_000
+# Values that are looked at together.
+_BLOCK = 64
+
+_Bases = NDArray[np.int64]
+
+
+class OneSample:
+    """A plan on one sample, with everything that Python would look up prepared.
+
+    A small network takes 10 us; finding the addresses of two arrays takes a fifth of that. Not safe for use from several
+    threads at once: the caller holds a lock.
+
+    Args:
+        runner: the plan for any number of samples, which serves a thread alone.
+        cut: compiles the plan for so many threads.
+        shape: of the sample.
+        dtype: of the sample.
+        output_shape: of the output.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        cut: Callable[[int], Compiled],
+        shape: tuple[int, ...],
+        dtype: str,
+        output_shape: tuple[int, ...],
+    ) -> None:
+        self.runner, self._cut = runner, cut
+        size = math.prod(shape)
+        self._values = np.zeros(round_up(size, _BLOCK), dtype)
+        self._x = self._values[:size].reshape(1, *shape)
+        self._y = np.zeros((1, *output_shape), np.float32)
+        self._order = np.zeros(1, np.int64)
+        self._board = new_board()
+        self._native = calling()
+        self._long = sum(node.operation.work for node in runner.graph.nodes) >= LONG
+        self._calls = 0
+        self._threads = 1  # that `_together` was cut for
+        records = runner.compiled.records
+        self._alone = _Prepared(self, runner.compiled, [[len(records)]], runner.bases_of(0)[None].copy())
+        self._together: _Prepared | None = None
+
+    def __call__(self, x: NDArray[Any]) -> NDArray[np.float32] | None:
+        """The output, or None if a value of x is not finite."""
+        self._x[...] = x
+        threads = get_threads()
+        prepared = self._alone
+        if threads > 1:
+            if threads != self._threads:
+                self._prepare(threads)
+            if self._together is not None and CREW.attends(min(threads, MOST) - 1, wake=self._long):
+                prepared = self._together
+        self._native(prepared.address)
+        if prepared is self._alone and threads > 1:
+            CREW.left()
+        return self._y.copy() if prepared.words[Program.FINITE] else None
+
+    def _prepare(self, threads: int) -> None:
+        """Cut the plan for so many threads, if there have been some calls, and if there is anything to be cut."""
+        self._calls += 1
+        if self._calls <= CALLS_ALONE:
+            return
+        parts = min(threads, MOST)
+        compiled = self._cut(parts)
+        self._together = None
+        if any(len(ends) > 1 for ends in compiled.stages):
+            self._together = _Prepared(self, compiled, compiled.stages, self._bases(compiled, parts))
+        self._threads = threads
+
+    def _bases(self, compiled: Compiled, threads: int) -> _Bases:
+        """The bases of every thread, which share an arena and have a scratch each."""
+        floats = compiled.arena_floats + threads * compiled.scratch_floats
+        require(4 * floats, "the values of all layers of a window")
+        self._arena = aligned_zeros(floats)
+        address = int(self._arena.ctypes.data)
+        bases = np.tile(self.runner.bases_of(0), (threads, 1))
+        bases[:, Base.ARENA] = address
+        scratch = compiled.arena_floats + compiled.scratch_floats * np.arange(threads)
+        bases[:, Base.SCRATCH] = address + 4 * scratch
+        return bases
+
+
+class _Prepared:
+    """A plan as the words that native code reads, with all that they lead to."""
+
+    def __init__(self, one: OneSample, compiled: Compiled, stages: Sequence[list[int]], bases: _Bases) -> None:
+        bases[:, Base.SAMPLES] = one._x.ctypes.data
+        bases[:, Base.ORDER] = one._order.ctypes.data
+        bases[:, Base.OUTPUT] = one._y.ctypes.data
+        tasks = _tasks(stages)
+        program = np.zeros(Program.SIZE, np.int64)
+        program[Program.BOARD] = CREW.address if len(bases) > 1 else one._board.ctypes.data
+        program[Program.OWN_BOARD] = one._board.ctypes.data
+        program[Program.TASKS], program[Program.TASK_COUNT] = tasks.ctypes.data, len(tasks)
+        program[Program.RECORDS] = compiled.records.ctypes.data
+        program[Program.BASES], program[Program.WORKERS] = bases.ctypes.data, len(bases)
+        program[Program.INPUT] = one._values.ctypes.data
+        program[Program.INPUT_BLOCKS] = one._values.size // _BLOCK if one._values.dtype == np.float32 else 0
+        self._kept = compiled, bases, tasks, program
+        self.words = memoryview(program)
+        self.address = int(program.ctypes.data)
+
+
+def _tasks(stages: Sequence[list[int]]) -> NDArray[np.int64]:
+    """The tasks of all stages, from the numbers of calls up to the end of each."""
+    rows: list[tuple[int, int, int]] = []
+    first = 0
+    for ends in stages:
+        limit = len(rows) + len(ends)
+        for end in ends:
+            rows.append((first, end, limit))
+            first = end
+    assert len(rows) <= MOST_TASKS
+    return np.array(rows, np.int64).reshape(-1, TASK_WORDS)
