@@ -22,9 +22,13 @@ _UINT8 = np.dtype(np.uint8)
 def as_samples(x: ArrayLike, input_shape: tuple[int, ...], name: str = "x") -> Samples:
     """`x` as a C-contiguous float32 (or uint8) array of shape `(N, *input_shape)`, all finite.
 
-    Any real dtype is converted to float32.
+    Any real dtype is converted to float32. The order of the tests keeps the common case, a float32 array that needs no
+    conversion, at about a microsecond.
     """
-    samples = real_array(x, name)
+    if type(x) is np.ndarray and x.dtype is _FLOAT32 and x.flags.c_contiguous:
+        samples = x
+    else:
+        samples = real_array(x, name)
     if samples.shape[1:] != input_shape or samples.ndim == 0:
         raise wrong_shape(name, samples.shape, input_shape)
     if samples.dtype == _UINT8:

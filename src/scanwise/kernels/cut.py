@@ -29,7 +29,7 @@ class Cut:
         count: rows, columns or channels of y.
         grain: pieces begin at its multiples.
         calls: the calls for y from the first number to below the second.
-        reads: from where to below where x is read for that part of y, on the same axis. Nobody asks for channels.
+        reads: from where to below where x is read for that part of y, on the same axis.
     """
 
     axis: int

@@ -82,7 +82,8 @@ class Crew:
         self._board = new_board()
         self.address = int(self._board.ctypes.data)
         self._threads: list[_Thread] = []
-        self._left = -1.0  # when the last call ended that had no help
+        self._lock = threading.Lock()  # of the list
+        self._left = -1.0  # when the last call ended that wanted help and had none
         self._ended = False
 
     def attends(self, threads: int, *, wake: bool = False) -> bool:
@@ -100,7 +101,7 @@ class Crew:
         return self._wake(threads)
 
     def left(self) -> None:
-        """A call without help has ended."""
+        """A call has ended that wanted help and had none."""
         self._left = time.perf_counter()
 
     @property
@@ -109,16 +110,17 @@ class Crew:
         return sum(thread.asked > thread.done for thread in self._threads)
 
     def _wake(self, threads: int) -> bool:
-        try:
-            while len(self._threads) < threads:
-                if not self._threads:
-                    self._board[Board.PATIENCE] = _looks(PATIENCE)
-                self._threads.append(_Thread(self.address, len(self._threads) + 1))
-        except RuntimeError:  # no more threads to be had
-            pass
-        for thread in self._threads[:threads]:
-            thread.wake()
-        return bool(self._threads)
+        with self._lock:
+            try:
+                while len(self._threads) < threads:
+                    if not self._threads:
+                        self._board[Board.PATIENCE] = _looks(PATIENCE)
+                    self._threads.append(_Thread(self.address, len(self._threads) + 1))
+            except RuntimeError:  # no more threads to be had
+                pass
+            for thread in self._threads[:threads]:
+                thread.wake()
+            return bool(self._threads)
 
     def end(self) -> None:
         """Before the interpreter takes away the machine code that threads are in."""
@@ -129,7 +131,7 @@ class Crew:
 
     def forget(self) -> None:
         """In a forked process, which has none of its parent's threads."""
-        self._threads = []
+        self._threads, self._lock = [], threading.Lock()
         self._board[: Board.PATIENCE] = 0
 
 

@@ -65,7 +65,7 @@ class NativeExecutor:
         self._parameters = aligned_zeros(self._layout.size)
         self._version = 0
         self._runners: dict[tuple[object, ...], Runner] = {}
-        self._windows: dict[tuple[np.dtype[Any], bool], OneSample] = {}
+        self._windows: dict[tuple[int, bool], OneSample] = {}
         self._output_shape = tuple(network.output_shape(self.input_shape))
         self._order = np.arange(64, dtype=np.int64)
 
@@ -92,10 +92,11 @@ class NativeExecutor:
 
     def forward_window(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32] | None:
         """The latency of one window is mostly Python's, so it has a way of its own."""
+        key = (x.dtype.num, fast)  # a dtype itself takes long to look up
         with self._lock:
-            one = self._windows.get((x.dtype, fast))
+            one = self._windows.get(key)
             if one is None:
-                one = self._windows[x.dtype, fast] = self._one_sample(x.dtype, fast)
+                one = self._windows[key] = self._one_sample(x.dtype, fast)
             elif one.runner.version != self._version:
                 one.runner.refresh(self._version)
             return one(x)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,12 +12,13 @@ from numpy.typing import NDArray
 
 from scanwise.kernels.maps import round_up
 from scanwise.memory import require
+from scanwise.plan.choice import Choice
 from scanwise.plan.compiled import Compiled
 from scanwise.plan.crew import CREW, MOST, calling, new_board
 from scanwise.plan.parameters import aligned_zeros
 from scanwise.plan.records import Base
 from scanwise.plan.runner import Runner
-from scanwise.plan.stages import MOST_TASKS, TASK_WORDS, Program
+from scanwise.plan.stages import TASK_WORDS, Program
 from scanwise.threads import get_threads
 
 __all__ = ["OneSample"]
@@ -27,6 +29,7 @@ CALLS_ALONE = 3
 LONG = 5_000_000
 # Values that are looked at together.
 _BLOCK = 64
+_FINITE = int(Program.FINITE)  # the name of an enumeration is slow to look up
 
 _Bases = NDArray[np.int64]
 
@@ -63,37 +66,52 @@ class OneSample:
         self._native = calling()
         self._long = sum(node.operation.work for node in runner.graph.nodes) >= LONG
         self._calls = 0
-        self._threads = 1  # that `_together` was cut for
         records = runner.compiled.records
         self._alone = _Prepared(self, runner.compiled, [[len(records)]], runner.bases_of(0)[None].copy())
         self._together: _Prepared | None = None
+        self._threads = 1  # that `_together` was cut for
+        self._choice = Choice()
 
     def __call__(self, x: NDArray[Any]) -> NDArray[np.float32] | None:
         """The output, or None if a value of x is not finite."""
         self._x[...] = x
         threads = get_threads()
-        prepared = self._alone
-        if threads > 1:
-            if threads != self._threads:
-                self._prepare(threads)
-            if self._together is not None and CREW.attends(min(threads, MOST) - 1, wake=self._long):
-                prepared = self._together
+        if threads != self._threads:
+            self._prepare(threads)
+        finite = self.run(self._alone) if self._together is None else self._run_chosen(self._together)
+        return self._y.copy() if finite else None
+
+    def run(self, prepared: _Prepared) -> int:
+        """Run one of the two plans on the sample that was copied; whether it is finite."""
         self._native(prepared.address)
-        if prepared is self._alone and threads > 1:
+        return prepared.words[_FINITE]
+
+    def _run_chosen(self, together: _Prepared) -> int:
+        choice = self._choice
+        attended = choice.together and CREW.attends(min(self._threads, MOST) - 1, wake=self._long)
+        prepared = together if attended else self._alone
+        started = time.perf_counter()
+        finite = self.run(prepared)
+        if choice.together and not attended:
             CREW.left()
-        return self._y.copy() if prepared.words[Program.FINITE] else None
+        elif choice.trying:
+            choice.took(time.perf_counter() - started)
+        else:
+            choice.settled()
+        return finite
 
     def _prepare(self, threads: int) -> None:
         """Cut the plan for so many threads, if there have been some calls, and if there is anything to be cut."""
         self._calls += 1
-        if self._calls <= CALLS_ALONE:
+        if threads > 1 and self._calls <= CALLS_ALONE:
             return
         parts = min(threads, MOST)
-        compiled = self._cut(parts)
         self._together = None
-        if any(len(ends) > 1 for ends in compiled.stages):
-            self._together = _Prepared(self, compiled, compiled.stages, self._bases(compiled, parts))
-        self._threads = threads
+        if parts > 1:
+            compiled = self._cut(parts)
+            if any(len(ends) > 1 for ends in compiled.stages):
+                self._together = _Prepared(self, compiled, compiled.stages, self._bases(compiled, parts))
+        self._threads, self._choice = threads, Choice()
 
     def _bases(self, compiled: Compiled, threads: int) -> _Bases:
         """The bases of every thread, which share an arena and have a scratch each."""
@@ -138,5 +156,4 @@ def _tasks(stages: Sequence[list[int]]) -> NDArray[np.int64]:
         for end in ends:
             rows.append((first, end, limit))
             first = end
-    assert len(rows) <= MOST_TASKS
     return np.array(rows, np.int64).reshape(-1, TASK_WORDS)

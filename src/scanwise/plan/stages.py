@@ -1,14 +1,14 @@
 """The native loop of one window: tasks that a caller and the threads that stand by take from a board.
 
 A plan on one sample is a list of tasks, each some records, in stages. The tasks of a stage do not need each other, and
-need all stages before. The caller takes the first task, puts the others on the board, and every thread takes the next
-task whenever one is ready. Whoever finishes a stage opens the next one. So a thread that comes late, or never, costs
-nothing: nobody waits for it, but for a task that it has begun.
+need all stages before. Every thread takes a task of the open stage whenever there is one: that with its own number if
+it can, since it then finds in its cache what it made of the stage before. Whoever finishes a stage opens the next one.
+So a thread that comes late, or never, costs nothing: nobody waits for it, but for a task that it has begun.
 
-All that threads agree on is one word of the board, the state: number of the call, number of the tasks that are ready,
-number of the tasks that are taken. A task is taken by changing the word from what it was found to be, which fails if
-anything has changed since. Only after that a thread looks at the caller's memory: the caller is there as long as one of
-its tasks is not finished.
+All that threads agree on is one word of the board, the state: number of the call, first task of the open stage, and a
+bit for each task of the stage that nobody has taken. A task is taken by changing the word from what it was found to be,
+which fails if anything has changed since. Only after that a thread looks at the caller's memory: the caller is there as
+long as one of its tasks is not finished.
 """
 
 from collections.abc import Callable
@@ -21,15 +21,15 @@ from scanwise.codegen.emitter import I64, Emitter, Value
 from scanwise.codegen.floating_point import FloatingPointMode
 from scanwise.plan.records import Base, Words
 
-__all__ = ["MOST_TASKS", "TASK_WORDS", "Board", "Calling", "Program", "StandingBy"]
+__all__ = ["STAGE_TASKS", "TASK_WORDS", "Board", "Calling", "Program", "StandingBy"]
 
 # A task: its first record, the record behind its last, the number of tasks up to the end of its stage.
 TASK_WORDS = 3
-_TASK_BITS = 16
-_TASK_MASK = (1 << _TASK_BITS) - 1
-_CALL = 1 << 2 * _TASK_BITS
-_FINISHED = _CALL - 1  # as many ready as taken: there is nothing to take
-MOST_TASKS = _TASK_MASK - 1
+# Tasks of a stage at most, each a bit of the state.
+STAGE_TASKS = 8
+_FREE = (1 << STAGE_TASKS) - 1
+_CALL = 1 << 32
+_FINISHED = _CALL - 1 - _FREE  # a stage that does not exist, with no free task
 
 _LANES = 16
 
@@ -77,10 +77,6 @@ class _Writer(Words):
         """Write a word after everything that was written before."""
         self.b.atomic_rmw("xchg", self.word(board, int(field)), value, "release")
 
-    def ready(self, state: Value) -> Value:
-        shifted = self.b.lshr(state, self.e.integer(_TASK_BITS))
-        return self.b.and_(shifted, self.e.integer(_TASK_MASK))
-
     def take_part(
         self, board: Value, number: Value, may: Callable[[], Value], stop: Callable[[Value], Value]
     ) -> None:
@@ -98,16 +94,18 @@ class _Writer(Words):
         b.branch(look)
         b.position_at_end(look)
         state = self.load(board, Board.STATE)
-        taken, ready = b.and_(state, e.integer(_TASK_MASK)), self.ready(state)
-        b.cbranch(b.and_(b.icmp_signed("<", taken, ready), may()), some, none)
+        free = b.and_(state, e.integer(_FREE))
+        b.cbranch(b.and_(b.icmp_signed("!=", free, e.integer(0)), may()), some, none)
         b.position_at_end(some)
-        pair = b.cmpxchg(
-            self.word(board, int(Board.STATE)), state, b.add(state, e.integer(1)), "acq_rel", "acquire"
-        )
+        bit = self.choose(free, number)
+        word = self.word(board, int(Board.STATE))
+        pair = b.cmpxchg(word, state, b.sub(state, bit), "acq_rel", "acquire")
         b.cbranch(b.extract_value(pair, 1), take, look)
         b.position_at_end(take)
         b.store(e.integer(0), self.looks)
-        self.work(board, number, b.and_(state, e.integer(-_CALL)), taken, ready)
+        first = b.lshr(b.and_(state, e.integer(_FINISHED)), e.integer(STAGE_TASKS))
+        place = b.cttz(bit, ir.Constant(ir.IntType(1), 1))
+        self.work(board, number, b.and_(state, e.integer(-_CALL)), b.add(first, place))
         b.branch(look)
         b.position_at_end(none)
         b.cbranch(stop(state), end, rest)
@@ -118,8 +116,15 @@ class _Writer(Words):
         b.branch(look)
         b.position_at_end(end)
 
-    def work(self, board: Value, number: Value, call: Value, first: Value, ready: Value) -> None:
-        """Carry out a task, and whenever that ends a stage, open the next one and carry out its first task too."""
+    def choose(self, free: Value, number: Value) -> Value:
+        """The bit of the task with this number if it is free, else the lowest free one."""
+        b, e = self.b, self.e
+        own = b.and_(free, b.shl(e.integer(1), number))
+        lowest = b.and_(free, b.sub(e.integer(0), free))
+        return b.select(b.icmp_signed("!=", own, e.integer(0)), own, lowest)
+
+    def work(self, board: Value, number: Value, call: Value, first: Value) -> None:
+        """Carry out a task, and whenever that ends a stage, open the next one and carry out a task of it too."""
         b, e = self.b, self.e
         program = self.pointer(self.load(board, Board.PROGRAM))
         tasks = self.pointer(self.read(program, int(Program.TASKS)))
@@ -132,10 +137,10 @@ class _Writer(Words):
         )
         b.branch(head)
         b.position_at_end(head)
-        task, limit = b.phi(I64), b.phi(I64)
+        task = b.phi(I64)
         task.add_incoming(first, before)
-        limit.add_incoming(ready, before)
         at = self.word(tasks, b.mul(task, e.integer(TASK_WORDS)))
+        limit = self.read(at, 2)
         e.loop(
             self.read(at, 1), lambda i: self.call(records, i, bases, e.integer(1)), start=self.read(at, 0)
         )
@@ -145,22 +150,22 @@ class _Writer(Words):
         count = self.read(program, int(Program.TASK_COUNT))
         b.cbranch(b.icmp_signed("<", limit, count), following, last)
         b.position_at_end(following)
-        following_limit = self.open(board, tasks, call, limit)
-        task.add_incoming(limit, b.block)
-        limit.add_incoming(following_limit, b.block)
+        task.add_incoming(self.open(board, tasks, call, limit, number), b.block)
         b.branch(head)
         b.position_at_end(last)
         self.publish(board, Board.STATE, b.or_(call, e.integer(_FINISHED)))
         b.branch(done)
         b.position_at_end(done)
 
-    def open(self, board: Value, tasks: Value, call: Value, first: Value) -> Value:
-        """Make the tasks of the stage that begins with `first` ready, and take this first one."""
+    def open(self, board: Value, tasks: Value, call: Value, first: Value, number: Value) -> Value:
+        """Open the stage that begins with the task `first`, and take one of its tasks, which is returned."""
         b, e = self.b, self.e
         limit = self.read(self.word(tasks, b.mul(first, e.integer(TASK_WORDS))), 2)
-        state = b.or_(call, b.shl(limit, e.integer(_TASK_BITS)))
-        self.publish(board, Board.STATE, b.add(b.or_(state, first), e.integer(1)))
-        return limit
+        free = b.sub(b.shl(e.integer(1), b.sub(limit, first)), e.integer(1))
+        bit = self.choose(free, number)
+        state = b.or_(call, b.shl(first, e.integer(STAGE_TASKS)))
+        self.publish(board, Board.STATE, b.or_(state, b.sub(free, bit)))
+        return b.add(first, b.cttz(bit, ir.Constant(ir.IntType(1), 1)))
 
 
 @dataclass(frozen=True)
@@ -196,8 +201,7 @@ class Calling:
         ):
             b.store(value, words.word(board, int(field)))
         tasks = words.pointer(words.read(program, int(Program.TASKS)))
-        ready = words.open(board, tasks, call, zero)
-        words.work(board, zero, call, zero, ready)
+        words.work(board, zero, call, words.open(board, tasks, call, zero, zero))
         finished = b.or_(call, e.integer(_FINISHED))
         always = ir.Constant(ir.IntType(1), 1)
         words.take_part(
