@@ -142,7 +142,8 @@ class _Prepared:
         program[Program.BASES], program[Program.WORKERS] = bases.ctypes.data, len(bases)
         program[Program.INPUT] = one._values.ctypes.data
         program[Program.INPUT_BLOCKS] = one._values.size // _BLOCK if one._values.dtype == np.float32 else 0
-        self._kept = compiled, bases, tasks, program
+        self.compiled = compiled
+        self._kept = bases, tasks, program
         self.words = memoryview(program)
         self.address = int(program.ctypes.data)
 
