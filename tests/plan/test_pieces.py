@@ -51,11 +51,11 @@ def outputs(one: OneSample, x: NDArray[np.float32]) -> NDArray[np.float32]:
     """Sample by sample from the pieces, on as many threads as come."""
     found = []
     for sample in x:
-        one._x[0] = sample
+        one.x[0] = sample
         CREW.attends(3, wake=True)
-        assert one._together is not None
-        assert one.run(one._together)
-        found.append(one._y[0].copy())
+        assert one.together is not None
+        assert one.run(one.together)
+        found.append(one.y[0].copy())
     return np.array(found)
 
 
@@ -67,7 +67,7 @@ def check_same_bits(
     expected = runs.forward(x, fast=fast)
     for count in threads:
         one = plan_of(runs, count, fast=fast)
-        if one._together is not None:
+        if one.together is not None:
             assert_same_bits(outputs(one, x), expected, (count, case))
 
 
@@ -114,7 +114,7 @@ class TestStages:
     def stages(self, network: Sequential, shape: tuple[int, ...], threads: int = 2) -> list[tuple[int, str]]:
         """For each stage the number of pieces, and the kernels of one."""
         runs = executor(Case(network, shape))
-        together = plan_of(runs, threads)._together
+        together = plan_of(runs, threads).together
         assert together is not None
         compiled = together.compiled
         found, first = [], 0
@@ -149,7 +149,7 @@ class TestStages:
 
     def test_small_networks_are_not_cut(self) -> None:
         runs = executor(Case(Sequential(Conv2d(4, 3), ReLU(), Flatten(), Linear(3)), (1, 8, 8)))
-        assert plan_of(runs, 2)._together is None
+        assert plan_of(runs, 2).together is None
 
 
 class TestCuts:

@@ -1,8 +1,8 @@
 """Threads that stand by: they take part in a call within a fraction of a microsecond, for as long as calls go on.
 
 Waking a thread takes the system longer than a small network takes. So a thread that has been woken looks at the board
-(see `stages`) again and again, until there has been no call for `PATIENCE` seconds; then it sleeps. A caller never waits
-for one to come: it wakes those that sleep, for the calls that follow, and does all of the work meanwhile.
+(see `stages`) again and again, until there has been no call for `PATIENCE` seconds; then it sleeps. A caller never
+waits for one to come: it wakes those that sleep, for the calls that follow, and does all of the work meanwhile.
 """
 
 from __future__ import annotations

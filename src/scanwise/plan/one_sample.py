@@ -37,8 +37,8 @@ _Bases = NDArray[np.int64]
 class OneSample:
     """A plan on one sample, with everything that Python would look up prepared.
 
-    A small network takes 10 us; finding the addresses of two arrays takes a fifth of that. Not safe for use from several
-    threads at once: the caller holds a lock.
+    A small network takes 10 us; finding the addresses of two arrays takes a fifth of that. Not safe for use from
+    several threads at once: the caller holds a lock.
 
     Args:
         runner: the plan for any number of samples, which serves a thread alone.
@@ -57,29 +57,26 @@ class OneSample:
         output_shape: tuple[int, ...],
     ) -> None:
         self.runner, self._cut = runner, cut
-        size = math.prod(shape)
-        self._values = np.zeros(round_up(size, _BLOCK), dtype)
-        self._x = self._values[:size].reshape(1, *shape)
-        self._y = np.zeros((1, *output_shape), np.float32)
-        self._order = np.zeros(1, np.int64)
-        self._board = new_board()
+        self._buffers = _Buffers(shape, dtype, output_shape)
+        self.x, self.y = self._buffers.x, self._buffers.y
         self._native = calling()
         self._long = sum(node.operation.work for node in runner.graph.nodes) >= LONG
         self._calls = 0
         records = runner.compiled.records
-        self._alone = _Prepared(self, runner.compiled, [[len(records)]], runner.bases_of(0)[None].copy())
-        self._together: _Prepared | None = None
-        self._threads = 1  # that `_together` was cut for
+        bases = runner.bases_of(0)[None].copy()
+        self.alone = _Prepared(self._buffers, runner.compiled, [[len(records)]], bases)
+        self.together: _Prepared | None = None
+        self._threads = 1  # that `together` was cut for
         self._choice = Choice()
 
     def __call__(self, x: NDArray[Any]) -> NDArray[np.float32] | None:
         """The output, or None if a value of x is not finite."""
-        self._x[...] = x
+        self.x[...] = x
         threads = get_threads()
         if threads != self._threads:
             self._prepare(threads)
-        finite = self.run(self._alone) if self._together is None else self._run_chosen(self._together)
-        return self._y.copy() if finite else None
+        finite = self.run(self.alone) if self.together is None else self._run_chosen(self.together)
+        return self.y.copy() if finite else None
 
     def run(self, prepared: _Prepared) -> int:
         """Run one of the two plans on the sample that was copied; whether it is finite."""
@@ -89,7 +86,7 @@ class OneSample:
     def _run_chosen(self, together: _Prepared) -> int:
         choice = self._choice
         attended = choice.together and CREW.attends(min(self._threads, MOST) - 1, wake=self._long)
-        prepared = together if attended else self._alone
+        prepared = together if attended else self.alone
         started = time.perf_counter()
         finite = self.run(prepared)
         if choice.together and not attended:
@@ -106,11 +103,12 @@ class OneSample:
         if threads > 1 and self._calls <= CALLS_ALONE:
             return
         parts = min(threads, MOST)
-        self._together = None
+        self.together = None
         if parts > 1:
             compiled = self._cut(parts)
             if any(len(ends) > 1 for ends in compiled.stages):
-                self._together = _Prepared(self, compiled, compiled.stages, self._bases(compiled, parts))
+                bases = self._bases(compiled, parts)
+                self.together = _Prepared(self._buffers, compiled, compiled.stages, bases)
         self._threads, self._choice = threads, Choice()
 
     def _bases(self, compiled: Compiled, threads: int) -> _Bases:
@@ -126,25 +124,40 @@ class OneSample:
         return bases
 
 
+class _Buffers:
+    """What the native code reads and writes whichever plan runs."""
+
+    def __init__(self, shape: tuple[int, ...], dtype: str, output_shape: tuple[int, ...]) -> None:
+        size = math.prod(shape)
+        self.values = np.zeros(round_up(size, _BLOCK), dtype)
+        self.x = self.values[:size].reshape(1, *shape)
+        self.y = np.zeros((1, *output_shape), np.float32)
+        self.order = np.zeros(1, np.int64)
+        self.board = new_board()
+
+
 class _Prepared:
     """A plan as the words that native code reads, with all that they lead to."""
 
-    def __init__(self, one: OneSample, compiled: Compiled, stages: Sequence[list[int]], bases: _Bases) -> None:
-        bases[:, Base.SAMPLES] = one._x.ctypes.data
-        bases[:, Base.ORDER] = one._order.ctypes.data
-        bases[:, Base.OUTPUT] = one._y.ctypes.data
+    def __init__(
+        self, buffers: _Buffers, compiled: Compiled, stages: Sequence[list[int]], bases: _Bases
+    ) -> None:
+        bases[:, Base.SAMPLES] = buffers.x.ctypes.data
+        bases[:, Base.ORDER] = buffers.order.ctypes.data
+        bases[:, Base.OUTPUT] = buffers.y.ctypes.data
         tasks = _tasks(stages)
         program = np.zeros(Program.SIZE, np.int64)
-        program[Program.BOARD] = CREW.address if len(bases) > 1 else one._board.ctypes.data
-        program[Program.OWN_BOARD] = one._board.ctypes.data
+        program[Program.BOARD] = CREW.address if len(bases) > 1 else buffers.board.ctypes.data
+        program[Program.OWN_BOARD] = buffers.board.ctypes.data
         program[Program.TASKS], program[Program.TASK_COUNT] = tasks.ctypes.data, len(tasks)
         program[Program.RECORDS] = compiled.records.ctypes.data
         program[Program.BASES], program[Program.WORKERS] = bases.ctypes.data, len(bases)
-        program[Program.INPUT] = one._values.ctypes.data
-        program[Program.INPUT_BLOCKS] = one._values.size // _BLOCK if one._values.dtype == np.float32 else 0
+        program[Program.INPUT] = buffers.values.ctypes.data
+        checked = buffers.values.size if buffers.values.dtype == np.float32 else 0
+        program[Program.INPUT_BLOCKS] = checked // _BLOCK
         self.compiled = compiled
-        self._kept = bases, tasks, program
-        self.words = memoryview(program)
+        self._kept = buffers, bases, tasks, program
+        self.words = program.data
         self.address = int(program.ctypes.data)
 
 

@@ -7,6 +7,7 @@ pooling after it, say. Nodes that are not cut make a stage of one piece.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -92,18 +93,17 @@ def _joins(group: list[_Member], member: _Member, alone: _Member, parts: int) ->
         return False
     if [cut.axis for cut in group[-1].cuts] != [cut.axis for cut in member.cuts]:
         return False
-    together = _time([*group, member], parts)
-    return together is not None and together <= (_time(group, parts) or 0) + HANDOVER + (_time([alone], parts) or 0)
+    return _time([*group, member], parts) <= _time(group, parts) + HANDOVER + _time([alone], parts)
 
 
-def _time(group: list[_Member], parts: int) -> float | None:
-    """What the largest piece of a stage takes, in multiply-adds; None where the nodes cannot share a stage."""
+def _time(group: list[_Member], parts: int) -> float:
+    """What the largest piece of a stage takes, in multiply-adds; infinite where the nodes cannot share a stage."""
     cuts = [cut for member in group for cut in member.cuts]
     if not cuts:
         return sum(member.work for member in group)
     points = _points(cuts, parts)
     if points is None:
-        return None
+        return math.inf
     return sum(member.work * _largest(p) for member, p in zip(group, points, strict=True))
 
 

@@ -141,9 +141,7 @@ class _Writer(Words):
         task.add_incoming(first, before)
         at = self.word(tasks, b.mul(task, e.integer(TASK_WORDS)))
         limit = self.read(at, 2)
-        e.loop(
-            self.read(at, 1), lambda i: self.call(records, i, bases, e.integer(1)), start=self.read(at, 0)
-        )
+        e.loop(self.read(at, 1), lambda i: self.call(records, i, bases, e.integer(1)), start=self.read(at, 0))
         finished = b.atomic_rmw("add", self.word(board, int(Board.DONE)), e.integer(1), "acq_rel")
         b.cbranch(b.icmp_signed("==", b.add(finished, e.integer(1)), limit), opens, done)
         b.position_at_end(opens)
@@ -187,9 +185,7 @@ class Calling:
 
     def _call(self, words: _Writer, program: Value) -> None:
         b, e = words.b, words.e
-        shared, own = (
-            words.pointer(words.read(program, int(f))) for f in (Program.BOARD, Program.OWN_BOARD)
-        )
+        shared, own = (words.pointer(words.read(program, int(f))) for f in (Program.BOARD, Program.OWN_BOARD))
         zero, one = e.integer(0), e.integer(1)
         pair = b.cmpxchg(words.word(shared, int(Board.OWNER)), zero, one, "acq_rel", "acquire")
         board = b.select(b.extract_value(pair, 1), shared, own)
@@ -204,9 +200,7 @@ class Calling:
         words.work(board, zero, call, words.open(board, tasks, call, zero, zero))
         finished = b.or_(call, e.integer(_FINISHED))
         always = ir.Constant(ir.IntType(1), 1)
-        words.take_part(
-            board, zero, lambda: always, lambda state: b.icmp_signed("==", state, finished)
-        )
+        words.take_part(board, zero, lambda: always, lambda state: b.icmp_signed("==", state, finished))
         words.publish(board, Board.OWNER, zero)
 
 
