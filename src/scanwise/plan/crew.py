@@ -109,6 +109,11 @@ class Crew:
         """Threads that are awake."""
         return sum(thread.asked > thread.done for thread in self._threads)
 
+    @property
+    def rounds(self) -> int:
+        """How often threads were woken."""
+        return sum(thread.asked for thread in self._threads)
+
     def _wake(self, threads: int) -> bool:
         with self._lock:
             try:
