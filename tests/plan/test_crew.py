@@ -76,7 +76,9 @@ class TestSleep:
 
         wait_until(call)
 
-    def test_a_lone_call_of_a_large_network_wakes_them_for_itself(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_lone_call_of_a_large_network_wakes_them_for_itself(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(one_sample, "LONG", 0)
         model, x = sw.Model(LENET5.network, LENET5.input_shape), LENET5.samples(1)
         sw.set_threads(2)

@@ -189,3 +189,11 @@ def test_cutting_does_not_depend_on_what_ran_before() -> None:
         sw.set_threads(threads)
         for _ in range(5):
             assert_same_bits(runs.forward(x), expected, threads)
+
+
+def test_without_memory_for_a_second_arena_windows_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_sample, "available_bytes", lambda: 1000)
+    case = Case(models.get("lenet5", (1, 28, 28), 10), (1, 28, 28))
+    runs, x = executor(case), case.samples(4)
+    assert plan_of(runs, 2).together is None
+    assert_same_bits(runs.forward(x[:1]), runs.forward(x)[:1], "alone")

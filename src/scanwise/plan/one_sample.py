@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.kernels.maps import round_up
-from scanwise.memory import require
+from scanwise.memory import available_bytes
 from scanwise.plan.choice import Choice
 from scanwise.plan.compiled import Compiled
 from scanwise.plan.crew import CREW, MOST, calling, new_board
@@ -87,13 +87,15 @@ class OneSample:
         choice = self._choice
         attended = choice.together and CREW.attends(min(self._threads, MOST) - 1, wake=self._long)
         prepared = together if attended else self.alone
-        started = time.perf_counter()
-        finite = self.run(prepared)
         if choice.together and not attended:
+            finite = self.run(prepared)
             CREW.left()
         elif choice.trying:
+            started = time.perf_counter()
+            finite = self.run(prepared)
             choice.took(time.perf_counter() - started)
         else:
+            finite = self.run(prepared)
             choice.settled()
         return finite
 
@@ -102,19 +104,19 @@ class OneSample:
         self._calls += 1
         if threads > 1 and self._calls <= CALLS_ALONE:
             return
-        parts = min(threads, MOST)
-        self.together = None
-        if parts > 1:
-            compiled = self._cut(parts)
-            if any(len(ends) > 1 for ends in compiled.stages):
-                bases = self._bases(compiled, parts)
-                self.together = _Prepared(self._buffers, compiled, compiled.stages, bases)
+        self.together = self._plan_together(min(threads, MOST)) if threads > 1 else None
         self._threads, self._choice = threads, Choice()
 
-    def _bases(self, compiled: Compiled, threads: int) -> _Bases:
-        """The bases of every thread, which share an arena and have a scratch each."""
+    def _plan_together(self, threads: int) -> _Prepared | None:
+        compiled = self._cut(threads)
         floats = compiled.arena_floats + threads * compiled.scratch_floats
-        require(4 * floats, "the values of all layers of a window")
+        if all(len(ends) == 1 for ends in compiled.stages) or 4 * floats > available_bytes():
+            return None
+        bases = self._bases(compiled, threads, floats)
+        return _Prepared(self._buffers, compiled, compiled.stages, bases)
+
+    def _bases(self, compiled: Compiled, threads: int, floats: int) -> _Bases:
+        """The bases of every thread, which share an arena and have a scratch each."""
         self._arena = aligned_zeros(floats)
         address = int(self._arena.ctypes.data)
         bases = np.tile(self.runner.bases_of(0), (threads, 1))
