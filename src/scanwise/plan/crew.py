@@ -87,15 +87,14 @@ class Crew:
         self._ended = False
 
     def attends(self, threads: int, *, wake: bool = False) -> bool:
-        """Whether to put a call's tasks on the board: some threads are awake, or are now being woken.
+        """Whether to put a call's tasks on the board: threads are awake, or are now being woken.
 
         Args:
             threads: how many are wanted beside the caller's.
             wake: whether the call is long enough to wake them for itself; otherwise they are if calls follow closely.
         """
-        for thread in self._threads[:threads]:
-            if thread.asked > thread.done:
-                return True
+        if self._threads and self._threads[0].asked > self._threads[0].done:  # they are woken together
+            return True
         if self._ended or not (wake or time.perf_counter() - self._left < PATIENCE):
             return False
         return self._wake(threads)

@@ -67,6 +67,7 @@ class OneSample:
         self.alone = _Prepared(self._buffers, runner.compiled, [[len(records)]], bases)
         self.together: _Prepared | None = None
         self._threads = 1  # that `together` was cut for
+        self._others = 0  # threads beside the caller's that take part
         self._choice = Choice()
 
     def __call__(self, x: NDArray[Any]) -> NDArray[np.float32] | None:
@@ -85,7 +86,7 @@ class OneSample:
 
     def _run_chosen(self, together: _Prepared) -> int:
         choice = self._choice
-        attended = choice.together and CREW.attends(min(self._threads, MOST) - 1, wake=self._long)
+        attended = choice.together and CREW.attends(self._others, wake=self._long)
         prepared = together if attended else self.alone
         if choice.together and not attended:
             finite = self.run(prepared)
@@ -104,7 +105,8 @@ class OneSample:
         self._calls += 1
         if threads > 1 and self._calls <= CALLS_ALONE:
             return
-        self.together = self._plan_together(min(threads, MOST)) if threads > 1 else None
+        self._others = min(threads, MOST) - 1
+        self.together = self._plan_together(self._others + 1) if threads > 1 else None
         self._threads, self._choice = threads, Choice()
 
     def _plan_together(self, threads: int) -> _Prepared | None:

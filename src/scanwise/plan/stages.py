@@ -35,16 +35,16 @@ _LANES = 16
 
 
 class Board(IntEnum):
-    """Words that all threads share. Those that are written often have a cache line of their own."""
+    """Words that all threads share, by cache lines. Whoever ends a stage changes two words of the first, at once."""
 
     STATE = 0
     WORKERS = 1  # threads that may take part, the caller is one
     PROGRAM = 2
-    DONE = 8  # tasks that are finished
-    OWNER = 16  # 1 while somebody calls
-    PATIENCE = 24  # looks that a thread standing by takes before it goes
-    YIELD = 25  # int (*)(void): gives the processor to another thread
-    SIZE = 32
+    DONE = 3  # tasks that are finished
+    OWNER = 8  # 1 while somebody calls
+    PATIENCE = 16  # looks that a thread standing by takes before it goes
+    YIELD = 17  # int (*)(void): gives the processor to another thread
+    SIZE = 24
 
 
 class Program(IntEnum):
