@@ -34,6 +34,12 @@ class Executor(Protocol):
         """Outputs `(N, *output_shape)`, a new array. With `fast`, algorithms that round otherwise are allowed."""
         ...
 
+    def forward_window(self, x: Samples, *, fast: bool = False) -> NDArray[np.float32] | None:
+        """The same for N = 1 in less time, if there is a quicker way. `x` may have any memory order, and values that
+        are not finite: then the result is None.
+        """
+        ...
+
     def gradients(self, x: Samples, dy: NDArray[np.float32]) -> tuple[NDArray[np.float32], Gradients]:
         """Gradients of `sum(y * dy)` by the input and by every parameter."""
         ...
@@ -68,6 +74,9 @@ class ReferenceExecutor:
         from scanwise import reference
 
         return _narrow(reference.forward(self.network, unit_range(x), self._parameters))
+
+    def forward_window(self, x: Samples, *, fast: bool = False) -> None:
+        """There is no quicker way."""
 
     def gradients(self, x: Samples, dy: NDArray[np.float32]) -> tuple[NDArray[np.float32], Gradients]:
         """Gradients by the input and by every parameter."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +23,7 @@ def as_samples(x: ArrayLike, input_shape: tuple[int, ...], name: str = "x") -> S
     """`x` as a C-contiguous float32 (or uint8) array of shape `(N, *input_shape)`, all finite.
 
     Any real dtype is converted to float32. The order of the tests keeps the common case, a float32 array that needs no
-    conversion, at about a microsecond: it is part of the latency of a single prediction.
+    conversion, at about a microsecond.
     """
     if type(x) is np.ndarray and x.dtype is _FLOAT32 and x.flags.c_contiguous:
         samples = x
@@ -35,6 +35,16 @@ def as_samples(x: ArrayLike, input_shape: tuple[int, ...], name: str = "x") -> S
         return samples
     check_finite(samples, name)
     return samples
+
+
+def is_window(x: object, input_shape: tuple[int, ...]) -> TypeGuard[Samples]:
+    """Whether `x` needs no conversion to be the samples of one window. Whether its values are finite is not looked at.
+
+    It is part of the latency of a single prediction.
+    """
+    return (
+        type(x) is np.ndarray and x.shape == (1, *input_shape) and (x.dtype is _FLOAT32 or x.dtype is _UINT8)
+    )
 
 
 def real_array(x: ArrayLike, name: str) -> NDArray[Any]:

@@ -15,7 +15,15 @@ from numpy.typing import ArrayLike, NDArray
 from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.initialization import initial_parameters
-from scanwise.inputs import as_gradient, as_labels, as_sample_rate, as_samples, as_target, check_loss
+from scanwise.inputs import (
+    as_gradient,
+    as_labels,
+    as_sample_rate,
+    as_samples,
+    as_target,
+    check_loss,
+    is_window,
+)
 from scanwise.layers import Sequential, Shape
 from scanwise.memory import available_bytes, gibibytes
 from scanwise.parameters import Parameters
@@ -105,17 +113,21 @@ class Model:
             ArgumentTypeError: `x` is not an array of real numbers.
             ArgumentError: `x` holds NaN or infinity (the message has the first index), or `precision` is unknown.
         """
-        samples = as_samples(x, self.input_shape)
         if precision not in PRECISIONS:
             raise ArgumentError(
                 f"precision must be one of {', '.join(map(repr, PRECISIONS))}. Got {precision!r}."
             )
-        if len(samples) == 0:
-            return np.empty((0, *self.output_shape), np.float32)
-        executor = self._executor
+        executor, fast = self._executor, precision == "fast"
         if executor is None or self._loaded_version != self._parameters.version:
             executor = self.executor
-        return executor.forward(samples, fast=precision == "fast")
+        if is_window(x, self.input_shape):
+            y = executor.forward_window(x, fast=fast)
+            if y is not None:
+                return y
+        samples = as_samples(x, self.input_shape)
+        if len(samples) == 0:
+            return np.empty((0, *self.output_shape), np.float32)
+        return executor.forward(samples, fast=fast)
 
     def gradients(
         self, x: ArrayLike, dy: ArrayLike

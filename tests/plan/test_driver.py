@@ -16,6 +16,7 @@ from scanwise.codegen.target import TARGETS, Target
 from scanwise.layers import Flatten, Linear, Sequential
 from scanwise.plan.driver import Driver
 from scanwise.plan.executor import NativeExecutor
+from scanwise.plan.stages import Calling, StandingBy
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,11 @@ class FlushSmallNumbers:
         FloatingPointMode(e).flush_small_numbers()
 
 
-def test_results_do_not_depend_on_the_threads_floating_point_mode() -> None:
+@pytest.mark.parametrize("samples", [1, 5])
+def test_results_do_not_depend_on_the_threads_floating_point_mode(samples: int) -> None:
     executor = NativeExecutor(Sequential(Flatten(), Linear(3, bias=False)), (1, 2, 3))
     executor.load_parameters({"1.weight": np.ones((3, 6), np.float32)})
-    x = np.full((5, 1, 2, 3), 1e-39, np.float32)
+    x = np.full((samples, 1, 2, 3), 1e-39, np.float32)
     expected = executor.forward(x)
     assert (expected > 0).all()
     flush = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(jit.address(FlushSmallNumbers()))
@@ -51,5 +53,6 @@ def test_results_do_not_depend_on_the_threads_floating_point_mode() -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS.keys())
-def test_the_driver_compiles_for_every_target(target: Target) -> None:
-    assert "kernel" in jit.assembly(Driver(), target)
+@pytest.mark.parametrize("loop", [Driver(), Calling(), StandingBy()], ids=repr)
+def test_the_native_loops_compile_for_every_target(loop: jit.Kernel, target: Target) -> None:
+    assert "kernel" in jit.assembly(loop, target)

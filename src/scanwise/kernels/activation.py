@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.kernels.cut import Cut, pointwise_cuts
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation
@@ -23,6 +24,8 @@ __all__ = [
     "finished",
 ]
 
+# Multiply-adds that take as long as one value of an exponential or a hyperbolic tangent, about.
+_WORK = 10
 _TANH_SCALE, _TANH_SLOPE = 1.7159, 2.0 / 3.0
 
 
@@ -213,6 +216,15 @@ class ActivationOperation(Operation):
 
     def forward(self, maps: Maps) -> Sequence[Call]:
         return (Call(ActivationForward(self.function, maps.x, maps.y), ("x", "y")),)
+
+    @property
+    def work(self) -> int:
+        channels, rows, columns = self.extent
+        return _WORK * channels * rows * columns
+
+    def cuts(self, maps: Maps) -> Sequence[Cut]:
+        (whole,) = self.forward(maps)
+        return pointwise_cuts(maps, whole)
 
     def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
         dy, dx = maps.gradients

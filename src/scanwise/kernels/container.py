@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index
 from scanwise.kernels.activation import address, each_vector
+from scanwise.kernels.cut import Cut, pointwise_cuts
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Maps, Operation
 
@@ -41,3 +42,7 @@ class AddOperation(Operation):
     def forward(self, maps: Maps) -> Sequence[Call]:
         assert maps.other is not None
         return (Call(Add(maps.x, maps.other, maps.y), ("x", "other", "y")),)
+
+    def cuts(self, maps: Maps) -> Sequence[Cut]:
+        (whole,) = self.forward(maps)
+        return pointwise_cuts(maps, whole)

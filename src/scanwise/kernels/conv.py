@@ -16,6 +16,8 @@ from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient
 from scanwise.kernels.conv_input_gradient import input_gradient, input_gradient_border
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.correlation import Correlation
+from scanwise.kernels.correlation_cuts import correlation_cuts
+from scanwise.kernels.cut import Cut
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, lanes_for
 from scanwise.kernels.operation import Border, Call, Derived, Extent, Maps, Operation, Parameter
@@ -107,6 +109,14 @@ class ConvOperation(Operation):
             "bias" if self.convolution.bias else "none",
         )
         return (Call(kernel, ("x", weights, bias, "y", "none")),)
+
+    @property
+    def work(self) -> int:
+        return self.convolution.work
+
+    def cuts(self, maps: Maps) -> Sequence[Cut]:
+        (whole,) = self.forward(maps)
+        return correlation_cuts(whole, self.convolution)
 
     def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
         dy, dx = maps.gradients

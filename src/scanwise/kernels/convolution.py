@@ -119,6 +119,11 @@ class Convolution:
         return self.group_count * self.blocks * self.block
 
     @property
+    def work(self) -> int:
+        """Multiply-adds of the forward pass on one sample."""
+        return self.positions[0] * self.positions[1] * self.outputs * self.taps * self.steps
+
+    @property
     def bias_size(self) -> int:
         return self.group_count * self.blocks * self.lanes if self.bias else 0
 

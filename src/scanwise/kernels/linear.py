@@ -15,6 +15,8 @@ from scanwise.kernels import conv
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient
 from scanwise.kernels.convolution import Convolution
+from scanwise.kernels.correlation_cuts import correlation_cuts
+from scanwise.kernels.cut import Cut
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, lanes_for, round_up
 from scanwise.kernels.operation import Call, Derived, Extent, Maps, Operation, Parameter
@@ -107,6 +109,14 @@ class LinearOperation(Operation):
         convolution, x = self._shape(maps)
         kernel = conv.forward(convolution, x, maps.y, self.activation)
         return (Call(kernel, ("x", "weight", "bias" if self.bias else "none", "y", "none")),)
+
+    @property
+    def work(self) -> int:
+        return self.convolution.work
+
+    def cuts(self, maps: Maps) -> Sequence[Cut]:
+        (whole,) = self.forward(maps)
+        return correlation_cuts(whole, self._shape(maps)[0])
 
     def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
         dy, dx = maps.gradients

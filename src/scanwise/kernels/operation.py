@@ -18,6 +18,7 @@ from scanwise.kernels.maps import FeatureMap, lanes_for, round_up
 
 if TYPE_CHECKING:
     from scanwise.kernels.activation import Activation
+    from scanwise.kernels.cut import Cut
     from scanwise.kernels.routes import Routed
     from scanwise.kernels.window import Pooling
 
@@ -46,10 +47,16 @@ class Call:
     a map ("x", "other", "y", "dy", "dx"), a parameter ("weight"), its gradient ("d weight"), something computed from
     the weights ("derived" for the backward pass, "transformed" for the forward pass), "scratch", "keys" (of dropout),
     or "none".
+
+    Attributes:
+        kernel: what is called.
+        arguments: the names.
+        offsets: floats to add to each argument's place; none are zeros.
     """
 
     kernel: Kernel
     arguments: tuple[str, ...]
+    offsets: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,15 @@ class Operation:
     def forward(self, maps: Maps) -> Sequence[Call]:
         """Calls that compute y from x."""
         raise NotImplementedError
+
+    @property
+    def work(self) -> int:
+        """About how many multiply-adds `forward` takes on one sample; 0 where that is not worth cutting."""
+        return 0
+
+    def cuts(self, maps: Maps) -> Sequence[Cut]:
+        """Ways to cut `forward` on one sample into pieces for several threads; the first is the best of equal ones."""
+        return ()
 
     def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
         """Calls that compute dx from dy. With `activation`, dx is multiplied by its derivative at x."""

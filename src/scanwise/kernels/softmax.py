@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.kernels.activation import Activation
+from scanwise.kernels.cut import Cut, pointwise_cuts
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation
@@ -118,6 +119,10 @@ class SoftmaxOperation(Operation):
 
     def forward(self, maps: Maps) -> Sequence[Call]:
         return (Call(SoftmaxForward(maps.x, maps.y), ("x", "y")),)
+
+    def cuts(self, maps: Maps) -> Sequence[Cut]:
+        (whole,) = self.forward(maps)
+        return pointwise_cuts(maps, whole)
 
     def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
         dy, dx = maps.gradients

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.kernels.activation import Activation, address, each_vector, finished
+from scanwise.kernels.cut import Cut, pointwise_cuts
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation, Parameter, per_channel
@@ -114,6 +115,10 @@ class AffineOperation(Operation):
 
     def forward(self, maps: Maps) -> Sequence[Call]:
         return (Call(AffineForward(maps.x, maps.y, self.activation), ("x", "weight", "bias", "y")),)
+
+    def cuts(self, maps: Maps) -> Sequence[Cut]:
+        (whole,) = self.forward(maps)
+        return pointwise_cuts(maps, whole)
 
     def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
         dy, dx = maps.gradients

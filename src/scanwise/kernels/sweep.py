@@ -53,6 +53,10 @@ class Inside:
         """Whether this tap of this position reads an input rather than a zero of the border."""
         return 0 <= self.start + self.step * position + self.tap * tap < self.extent
 
+    def beyond(self, first: int) -> "Inside":
+        """The same for positions that are counted from `first`."""
+        return replace(self, start=self.start + self.step * first)
+
     def pays(self, positions: int, taps: int) -> bool:
         """Whether enough of the products fall on the border."""
         met = sum(self.meets(p, t) for p in range(positions) for t in range(taps))
@@ -114,6 +118,20 @@ class Sweep:
         return replace(
             self, inside_rows=rows if by_rows else None, inside_columns=columns if by_columns else None
         )
+
+    def of_rows(self, first: int, count: int) -> "Sweep":
+        """Some rows of the grid, for pointers that point to the first of them."""
+        inside = None if self.inside_rows is None else self.inside_rows.beyond(first)
+        if inside is not None and not inside.pays(count, self.axes[0].count):
+            inside = None
+        return replace(self, rows=count, inside_rows=inside)
+
+    def of_columns(self, first: int, count: int) -> "Sweep":
+        """Some columns of the grid, for pointers that point to the first of them."""
+        inside = None if self.inside_columns is None else self.inside_columns.beyond(first)
+        if inside is not None and not inside.pays(count, self.axes[1].count):
+            inside = None
+        return replace(self, columns=count, inside_columns=inside)
 
     def each(self, e: Emitter, body: Callable[[Index, Index, Index], None]) -> None:
         """Run `body` for every grid, with what it adds to the index into weights, output and saved activation."""

@@ -10,8 +10,9 @@ from typing import Self
 
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.kernels.activation import address
+from scanwise.kernels.cut import COLUMNS, ROWS, Cut, windows_read
 from scanwise.kernels.maps import FeatureMap
-from scanwise.kernels.operation import Extent, Operation
+from scanwise.kernels.operation import Call, Extent, Maps, Operation
 
 __all__ = [
     "Pooling",
@@ -192,6 +193,10 @@ def over_channels(
     return values
 
 
+def _with(pair: tuple[int, int], place: int, value: int) -> tuple[int, int]:
+    return (value, pair[1]) if place == 0 else (pair[0], value)
+
+
 @dataclass(frozen=True)
 class WindowOperation(Operation):
     """What pooling and aggregation have in common: one value per channel and window.
@@ -207,6 +212,39 @@ class WindowOperation(Operation):
     @property
     def output(self) -> Extent:
         return (self.extent[0], *self.pooling.positions)
+
+    @property
+    def work(self) -> int:
+        P, Q = self.pooling.positions
+        return P * Q * self.pooling.taps * self.extent[0]
+
+    def cuts(self, maps: Maps) -> Sequence[Cut]:
+        """Over rows or columns, where no window hangs over the map's border: the kernel of a piece has none."""
+        (whole,) = self.forward(maps)
+        return [
+            self._cut(maps, whole, axis)
+            for axis in (ROWS, COLUMNS)
+            if self.pooling.inside(axis - ROWS) == (0, self.pooling.positions[axis - ROWS])
+        ]
+
+    def _cut(self, maps: Maps, whole: Call, axis: int) -> Cut:
+        pooling, i = self.pooling, axis - ROWS
+        kernel, stride = pooling.kernel[i], pooling.stride[i]
+        x_step, y_step = (m.row if axis == ROWS else m.pitch for m in (maps.x, maps.y))
+
+        def calls(first: int, stop: int) -> Sequence[Call]:
+            count = stop - first
+            windows = replace(
+                pooling,
+                extent=_with(pooling.extent, i, (count - 1) * stride + kernel),
+                positions=_with(pooling.positions, i, count),
+            )
+            starts = {"x": first * stride * x_step, "y": first * y_step}
+            part = replace(whole.kernel, pooling=windows)  # type: ignore[type-var]
+            return (Call(part, whole.arguments, tuple(starts.get(name, 0) for name in whole.arguments)),)
+
+        reads = windows_read(kernel, stride, 1, 0, pooling.extent[i])
+        return Cut(axis, pooling.positions[i], 1, calls, reads)
 
     def resized(self, rows: int, columns: int) -> Self:
         return replace(

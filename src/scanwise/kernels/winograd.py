@@ -19,6 +19,7 @@ from scanwise.kernels.activation import Activation
 from scanwise.kernels.conv import ConvOperation
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.correlation import Correlation
+from scanwise.kernels.cut import ROWS, Cut, windows_read
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Border, Call, Derived, Maps, Operation
 from scanwise.kernels.routes import Routed
@@ -246,6 +247,24 @@ class WinogradOperation(ConvOperation):
     def forward(self, maps: Maps) -> Sequence[Call]:
         bias = "bias" if self.convolution.bias else "none"
         return (Call(self._forward_kernel(maps), ("x", "transformed", bias, "y", "scratch")),)
+
+    @property
+    def work(self) -> int:
+        """A quarter of the direct sum's products, and about as much again for the transforms."""
+        return self.convolution.work // 2
+
+    def cuts(self, maps: Maps) -> Sequence[Cut]:
+        """Over rows of tiles."""
+        (whole,) = self.forward(maps)
+        c = self.convolution
+
+        def calls(first: int, stop: int) -> Sequence[Call]:
+            kernel = replace(self._forward_kernel(maps), y=replace(maps.y, height=stop - first))
+            starts = {"x": first * maps.x.row, "y": first * maps.y.row}
+            return (Call(kernel, whole.arguments, tuple(starts.get(name, 0) for name in whole.arguments)),)
+
+        reads = windows_read(3, 1, 1, c.padding[0], c.extent[0])
+        return (Cut(ROWS, c.positions[0], TILE, calls, reads),)
 
     def _backward_kernel(self, maps: Maps, activation: Activation | None) -> WinogradConvolution:
         dy, dx = maps.gradients

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scanwise.codegen import jit
 from scanwise.codegen.target import Target
 from scanwise.kernels.operation import Call
-from scanwise.plan.driver import ARGUMENTS, RECORD_WORDS
 from scanwise.plan.parameters import Place
+from scanwise.plan.records import ARGUMENTS, RECORD_WORDS
 
 __all__ = ["Compiled", "Goal", "records_of"]
 
@@ -46,6 +46,7 @@ class Compiled:
         samples: how many samples the arena holds.
         calls: the calls themselves, for tests and benchmarks.
         owners: for each call the place of its layer in the network, or "" where it belongs to none.
+        stages: of inference, pieces that threads may run at the same time: for each the number of calls up to its end.
     """
 
     records: NDArray[np.int64]
@@ -56,6 +57,7 @@ class Compiled:
     samples: int
     calls: list[Call] = field(default_factory=list)
     owners: list[str] = field(default_factory=list)
+    stages: list[list[int]] = field(default_factory=list)
 
 
 def records_of(calls: list[tuple[Call, list[Place]]], target: Target) -> NDArray[np.int64]:

@@ -1,9 +1,7 @@
 """The native loop that every thread runs: shards of samples, then updates, then derived parameters, step after step.
 
-A program is a list of calls. A call is a record of 64-bit words: the function's address, the number of its pointers,
-then a (base, offset) pair for each; its address is the base's pointer plus the offset in bytes. Bases that differ
-between threads or samples (arena, gradients, row of the step, order, output) are set here, so that all threads share
-one list.
+A program is a list of calls, as `records`. Bases that differ between threads or samples (arena, gradients, row of the
+step, order, output) are set here, so that all threads share one list.
 
 Phases of a step, with a barrier after each:
 
@@ -19,34 +17,14 @@ from enum import IntEnum
 
 from llvmlite import ir
 
-from scanwise.codegen.emitter import F32, F64, I32, I64, POINTER, Emitter, Index, Value
+from scanwise.codegen.emitter import F32, F64, I64, Emitter, Index, Value
 from scanwise.codegen.floating_point import FloatingPointMode
+from scanwise.plan.records import Base, Words
 
-__all__ = ["ARGUMENTS", "RECORD_WORDS", "STATISTICS", "Base", "Driver", "Field"]
+__all__ = ["STATISTICS", "Driver", "Field"]
 
-# Pointers that a kernel takes at most.
-ARGUMENTS = 5
-RECORD_WORDS = 2 + 2 * ARGUMENTS
 # Floats at the end of every shard's gradients: sum of losses, number right, and 14 that are not used.
 STATISTICS = 16
-
-
-class Base(IntEnum):
-    """What an argument's offset counts from."""
-
-    ARENA = 0
-    PARAMETERS = 1
-    DERIVED = 2
-    GRADIENTS = 3
-    STEP_ROW = 4
-    CONSTANTS = 5
-    SAMPLES = 6
-    ORDER = 7
-    TARGETS = 8
-    OUTPUT = 9
-    COTANGENT = 10
-    SCRATCH = 12
-    ABSOLUTE = 11  # always zero: the offset is an address
 
 
 class Field(IntEnum):
@@ -93,27 +71,21 @@ class Driver:
         _Writer(e).emit()
 
 
-class _Writer:
+class _Writer(Words):
     def __init__(self, e: Emitter) -> None:
-        self.e, self.b = e, e.builder
+        super().__init__(e)
         self.context, self.bases = e.arguments
 
     # --- words ----------------------------------------------------------------------------------------------------
 
-    def word(self, pointer: Value, index: Index) -> Value:
-        return self.b.gep(pointer, [self.e.integer(index)], source_etype=I64)
-
     def get(self, field: Field) -> Value:
-        return self.b.load(self.word(self.context, int(field)), typ=I64)
+        return self.read(self.context, int(field))
 
     def put(self, field: Field, value: Index) -> None:
         self.b.store(self.e.integer(value), self.word(self.context, int(field)))
 
     def set_base(self, base: Base, value: Value) -> None:
         self.b.store(value, self.word(self.bases, int(base)))
-
-    def pointer(self, word: Value) -> Value:
-        return self.b.inttoptr(word, POINTER)
 
     # --- control --------------------------------------------------------------------------------------------------
 
@@ -137,13 +109,13 @@ class _Writer:
         self._claim(
             Field.NEXT_UPDATE,
             self.get(Field.UPDATE_COUNT),
-            lambda i: self._call(self.get(Field.UPDATES), i, shards),
+            lambda i: self.call(self.get(Field.UPDATES), i, self.bases, shards),
         )
         self._barrier(step)
         self._claim(
             Field.NEXT_DERIVED,
             self.get(Field.DERIVED_COUNT),
-            lambda i: self._call(self.get(Field.DERIVED), i, self.e.integer(1)),
+            lambda i: self.call(self.get(Field.DERIVED), i, self.bases, self.e.integer(1)),
         )
         self._barrier(None, then=lambda: self.put(Field.STEP, b.add(step, self.e.integer(1))))
         b.branch(head)
@@ -196,30 +168,7 @@ class _Writer:
         self.set_base(Base.ORDER, b.add(self.get(Field.ORDER), b.mul(at, e.integer(8))))
         self.set_base(Base.OUTPUT, b.add(self.get(Field.OUTPUT), b.mul(at, self.get(Field.OUTPUT_BYTES))))
         records = self.get(Field.RECORDS)
-        e.loop(self.get(Field.RECORD_COUNT), lambda i: self._call(records, i, n))
-
-    def _call(self, records: Value, index: Index, n: Value) -> None:
-        """One record: a switch over the number of pointers that its function takes."""
-        b, e = self.b, self.e
-        record = b.gep(self.pointer(records), [e.integer(e.mul(index, RECORD_WORDS))], source_etype=I64)
-        function = b.load(self.word(record, 0), typ=I64)
-        count = b.load(self.word(record, 1), typ=I64)
-        done = b.append_basic_block("called")
-        switch = b.switch(count, done)
-        for pointers in range(2, ARGUMENTS + 1):
-            block = b.append_basic_block(f"call{pointers}")
-            switch.add_case(e.integer(pointers), block)
-            b.position_at_end(block)
-            arguments = []
-            for i in range(pointers):
-                base = b.load(self.word(record, 2 + 2 * i), typ=I64)
-                offset = b.load(self.word(record, 3 + 2 * i), typ=I64)
-                start = b.load(self.word(self.bases, base), typ=I64)
-                arguments.append(self.pointer(b.add(start, offset)))
-            kind = ir.FunctionType(ir.VoidType(), [POINTER] * pointers + [I64])
-            b.call(b.inttoptr(function, kind.as_pointer()), [*arguments, n])
-            b.branch(done)
-        b.position_at_end(done)
+        e.loop(self.get(Field.RECORD_COUNT), lambda i: self.call(records, i, self.bases, n))
 
     # --- barrier --------------------------------------------------------------------------------------------------
 
@@ -248,12 +197,10 @@ class _Writer:
         b.position_at_end(done)
 
     def _spin(self, generation: Value, seen: Value, done: ir.Block) -> None:
-        """Look again and again, giving the processor away every thousand looks in case there are more threads than
-        processors.
-        """
+        """Look again and again until the generation is another."""
         b, e = self.b, self.e
         start = b.block
-        head, tired, again = (b.append_basic_block(name) for name in ("spin", "tired", "again"))
+        head, again = (b.append_basic_block(name) for name in ("spin", "again"))
         b.branch(head)
         b.position_at_end(head)
         looks = b.phi(I64)
@@ -262,20 +209,9 @@ class _Writer:
         more = b.add(looks, e.integer(1))
         b.cbranch(b.icmp_signed("!=", now, seen), done, again)
         b.position_at_end(again)
-        self._pause()
-        enough = b.icmp_signed("==", b.and_(more, e.integer(1023)), e.integer(0))
-        looks.add_incoming(more, b.block)
-        b.cbranch(enough, tired, head)
-        b.position_at_end(tired)
-        kind = ir.FunctionType(I32, [])
-        b.call(b.inttoptr(self.get(Field.YIELD), kind.as_pointer()), [])
+        self.pause(more, self.get(Field.YIELD))
         looks.add_incoming(more, b.block)
         b.branch(head)
-
-    def _pause(self) -> None:
-        if self.e.target.name == "neon":
-            return
-        self.b.call(self.e.declare("llvm.x86.sse2.pause", ir.VoidType(), []), [])
 
     def _statistics(self, step: Value) -> None:
         """Sums over the shards, in order, of losses and right answers."""

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from scanwise.codegen.target import Target, host_target
 from scanwise.kernels.optimizer import StepRow
 from scanwise.layers import Sequential
-from scanwise.plan.compiled import Goal
-from scanwise.plan.driver import STATISTICS, Base, Field
+from scanwise.plan.compiled import Compiled, Goal
+from scanwise.plan.driver import STATISTICS, Field
 from scanwise.plan.graph import Graph, build_graph, extent_of
 from scanwise.plan.losses import goal_for, loss_graph
+from scanwise.plan.one_sample import OneSample
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import compile_plan
-from scanwise.plan.runner import OneSample, Runner
+from scanwise.plan.records import Base
+from scanwise.plan.runner import Runner
 from scanwise.threads import get_threads
 
 __all__ = ["SHARDS", "NativeExecutor", "shards_for"]
@@ -63,7 +65,7 @@ class NativeExecutor:
         self._parameters = aligned_zeros(self._layout.size)
         self._version = 0
         self._runners: dict[tuple[object, ...], Runner] = {}
-        self._one: dict[np.dtype[Any], OneSample] = {}
+        self._windows: dict[tuple[int, bool], OneSample] = {}
         self._output_shape = tuple(network.output_shape(self.input_shape))
         self._order = np.arange(64, dtype=np.int64)
 
@@ -79,27 +81,37 @@ class NativeExecutor:
 
     def forward(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32]:
         """Outputs `(N, *output_shape)`; with `fast` by algorithms that may round differently (Winograd)."""
-        if len(x) == 1 and not fast:
-            return self._forward_one(x)
+        if len(x) == 1:
+            y = self.forward_window(x, fast=fast)
+            if y is not None:
+                return y
         output = np.empty((len(x), *self._output_shape), np.float32)
         with self._lock:
-            graph = self._fast_graph if fast else self._graph
-            runner = self._runner(("forward", x.dtype.name, fast), graph, x.dtype.name, Goal())
-            self._infer(runner, x, output)
+            self._infer(self._forward_runner(x.dtype, fast), x, output)
         return output
 
-    def _forward_one(self, x: NDArray[Any]) -> NDArray[np.float32]:
+    def forward_window(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32] | None:
         """The latency of one window is mostly Python's, so it has a way of its own."""
+        key = (x.dtype.num, fast)  # a dtype itself takes long to look up
         with self._lock:
-            one = self._one.get(x.dtype)
+            one = self._windows.get(key)
             if one is None:
-                runner = self._runner(("forward", x.dtype.name, False), self._graph, x.dtype.name, Goal())
-                one = self._one[x.dtype] = OneSample(
-                    runner, self.input_shape, x.dtype.name, self._output_shape
-                )
+                one = self._windows[key] = self._one_sample(x.dtype, fast)
             elif one.runner.version != self._version:
                 one.runner.refresh(self._version)
             return one(x)
+
+    def _one_sample(self, dtype: np.dtype[Any], fast: bool) -> OneSample:
+        runner = self._forward_runner(dtype, fast)
+
+        def cut(parts: int) -> Compiled:
+            return compile_plan(runner.graph, self._layout, dtype.name, Goal(), self.target, 1, parts)
+
+        return OneSample(runner, cut, self.input_shape, dtype.name, self._output_shape)
+
+    def _forward_runner(self, dtype: np.dtype[Any], fast: bool) -> Runner:
+        graph = self._fast_graph if fast else self._graph
+        return self._runner(("forward", dtype.name, fast), graph, dtype.name, Goal())
 
     def forward_at(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Outputs `(N, K, *positions)` of the network on a larger input."""
@@ -151,7 +163,7 @@ class NativeExecutor:
         """Compile every plan again at its next use, with the schedules that are chosen then."""
         with self._lock:
             self._runners.clear()
-            self._one.clear()
+            self._windows.clear()
 
     # --- running --------------------------------------------------------------------------------------------------
 

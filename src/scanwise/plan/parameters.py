@@ -12,8 +12,8 @@ from scanwise.kernels.maps import round_up
 from scanwise.kernels.operation import Parameter
 from scanwise.kernels.optimizer import CHUNK
 from scanwise.layers import Shape
-from scanwise.plan.driver import Base
 from scanwise.plan.graph import Graph
+from scanwise.plan.records import Base
 
 __all__ = ["ParameterLayout", "Place", "aligned_zeros"]
 

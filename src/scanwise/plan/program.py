@@ -21,10 +21,11 @@ from scanwise.kernels.routes import Routed
 from scanwise.kernels.transfer import Gather, GatherTargets, Scatter
 from scanwise.plan.capacity import samples_for
 from scanwise.plan.compiled import Compiled, Goal, records_of
-from scanwise.plan.driver import Base
 from scanwise.plan.graph import Graph, Node
 from scanwise.plan.losses import loss_kernel
 from scanwise.plan.parameters import ParameterLayout, Place
+from scanwise.plan.pieces import stages
+from scanwise.plan.records import Base
 
 __all__ = ["compile_plan"]
 
@@ -36,7 +37,13 @@ Buffer = tuple[FeatureMap, Place]
 
 
 def compile_plan(
-    graph: Graph, layout: ParameterLayout, dtype: str, goal: Goal, target: Target, samples: int | None = None
+    graph: Graph,
+    layout: ParameterLayout,
+    dtype: str,
+    goal: Goal,
+    target: Target,
+    samples: int | None = None,
+    parts: int = 1,
 ) -> Compiled:
     """The native program for `graph`.
 
@@ -47,8 +54,9 @@ def compile_plan(
         goal: which results are wanted.
         target: instruction set.
         samples: most samples that are ever run at once.
+        parts: threads that run one sample together; for inference, with `samples` 1.
     """
-    first = _Planner(graph, layout, dtype, goal, 1)
+    first = _Planner(graph, layout, dtype, goal, 1, parts)
     first.plan()
     fitting = samples_for(graph, first.arena_floats, samples)
     planner = first
@@ -59,13 +67,23 @@ def compile_plan(
 
 
 class _Planner:
-    def __init__(self, graph: Graph, layout: ParameterLayout, dtype: str, goal: Goal, samples: int) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        layout: ParameterLayout,
+        dtype: str,
+        goal: Goal,
+        samples: int,
+        parts: int = 1,
+    ) -> None:
+        self.parts = parts
         self.graph, self.layout, self.dtype, self.goal, self.samples = graph, layout, dtype, goal, samples
         self.arena_floats = _LINE  # a line that "none" points to
         self.derived_floats = 0
         self.scratch_floats = 0
         self.calls: list[tuple[Call, list[Place]]] = []
         self.owners: list[str] = []
+        self.stages: list[list[int]] = []  # for each piece the number of calls up to its end
         self.derived_calls: list[tuple[Call, list[Place]]] = []
         self.derived_places: dict[tuple[int, str], Place] = {}
         self.values: list[Buffer] = [self._reserve(self._value_map(v)) for v in range(len(graph.extents))]
@@ -122,15 +140,12 @@ class _Planner:
         )
         if any(isinstance(node.operation, DropoutOperation) for node in self.graph.nodes):
             self._emit(SampleKeys(), Place(Base.ORDER), Place(Base.STEP_ROW, StepRow.SEED), self.keys)
-        for index, node in enumerate(self.graph.nodes):
-            self._derive(index, "transformed", node.operation.transformed())
-            maps = self._maps(node)
-            self._reserve_scratch(node.operation.scratch(maps))
-            for call in node.operation.forward(maps):
-                self._call(call, index, node)
+        self._close_stage()
+        self._plan_forward()
         output = self.graph.output
         if not self.goal.backward:
             self._emit(Scatter(self.values[output][0]), self.values[output][1], Place(Base.OUTPUT))
+            self._close_stage()
             return
         self._start_backward(output)
         for index in range(len(self.graph.nodes) - 1, -1, -1):
@@ -138,6 +153,28 @@ class _Planner:
         if self.goal.input_gradient:
             extent, place = self._gathered(0)
             self._emit(Scatter(extent), place, Place(Base.OUTPUT))
+
+    def _plan_forward(self) -> None:
+        for index, node in enumerate(self.graph.nodes):
+            self._derive(index, "transformed", node.operation.transformed())
+            self._reserve_scratch(node.operation.scratch(self._maps(node)))
+        for pieces in stages(self.graph, self._maps, self.parts):
+            ends = []
+            for piece in pieces:
+                for index, call in piece:
+                    self._call(call, index, self.graph.nodes[index])
+                ends.append(len(self.calls))
+            self._add_stage(ends)
+
+    def _close_stage(self) -> None:
+        """The calls since the last stage are one piece."""
+        self._add_stage([len(self.calls)])
+
+    def _add_stage(self, ends: list[int]) -> None:
+        """Stages of one piece that follow each other are one."""
+        if len(ends) == 1 and self.stages and len(self.stages[-1]) == 1:
+            self.stages.pop()
+        self.stages.append(ends)
 
     def _start_backward(self, output: int) -> None:
         """The gradient of the network's output: of a loss, or as the caller gives it."""
@@ -320,6 +357,8 @@ class _Planner:
                 places.append(Place(Base.GRADIENTS, self.layout.places[index, name[2:]].offset))
             else:
                 places.append(self.layout.places[index, name])
+        if call.offsets:
+            places = [Place(p.base, p.offset + o) for p, o in zip(places, call.offsets, strict=True)]
         self.calls.append((call, places))
         self.owners.append(node.name)
 
@@ -340,4 +379,5 @@ class _Planner:
             self.samples,
             [call for call, _ in calls],
             self.owners,
+            self.stages,
         )

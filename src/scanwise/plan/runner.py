@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import operator
-import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -16,12 +15,13 @@ from scanwise.codegen.target import Target
 from scanwise.kernels.optimizer import StepRow
 from scanwise.memory import require
 from scanwise.plan.compiled import Compiled
-from scanwise.plan.driver import Base, Driver, Field
+from scanwise.plan.driver import Driver, Field
 from scanwise.plan.graph import Graph
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
-from scanwise.plan.workers import run_together
+from scanwise.plan.records import Base
+from scanwise.plan.workers import run_together, yield_address
 
-__all__ = ["OneSample", "Runner"]
+__all__ = ["Runner"]
 
 
 class Runner:
@@ -59,7 +59,7 @@ class Runner:
         )
         c[Field.MICRO] = compiled.samples
         c[Field.STEP_ROW_BYTES] = 4 * StepRow.SIZE
-        c[Field.YIELD] = _yield_address()
+        c[Field.YIELD] = yield_address()
         self.set_step_rows(self.step_rows, self.statistics)
 
     def set_step_rows(self, rows: NDArray[np.float32], statistics: NDArray[np.float64]) -> None:
@@ -164,40 +164,6 @@ class Runner:
             self._bases.append(bases)
 
 
-class OneSample:
-    """A runner's plan on one sample, on the caller's thread, with everything that Python would look up prepared.
-
-    A small network takes 10 us; finding the addresses of two arrays takes as long.
-    """
-
-    def __init__(
-        self, runner: Runner, shape: tuple[int, ...], dtype: str, output_shape: tuple[int, ...]
-    ) -> None:
-        self.runner = runner
-        self._x = np.zeros((1, *shape), dtype)
-        self._y = np.zeros((1, *output_shape), np.float32)
-        self._order = np.zeros(1, np.int64)
-        self._bases = runner.bases_of(0).copy()
-        self._bases[Base.SAMPLES] = _pointer(self._x)
-        c = runner.context.copy()
-        c[Field.ORDER], c[Field.OUTPUT], c[Field.OUTPUT_BYTES] = (
-            _pointer(self._order),
-            _pointer(self._y),
-            self._y.nbytes,
-        )
-        c[Field.SAMPLES] = c[Field.BATCH] = c[Field.SHARDS] = c[Field.THREADS] = c[Field.STEP_END] = 1
-        c[Field.STEP] = c[Field.UPDATE_COUNT] = c[Field.GRADIENT_FLOATS] = 0
-        c[Field.NEXT_SHARD : Field.SIZE] = 0
-        self._start, self._context = c, c.copy()
-        self._call = functools.partial(runner.function, _pointer(self._context), _pointer(self._bases), 0)
-
-    def __call__(self, x: NDArray[np.generic]) -> NDArray[np.float32]:
-        self._x[...] = x
-        self._context[:] = self._start
-        self._call()
-        return self._y.copy()
-
-
 def _pointer(array: NDArray[np.generic]) -> int:
     return int(array.ctypes.data)
 
@@ -206,12 +172,3 @@ def _pointer(array: NDArray[np.generic]) -> int:
 def _driver(target: Target) -> Callable[[int, int, int], None]:
     kind = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
     return kind(jit.address(Driver(), target))
-
-
-@functools.cache
-def _yield_address() -> int:
-    if sys.platform == "win32":
-        function = ctypes.windll.kernel32.SwitchToThread
-    else:
-        function = ctypes.CDLL(None).sched_yield
-    return int(ctypes.cast(function, ctypes.c_void_p).value or 0)

@@ -6,13 +6,16 @@ that nobody else uses: idle ones, or new ones. However many plans run at once, n
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import operator
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
-__all__ = ["run_together"]
+__all__ = ["run_together", "yield_address"]
 
 
 class _Meeting:
@@ -103,3 +106,13 @@ def _lend(count: int) -> list[_Worker]:
         except RuntimeError:  # no more threads to be had
             break
     return lent
+
+
+@functools.cache
+def yield_address() -> int:
+    """The address of a function that gives the processor to another thread."""
+    if sys.platform == "win32":
+        function = ctypes.windll.kernel32.SwitchToThread
+    else:
+        function = ctypes.CDLL(None).sched_yield
+    return int(ctypes.cast(function, ctypes.c_void_p).value or 0)

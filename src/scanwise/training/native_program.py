@@ -17,12 +17,13 @@ from scanwise.executor import Target as Targets
 from scanwise.kernels.optimizer import CHUNK, AdamWUpdate, SGDUpdate, StepRow
 from scanwise.layers import Sequential
 from scanwise.memory import require
-from scanwise.plan.driver import RECORD_WORDS, STATISTICS, Base, Field
+from scanwise.plan.driver import STATISTICS, Field
 from scanwise.plan.executor import shards_for
 from scanwise.plan.graph import build_graph
 from scanwise.plan.losses import goal_for, loss_graph
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import compile_plan
+from scanwise.plan.records import RECORD_WORDS, Base
 from scanwise.plan.runner import Runner
 from scanwise.threads import get_threads
 from scanwise.training.optimizers import SGD, Optimizer

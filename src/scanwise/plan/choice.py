@@ -1,0 +1,46 @@
+"""Whether calls are faster together or alone, found out by trying both from time to time."""
+
+from __future__ import annotations
+
+import statistics
+
+__all__ = ["Choice"]
+
+# Calls of a round: together, of which the first are not counted since threads may still be on their way; alone; and as
+# was found to be faster.
+UNCOUNTED, TOGETHER, ALONE, SETTLED = 8, 16, 8, 1000
+# Together must take at most this part of the time: it keeps more processors busy.
+LEAST_GAIN = 0.95
+
+
+class Choice:
+    """Together is slower where the threads do not get a processor each, or where processors are far from each other.
+
+    Attributes:
+        together: whether the next call is one together.
+        trying: whether `took` wants to know how long it takes.
+    """
+
+    def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self.together = self.trying = True
+        self._taken: list[float] = []
+        self._left = SETTLED
+
+    def settled(self) -> None:
+        """A call has ended that was not tried."""
+        self._left -= 1
+        if self._left == 0:
+            self._begin()
+
+    def took(self, seconds: float) -> None:
+        """A call that was tried has ended."""
+        self._taken.append(seconds)
+        calls = len(self._taken)
+        self.together = calls < UNCOUNTED + TOGETHER
+        if calls == UNCOUNTED + TOGETHER + ALONE:
+            together, alone = self._taken[UNCOUNTED:-ALONE], self._taken[-ALONE:]
+            self.together = statistics.median(together) < LEAST_GAIN * statistics.median(alone)
+            self.trying = False
