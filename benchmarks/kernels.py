@@ -82,7 +82,7 @@ def _works(case: Case) -> Iterator[tuple[str, tuple[Work, int]]]:
             if owner in weighted:
                 calls.setdefault(f"{owner} {_pass_of(call.arguments, trains)}", []).append(record)
         for name, records in calls.items():
-            yield name, (_Repeated(records, runner, owner_of_memory), compiled.samples)
+            yield name, (Repeated(records, runner, compiled.samples, owner_of_memory), compiled.samples)
 
 
 def _pass_of(arguments: tuple[str, ...], trains: bool) -> str:
@@ -93,10 +93,10 @@ def _pass_of(arguments: tuple[str, ...], trains: bool) -> str:
     return "training forward" if trains else "inference"
 
 
-class _Repeated:
+class Repeated:
     """Runs native calls one after another, on the first thread's arrays. Holds what owns the memory that they use."""
 
-    def __init__(self, records: list[NDArray[np.int64]], runner: Runner, owner: object) -> None:
+    def __init__(self, records: list[NDArray[np.int64]], runner: Runner, samples: int, owner: object) -> None:
         self.owner = owner
         self.calls = []
         bases = runner._bases[0]
@@ -105,7 +105,7 @@ class _Repeated:
             places = record[2 : 2 + 2 * count].reshape(count, 2)
             kind = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * (count + 1))
             pointers = [int(bases[base]) + int(offset) for base, offset in places]
-            self.calls.append((kind(int(record[0])), (*pointers, runner.compiled.samples)))
+            self.calls.append((kind(int(record[0])), (*pointers, samples)))
 
     def __call__(self, calls: int) -> None:
         for _ in range(calls):

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmarks.timing import Work
 from scanwise.codegen.emitter import Emitter, Value
 from scanwise.codegen.jit import address
 from scanwise.codegen.target import host_target
@@ -47,14 +49,24 @@ class PeakKernel:
             e.store(value, memory, (2 + chain) * self.lanes)
 
 
+def _loop() -> tuple[int, Callable[[int, int], None]]:
+    """Lanes and the compiled loop."""
+    lanes = max(4, host_target().vector_bits // 32)
+    return lanes, ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(address(PeakKernel(lanes)))
+
+
+def _memory(lanes: int) -> NDArray[np.float32]:
+    # 0.5 x + 1 stays near 2: neither overflow nor denormals.
+    memory = np.full((2 + CHAINS) * lanes, 2.0, np.float32)
+    memory[:lanes], memory[lanes : 2 * lanes] = 0.5, 1.0
+    return memory
+
+
 def _seconds(function: Callable[[int, int], None], turns: int, threads: int, lanes: int) -> float:
-    def work(memory: np.ndarray[tuple[int], np.dtype[np.float32]]) -> None:
+    def work(memory: NDArray[np.float32]) -> None:
         function(memory.ctypes.data, turns)
 
-    # 0.5 x + 1 stays near 2: neither overflow nor denormals.
-    memories = [np.full((2 + CHAINS) * lanes, 2.0, np.float32) for _ in range(threads)]
-    for memory in memories:
-        memory[:lanes], memory[lanes : 2 * lanes] = 0.5, 1.0
+    memories = [_memory(lanes) for _ in range(threads)]
     workers = [threading.Thread(target=work, args=(memory,)) for memory in memories]
     started = time.perf_counter()
     for worker in workers:
@@ -64,11 +76,23 @@ def _seconds(function: Callable[[int, int], None], turns: int, threads: int, lan
     return time.perf_counter() - started
 
 
+def peak_work() -> tuple[Work, int]:
+    """The loop on one thread as work to time beside a kernel, and the operations of one call of it."""
+    lanes, function = _loop()
+    memory = _memory(lanes)
+    turns = 2000
+
+    def work(calls: int) -> None:
+        for _ in range(calls):
+            function(memory.ctypes.data, turns)
+
+    return work, 2 * lanes * CHAINS * STEPS_PER_TURN * turns
+
+
 @functools.cache
 def peak_gflops(threads: int = 1) -> float:
     """Billions of float32 operations a second, a multiply-add being two; the best of several runs."""
-    lanes = max(4, host_target().vector_bits // 32)
-    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(address(PeakKernel(lanes)))
+    lanes, function = _loop()
     operations = 2 * lanes * CHAINS * STEPS_PER_TURN
     turns = 1000
     while _seconds(function, turns, threads, lanes) < 0.02:
