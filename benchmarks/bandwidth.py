@@ -61,7 +61,7 @@ def cache_work() -> tuple[Work, int]:
     result = np.zeros(CHAINS * lanes, np.float32)
     kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)
     function = kind(address(LoadKernel(lanes)))
-    turns = 10_000
+    turns = 50_000
 
     def work(calls: int) -> None:
         for _ in range(calls):

@@ -39,9 +39,12 @@ def set_threads(threads: int) -> None:
     torch.set_num_threads(threads)
 
 
-def _layouts(module: nn.Module, case: Case) -> dict[str, tuple[nn.Module, torch.memory_format]]:
+def layouts_of(
+    module: nn.Module, input_shape: tuple[int, ...]
+) -> dict[str, tuple[nn.Module, torch.memory_format]]:
+    """The module in each memory layout that PyTorch has for such inputs."""
     twins = {"PyTorch": (module, torch.contiguous_format)}
-    if len(case.input_shape) == 3:
+    if len(input_shape) == 3:
         other = copy.deepcopy(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         twins["PyTorch channels_last"] = (other, torch.channels_last)
     return twins
@@ -61,7 +64,7 @@ def inference(case: Case, batch: int, threads: int) -> dict[str, Work]:
     parts = np.split(x, POOL)
     functions[SCANWISE] = lambda i: model(parts[i])
     functions[ONNX_RUNTIME] = lambda i: session.run(None, {"x": parts[i]})[0]
-    for name, (module, layout) in _layouts(twin_of(model).eval(), case).items():
+    for name, (module, layout) in layouts_of(twin_of(model).eval(), case.input_shape).items():
         functions[name] = _torch_forward(module, _batches(x, batch, layout))
     _check_equal({name: np.asarray(function(0)) for name, function in functions.items()})
     return {name: _rotating(function) for name, function in functions.items()}
@@ -156,7 +159,7 @@ def training(case: Case) -> dict[str, Work]:
     expected = ours.run(3, shuffle=False)
     works: dict[str, Work] = {SCANWISE: ours.work}
     labels = list(torch.from_numpy(y).split(case.batch))
-    for name, (module, layout) in _layouts(twin_of(case.model()).train(), case).items():
+    for name, (module, layout) in layouts_of(twin_of(case.model()).train(), case.input_shape).items():
         theirs = TorchTraining(module, _batches(x, case.batch, layout), labels)
         losses = [float(loss) for loss in theirs.run(3)]
         np.testing.assert_allclose(losses, expected, rtol=1e-3, err_msg=name)

@@ -80,7 +80,7 @@ def peak_work() -> tuple[Work, int]:
     """The loop on one thread as work to time beside a kernel, and the operations of one call of it."""
     lanes, function = _loop()
     memory = _memory(lanes)
-    turns = 2000
+    turns = 20_000  # half a millisecond: the way through Python is nothing beside it
 
     def work(calls: int) -> None:
         for _ in range(calls):
