@@ -10,14 +10,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from scanwise.codegen.schedule import LEAST_BORDER, Skip
 from scanwise.kernels import conv, correlation
 from scanwise.kernels.columns import VECTOR, ColumnWeights
-from scanwise.kernels.conv import Convolution
+from scanwise.kernels.conv import Convolution, TransposeWeights
 from scanwise.kernels.maps import lanes_for
-from scanwise.kernels.sweep import LEAST_BORDER, Axis, fuse_axes, skip_border
+from scanwise.kernels.sweep import Axis, fuse_axes
 from tests.kernels import harness
 
 Pair = tuple[int, int]
+Triple = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,9 @@ def check_skipping(case: Case) -> None:
     kernel = conv.input_gradient(c, dz_map, dx_map, together=case.together)
     (sweep,) = kernel.sweeps
     results = []
-    for inside in (None, (c.padding[0], c.positions[0])):  # the second also where it would not pay
+    for skip in (None, Skip(c.padding[0], c.positions[0], c.kernel[0])):  # the second also where it would not pay
         dx = harness.output(dx_map, 2)
-        chosen = replace(kernel, sweeps=(replace(sweep, inside=inside),))
+        chosen = replace(kernel, sweeps=(replace(sweep, skips=(skip, None)),))
         harness.call(chosen, 2, dz, columns, None, dx, None)
         results.append(np.ascontiguousarray(dx.values).view(np.uint32))
     np.testing.assert_array_equal(results[0], results[1])
@@ -101,14 +103,56 @@ def test_skipped_border_rows_change_no_bit_of_drawn_sizes(case: Case) -> None:
     check_skipping(case)
 
 
-@given(st.integers(0, 6), st.integers(1, 20), st.integers(1, 20), st.integers(1, 7))
-def test_rows_are_skipped_where_many_meet_the_border(
-    start: int, rows: int, positions: int, kernel: int
+@settings(max_examples=15)
+@given(
+    st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.tuples(st.integers(1, 2), st.integers(1, 3)),
+    st.tuples(st.integers(1, 5), st.integers(1, 9)),
+    st.sampled_from([(1, 1, 1), (5, 17, 1), (20, 9, 1), (6, 10, 2)]),
+    st.sampled_from([0, 1, 2, 3]),
+    harness.SEEDS,
+)
+def test_taps_that_meet_only_the_border_change_no_bit(
+    kernel: Pair, stride: Pair, dilation: Pair, positions: Pair, sizes: Triple, samples: int, seed: int
 ) -> None:
-    missed = [not 0 <= start + p - r < rows for p in range(positions) for r in range(kernel)]
-    worth = float(np.mean(missed)) > LEAST_BORDER
+    """Along both axes, for every phase of a stride, in tiles over positions and over samples."""
+    channels, outputs, groups = sizes
+    reach = [
+        (p - 1) * s + (k - 1) * d + 1 for p, s, k, d in zip(positions, stride, kernel, dilation, strict=True)
+    ]
+    c = Convolution(
+        channels, outputs, kernel, stride, dilation, (0, 0), (reach[0], reach[1]), positions, groups
+    )
+    dz_map = harness.bordered(outputs, *positions, border=conv.input_gradient_border(c))
+    dx_map = harness.bordered(channels, *c.extent)
+    weight = c.pack(harness.normal(seed, outputs, channels // groups, *kernel))
+    dz = harness.filled(dz_map, harness.normal(seed + 1, 3, outputs, *positions))
+    transposed = np.zeros(TransposeWeights(c).size, np.float32)
+    harness.call(TransposeWeights(c), 0, weight, transposed)
+    skipping = conv.input_gradient(c, dz_map, dx_map, samples=samples)
+    whole = replace(skipping, sweeps=tuple(replace(s, skips=(None, None)) for s in skipping.sweeps))
+    results = []
+    for chosen in (skipping, whole):
+        dx = harness.output(dx_map, 3)
+        harness.call(chosen, 3, dz, transposed, None, dx, None)
+        results.append(np.ascontiguousarray(dx.values).view(np.uint32))
+    np.testing.assert_array_equal(results[0], results[1])
+
+
+@given(
+    st.integers(-3, 6), st.integers(1, 20), st.integers(1, 20), st.integers(1, 7), st.integers(1, 3)
+)
+def test_taps_are_skipped_where_many_meet_the_border(
+    start: int, extent: int, positions: int, taps: int, step: int
+) -> None:
+    missed = [not 0 <= start + p - step * t < extent for p in range(positions) for t in range(taps)]
+    skip = Skip(start, extent, taps, step)
+    assert skip.share(positions, 1) == pytest.approx(1 - float(np.mean(missed)))
     if abs(float(np.mean(missed)) - LEAST_BORDER) > 1e-9:
-        assert skip_border(start, rows, positions, kernel) == ((start, rows) if worth else None)
+        assert skip.pays(positions) == (float(np.mean(missed)) > LEAST_BORDER)
+    # A tile runs what any of its positions needs.
+    assert skip.share(positions, positions) >= skip.share(positions, 1) - 1e-9
 
 
 def walk(axes: tuple[Axis, ...]) -> list[Pair]:

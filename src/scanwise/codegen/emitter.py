@@ -60,6 +60,12 @@ class Emitter:
                 return 0 if x == 0 else y
         return self.builder.mul(self.integer(a), self.integer(b), flags=["nsw"])
 
+    def divide(self, a: Index, b: int) -> Index:
+        """a / b rounded towards zero."""
+        if isinstance(a, int):
+            return int(a / b)
+        return a if b == 1 else self.builder.sdiv(a, self.integer(b))
+
     def affine(self, *terms: tuple[Index, Index]) -> Index:
         """The sum of products a * b."""
         total: Index = 0

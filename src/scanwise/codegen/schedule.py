@@ -11,13 +11,17 @@ from dataclasses import dataclass
 
 from scanwise.codegen.target import Target
 
-__all__ = ["Tile", "choose_tile", "tile_limit", "unroll", "vectors_for_one_position"]
+__all__ = ["Skip", "Tile", "choose_tile", "tile_limit", "unroll", "vectors_for_one_position"]
 
 LATENCY = 4
 # Samples that a `Linear` layer's tile goes over at most; plans hold a multiple of it where memory allows.
 SAMPLES = 8
 # Cycles for what a tile does once: addresses, bias, activation, stores.
 TILE_OVERHEAD = 20
+# Cycles for starting the loop over channels anew at every tap, where taps may be skipped.
+TAP_OVERHEAD = 6
+# Share of the taps that must meet the border alone before skipping them pays for loops of unknown length.
+LEAST_BORDER = 0.1
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,32 @@ class Tile:
     @property
     def positions(self) -> int:
         return self.samples * self.rows * self.columns
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Along one axis: a nest reads place start + p - step t of a map for position p and tap t. Places outside of
+    0..extent are border zeros, so that taps which only meet those may be skipped (which changes no bit).
+    """
+
+    start: int
+    extent: int
+    taps: int
+    step: int = 1
+
+    def share(self, positions: int, size: int) -> float:
+        """The share of taps that are left, in tiles of `size` positions that run the taps of any of them."""
+        left = 0
+        tiles = range(0, positions, size)
+        for first in tiles:
+            last = min(first + size, positions) - 1
+            start = max(0, -(-(self.start + first + 1 - self.extent) // self.step))
+            stop = min(self.taps, (self.start + last) // self.step + 1)
+            left += max(0, stop - start)
+        return left / (len(tiles) * self.taps)
+
+    def pays(self, positions: int, size: int = 1) -> bool:
+        return self.share(positions, size) < 1 - LEAST_BORDER
 
 
 def tile_limit(target: Target, lanes: int, vectors: int) -> int:
@@ -59,7 +89,15 @@ def _cover_cycles(extent: int, tile: int, cost: float, rest_cost: float) -> floa
 
 @functools.cache
 def choose_tile(
-    target: Target, lanes: int, blocks: int, rows: int, columns: int, steps: int, samples: int = SAMPLES
+    target: Target,
+    lanes: int,
+    blocks: int,
+    rows: int,
+    columns: int,
+    steps: int,
+    samples: int = SAMPLES,
+    skips: tuple[Skip | None, Skip | None] = (None, None),
+    over_samples: bool = False,
 ) -> Tile:
     """The tile with the least modelled time.
 
@@ -71,6 +109,8 @@ def choose_tile(
         columns: output columns Q.
         steps: length of the reduction.
         samples: samples that are there to tile over where a map has few positions.
+        skips: taps of the rows and of the columns that may be skipped.
+        over_samples: whether to tile over samples too where a map has many positions.
     """
     best: tuple[float, Tile] | None = None
     for vectors in range(1, min(blocks, 4) + 1):
@@ -79,20 +119,40 @@ def choose_tile(
             break
         # A rest of one vector at a time would be a second kernel body with half the speed.
         block_cost = blocks / vectors if blocks % vectors == 0 else blocks // vectors + 1.0
-        for tile in _candidates(limit, vectors, rows, columns, samples):
-            cycles = block_cost * _grid_cycles(target, lanes, tile, rows, columns, steps, samples)
+        for tile in _candidates(limit, vectors, rows, columns, samples, over_samples):
+            left = _steps_left(tile, rows, columns, steps, skips)
+            cycles = block_cost * _grid_cycles(target, lanes, tile, rows, columns, left, samples)
             if best is None or cycles < best[0] * 0.995:
                 best = (cycles, tile)
     assert best is not None
     return best[1]
 
 
-def _candidates(limit: int, vectors: int, rows: int, columns: int, samples: int) -> list[Tile]:
+def _steps_left(
+    tile: Tile, rows: int, columns: int, steps: int, skips: tuple[Skip | None, Skip | None]
+) -> float:
+    """Mean steps of a tile's reduction, with what the skipping loops cost in steps of four cycles."""
+    left, taps = float(steps), 1.0
+    for skip, positions, size in zip(skips, (rows, columns), (tile.rows, tile.columns), strict=True):
+        if skip is not None:
+            share = skip.share(positions, size)
+            left *= share
+            taps *= share * skip.taps
+    if skips[1] is not None:
+        left += taps * TAP_OVERHEAD / LATENCY
+    return left
+
+
+def _candidates(
+    limit: int, vectors: int, rows: int, columns: int, samples: int, over_samples: bool
+) -> list[Tile]:
+    stacked = [
+        Tile(vectors, count, 1, 1) for count in range(1, min(limit, samples) + 1) if samples % count == 0
+    ]
     if rows * columns <= 4:
-        return [
-            Tile(vectors, count, 1, 1) for count in range(1, min(limit, samples) + 1) if samples % count == 0
-        ]
-    found = [Tile(vectors, 1, 1, count) for count in range(1, min(limit, columns) + 1)]
+        return stacked
+    found = stacked[1:] if over_samples else []
+    found += [Tile(vectors, 1, 1, count) for count in range(1, min(limit, columns) + 1)]
     found += [
         Tile(vectors, 1, height, columns) for height in range(2, min(limit // max(1, columns), rows) + 1)
     ]
@@ -100,7 +160,7 @@ def _candidates(limit: int, vectors: int, rows: int, columns: int, samples: int)
 
 
 def _grid_cycles(
-    target: Target, lanes: int, tile: Tile, rows: int, columns: int, steps: int, samples: int
+    target: Target, lanes: int, tile: Tile, rows: int, columns: int, steps: float, samples: int
 ) -> float:
     def cost(positions: int) -> float:
         return steps * _step_cycles(target, lanes, tile.vectors, positions) + TILE_OVERHEAD

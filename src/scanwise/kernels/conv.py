@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from scanwise.codegen.schedule import SAMPLES
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.columns import ColumnWeights, columns_together
 from scanwise.kernels.connections import ConnectedGradient, connected_parameters
@@ -110,7 +111,8 @@ class ConvOperation(Operation):
         dy, dx = maps.gradients
         saved = maps.x if activation is not None else None
         together = self._backward_columns(maps)
-        kernel = input_gradient(self.convolution, dy, dx, activation, saved, together)
+        samples = min(maps.samples, SAMPLES)  # a shard of a batch may have fewer than the arena holds
+        kernel = input_gradient(self.convolution, dy, dx, activation, saved, together, samples=samples)
         weights = "weight" if self.convolution.depthwise else "derived"
         return (Call(kernel, ("dy", weights, "none", "dx", "x" if saved is not None else "none")),)
 

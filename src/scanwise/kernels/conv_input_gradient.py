@@ -11,11 +11,12 @@ phase is a stride-1 convolution with a part of the taps.
 
 from dataclasses import dataclass, replace
 
+from scanwise.codegen.schedule import Skip
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.correlation import Correlation
 from scanwise.kernels.maps import FeatureMap, lanes_for
-from scanwise.kernels.sweep import Axis, Repeat, Sweep, View, skip_border
+from scanwise.kernels.sweep import Axis, Repeat, Sweep, View
 
 __all__ = ["input_gradient", "input_gradient_border"]
 
@@ -94,6 +95,7 @@ def input_gradient(
     together: int = 1,
     *,
     bias: bool = False,
+    samples: int = 0,
 ) -> Correlation:
     """dx, from its bias if there is one. Arguments: dz, transposed weights, b, dx, saved.
 
@@ -105,7 +107,7 @@ def input_gradient(
         sums = _input_gradient_of_columns(c, dz, dx, saved, together)
     else:
         sums = _input_gradient_by_phases(c, dz, dx, saved)
-    return replace(sums, bias=bias, activation=activation, backward=saved is not None, settles_zero=True)
+    return replace(sums, bias=bias, activation=activation, backward=saved is not None, settles_zero=True, samples=samples)
 
 
 def _input_gradient_by_phases(
@@ -133,6 +135,18 @@ def _input_gradient_by_phases(
         b_group=blocks * lanes,
         depthwise=c.depthwise,
     )
+
+
+def _skip(skip: Skip, positions: int) -> Skip | None:
+    """Where there is enough border to skip."""
+    return skip if skip.taps and skip.pays(positions) else None
+
+
+def _phase_skip(c: Convolution, axis: int, phase: _Phase) -> Skip | None:
+    if c.depthwise:  # its taps are too short for loops of their own
+        return None
+    step = max(1, -_step(c, axis, phase))  # of a single tap it means nothing
+    return _skip(Skip(phase.position, c.positions[axis], phase.taps, step), phase.inputs)
 
 
 def _phase_sweep(
@@ -167,6 +181,7 @@ def _phase_sweep(
         axes=axes,
         weight_origin=rows.tap * kernel_row + columns.tap * tap,
         other=view(saved) if saved is not None else None,
+        skips=(_phase_skip(c, 0, rows), _phase_skip(c, 1, columns)) if rows.taps * columns.taps else (None, None),
         repeats=(
             Repeat(rows.repeats, rows.next_tap * kernel_row, dx.row, other.row),
             Repeat(columns.repeats, columns.next_tap * tap, dx.pitch, other.pitch),
@@ -198,7 +213,7 @@ def _input_gradient_of_columns(
             Axis(c.outputs, 1, lanes),
         ),
         other=columns(saved) if saved is not None else None,
-        inside=skip_border(top, c.positions[0], c.extent[0], c.kernel[0]),
+        skips=(_skip(Skip(top, c.positions[0], c.kernel[0]), c.extent[0]), None),
     )
     return Correlation(
         (sweep,),

@@ -8,11 +8,12 @@ covering the map, the input gradient is the same nest over other strides, a dept
 a vector of inputs in place of a broadcast.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scanwise.codegen.emitter import Emitter, Index, Value
-from scanwise.codegen.schedule import Tile, choose_tile, unroll, vectors_for_one_position
+from scanwise.codegen.schedule import SAMPLES, Skip, Tile, choose_tile, unroll, vectors_for_one_position
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.sweep import Sweep, fuse_axes
@@ -38,6 +39,7 @@ class Correlation:
         settles_zero: whether +0 is added to every sum. A sum that has underflowed to -0 becomes +0 by it, as it also
             would by one more product of zeros; so the products of zeros that some schedules leave out or put in change
             no bit.
+        samples: that every call may be expected to have; 0 if that is not known.
     """
 
     sweeps: tuple[Sweep, ...]
@@ -56,6 +58,7 @@ class Correlation:
     backward: bool = False
     together: int = 1
     settles_zero: bool = False
+    samples: int = 0
     pointers: int = 5
 
     @property
@@ -104,16 +107,29 @@ class _Nest:
     ) -> None:
         self.e, self.kernel, self.sweep, self.n = e, kernel, sweep, n
         self.x, self.w, self.b, self.y, self.other = arguments
-        # Kernel rows that may be skipped stay a loop of their own.
-        alone = sweep.axes[:1] if sweep.inside is not None else ()
-        self.axes = (*alone, *fuse_axes(sweep.axes[len(alone) :]))
-        self.steps = 1
-        for axis in self.axes:
-            self.steps *= axis.count
+        self.tile = self._choose_tile()
+        rows, columns = sweep.skips
+        # In wide tiles there may be no column tap to skip.
+        if columns is not None and not columns.pays(sweep.columns, self.tile.columns):
+            columns = None
+        # Taps that may be skipped stay a loop of their own.
+        alone = 2 if columns is not None else 1 if rows is not None else 0
+        self.skips = (rows, columns)[:alone]
+        self.axes = (*sweep.axes[:alone], *fuse_axes(sweep.axes[alone:]))
+
+    def _choose_tile(self) -> Tile:
+        kernel, sweep = self.kernel, self.sweep
+        steps = math.prod(axis.count for axis in sweep.axes)
+        sizes = (sweep.rows, sweep.columns, steps, kernel.samples or SAMPLES)
+        # A position by itself runs no more taps than its own, and other samples run the same.
+        over_samples = kernel.samples > 1 and sweep.skips != (None, None)
+        return choose_tile(
+            self.e.target, kernel.lanes, kernel.blocks, *sizes, sweep.skips, over_samples
+        )
 
     def emit(self) -> None:
         kernel, sweep, e = self.kernel, self.sweep, self.e
-        tile = choose_tile(e.target, kernel.lanes, kernel.blocks, sweep.rows, sweep.columns, self.steps)
+        tile = self.tile
         # A lone sample has one position per chain: more vectors side by side hide the latency instead.
         lone = vectors_for_one_position(e.target, kernel.lanes, kernel.blocks)
         # The last vector may hold padding lanes, so its tile is written out by itself.
@@ -154,7 +170,11 @@ class _Nest:
         ]
         offsets = [dn * sweep.x.sample + dp * sweep.x.row + dq * sweep.x.column for dn, dp, dq in places]
         sums = [start[v] for v in range(tile.vectors) for _ in places]
-        sums = self._rows(p, tile.rows, x, w, tile.vectors, offsets, sums)
+        bounds = [
+            self._bounds(skip, at, size)
+            for skip, at, size in zip(self.skips, (p, q), (tile.rows, tile.columns), strict=False)
+        ]
+        sums = self._reduce(0, bounds, x, w, 0, 0, tile.vectors, offsets, sums)
         for i, (dn, dp, dq) in enumerate(places):
             y = e.at(self.y, sweep.y.offset(e.add(n, dn), e.add(p, dp), e.add(q, dq), e))
             other = self.other
@@ -171,36 +191,19 @@ class _Nest:
             return bias
         return e.builder.shuffle_vector(bias, bias, e.shuffle([lane % own for lane in range(kernel.lanes)]))
 
-    def _rows(
-        self,
-        p: Index,
-        rows: int,
-        x: Value,
-        w: Value,
-        vectors: int,
-        offsets: list[int],
-        sums: list[Value],
-    ) -> list[Value]:
-        """The whole reduction, or the kernel rows with which some row of the tile meets the map."""
-        e, inside = self.e, self.sweep.inside
-        if inside is None or len(self.axes) < 2:
-            return self._reduce(0, x, w, 0, 0, vectors, offsets, sums)
-        start, height = inside
-        axis = self.axes[0]
-        row = e.add(start, p)
-        first = e.maximum(0, e.add(row, 1 - height))
-        return e.loop(
-            e.minimum(axis.count, e.add(row, rows)),
-            lambda r, *inner: self._reduce(
-                1, x, w, e.mul(r, axis.x), e.mul(r, axis.w), vectors, offsets, list(inner)
-            ),
-            sums,
-            start=first,
-        )
+    def _bounds(self, skip: Skip | None, position: Index, size: int) -> tuple[Index, Index] | None:
+        """First tap, and the one behind the last, with which some of `size` positions meet the map."""
+        if skip is None:
+            return None
+        e = self.e
+        first = e.maximum(0, e.add(position, skip.start + skip.step - skip.extent))
+        stop = e.add(position, skip.start + size - 1 + skip.step)
+        return e.divide(first, skip.step), e.minimum(skip.taps, e.divide(stop, skip.step))
 
     def _reduce(
         self,
         level: int,
+        bounds: list[tuple[Index, Index] | None],
         x: Value,
         w: Value,
         xo: Index,
@@ -211,10 +214,12 @@ class _Nest:
     ) -> list[Value]:
         e, axis = self.e, self.axes[level]
         if level < len(self.axes) - 1:
+            start, stop = (bounds[level] if level < len(bounds) else None) or (0, axis.count)
             return e.loop(
-                axis.count,
+                stop,
                 lambda i, *inner: self._reduce(
                     level + 1,
+                    bounds,
                     x,
                     w,
                     e.add(xo, e.mul(i, axis.x)),
@@ -224,6 +229,7 @@ class _Nest:
                     list(inner),
                 ),
                 sums,
+                start=start,
             )
         xp, wp = e.at(x, xo), e.at(w, wo)
         times = min(unroll(axis.count, len(sums)), _steps_without_overlap(offsets, axis.x))

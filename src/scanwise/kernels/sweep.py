@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from scanwise.codegen.emitter import Emitter, Index
+from scanwise.codegen.schedule import Skip
 
-__all__ = ["Axis", "Repeat", "Sweep", "View", "fuse_axes", "skip_border"]
+__all__ = ["Axis", "Repeat", "Sweep", "View", "fuse_axes"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Sweep:
     axes: tuple[Axis, ...]
     weight_origin: int = 0
     other: View | None = None  # saved activation (backward)
-    inside: tuple[int, int] | None = None  # input rows are start + p - r, of rows from 0; see `skip_border`
+    skips: tuple[Skip | None, Skip | None] = (None, None)  # rows' and columns' taps that may meet the border alone
     repeats: tuple[Repeat, ...] = ()
 
     def each(self, e: Emitter, body: Callable[[Index, Index, Index], None]) -> None:
@@ -76,18 +77,6 @@ class Sweep:
             )
 
         level(0, 0, 0, 0)
-
-
-# Share of the products that must fall on the border before skipping them pays for loops of unknown length.
-LEAST_BORDER = 0.1
-
-
-def skip_border(start: int, rows: int, positions: int, kernel: int) -> tuple[int, int] | None:
-    """For a nest that reads rows start + p - r: the pair that lets it skip the kernel rows that only meet border zeros
-    (which changes no bit), or None where there are too few of them.
-    """
-    met = sum(0 <= start + p - r < rows for p in range(positions) for r in range(kernel))
-    return (start, rows) if met < (1 - LEAST_BORDER) * positions * kernel else None
 
 
 def fuse_axes(axes: Sequence[Axis]) -> tuple[Axis, ...]:
