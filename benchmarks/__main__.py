@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 import scanwise as sw
-from benchmarks import contenders, kernels, process, scanning, tasks
+from benchmarks import contenders, kernels, process, scanning, sections, sweep, tasks
 from benchmarks.networks import CASES, Case
 from benchmarks.peak import peak_gflops
 from benchmarks.report import Report, Timing
 from benchmarks.timing import interleaved
 
 RESULTS = Path(__file__).resolve().parent / "results"
-WORKS = ("training", "inference", "latency", "kernels", "scanning", "process", "tasks")
+WORKS = ("training", "inference", "latency", "kernels", "scanning", "process", "tasks", *sections.WORKS)
 
 
 def _arguments() -> argparse.Namespace:
@@ -34,9 +34,15 @@ def _arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="short timings: shows that it runs, not how fast"
     )
     parser.add_argument("--threads", type=int, default=sw.get_threads(), help="default: all processors")
+    parser.add_argument("--shapes", type=_numbers, help="drawn layers to sweep over: the first N, or FROM-TO")
     parser.add_argument("--data", type=Path, help="folder with mnist.npz and fsdd, for tasks on real data")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for <date>.md and <date>.json")
     return parser.parse_args()
+
+
+def _numbers(text: str) -> range:
+    first, _, last = text.rpartition("-")
+    return range(int(first or 0), int(last) + bool(first))
 
 
 def _time(case: Case, works: list[str], threads: int, rounds: int, seconds: float) -> list[Timing]:
@@ -78,6 +84,9 @@ def main() -> None:
         report.timings.extend(_time(case, works, arguments.threads, rounds, seconds))
         if "kernels" in works:
             report.efficiencies[name] = kernels.of(case, rounds=rounds, seconds=seconds / 10)
+    cases = [CASES[name] for name in arguments.only or CASES]
+    drawn = arguments.shapes or range(5 if arguments.quick else sweep.SHAPES)
+    report.sections = sections.sections(works, cases, arguments.threads, drawn, rounds, seconds)
     if "scanning" in works:
         print("scanning MLPs ...", file=sys.stderr, flush=True)
         report.scanning = scanning.figures(arguments.threads, rounds=rounds, seconds=seconds)

@@ -71,10 +71,9 @@ def _layer(random: np.random.Generator) -> tuple[Conv1d | Conv2d, tuple[int, ...
         extents = (extents[0], extents[0])
     # In one dimension a pair of paddings is (before, after).
     pads = padding if axes == 2 else padding * 2
-    options = {"stride": stride, "dilation": dilation, "groups": groups}
-    if axes == 1:
-        return Conv1d(outputs, kernel, padding=pads, **options), (channels, *extents)
-    return Conv2d(outputs, kernel, padding=pads, **options), (channels, *extents)
+    kind = Conv1d if axes == 1 else Conv2d
+    layer = kind(outputs, kernel, stride=stride, padding=pads, dilation=dilation, groups=groups)
+    return layer, (channels, *extents)
 
 
 def _channels(random: np.random.Generator) -> tuple[int, int, int]:
@@ -85,7 +84,7 @@ def _channels(random: np.random.Generator) -> tuple[int, int, int]:
         return channels, channels, channels  # depthwise
     if kind < 0.3:
         groups = int(random.choice([2, 3, 4, 8]))
-        return tuple(groups * max(1, count // groups) for count in (channels, outputs)) + (groups,)
+        return groups * max(1, channels // groups), groups * max(1, outputs // groups), groups
     return channels, outputs, 1
 
 

@@ -138,10 +138,10 @@ def section(rows: list[Measured]) -> Section:
     """The table of the report."""
     note = (
         "One thread, a layer compiled by itself; a share of the multiply-add peak, whose loop is timed in turns with "
-        "the kernel; operations of the direct formula. Depthwise: bytes of the R S inputs of every output value (weights "
-        "and stores not counted) as a share of the load bandwidth of the first-level cache, likewise timed. Winograd's effective rate passes the "
-        "peak; weights are transformed once a step and their transform is not in the time. Errors are relative "
-        "(length of the difference over length of the result) against float64."
+        "the kernel; operations of the direct formula. Depthwise: bytes of the R S inputs of every output value "
+        "(weights and stores not counted) as a share of the load bandwidth of the first-level cache, likewise timed. "
+        "Winograd's effective rate passes the peak; weights are transformed once a step and their transform is not in "
+        "the time. Errors are relative (length of the difference over length of the result) against float64."
     )
     head = ["kernel", "pass", "rate", "share", "minimum (stretch)", "reached", "error", "error, direct"]
     return Section("Single kernels and their minimums", note, head, [_cells(row) for row in rows])

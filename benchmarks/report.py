@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.kernels import PASSES, Efficiency
+from benchmarks.section import Section
 
 PYTORCH = "PyTorch"
 
@@ -52,6 +53,7 @@ class Report:
     process: dict[str, float] = field(default_factory=dict)
     tasks: dict[str, float] = field(default_factory=dict)
     scanning: dict[str, float] = field(default_factory=dict)
+    sections: list[Section] = field(default_factory=list)
 
     def markdown(self) -> str:
         """All tables, the ratios last."""
@@ -60,6 +62,7 @@ class Report:
             parts.append(self._timings())
         if self.efficiencies:
             parts.append(self._efficiencies())
+        parts += [f"## {s.heading}\n\n{s.note}\n\n{table(s.head, s.rows)}" for s in self.sections]
         for heading, figures in (
             ("Forms of the scanning MLP", self.scanning),
             ("Whole processes", self.process),

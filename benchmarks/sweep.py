@@ -78,7 +78,9 @@ def _of(number: int, drawn: DrawnLayer, rounds: int, seconds: float) -> Ratios:
     xs = random.uniform(0.05, 1.0, (POOL, drawn.samples, *drawn.input_shape)).astype(np.float32)
     dys = random.standard_normal((POOL, drawn.samples, *model.output_shape)).astype(np.float32)
     calls: dict[str, Callable[[int], list[Array]]] = {SCANWISE: lambda i: [model(xs[i])]}
-    gradients: dict[str, Callable[[int], list[Array]]] = {SCANWISE: lambda i: _gradients(model, xs[i], dys[i])}
+    gradients: dict[str, Callable[[int], list[Array]]] = {
+        SCANWISE: lambda i: _gradients(model, xs[i], dys[i])
+    }
     for name, (module, layout) in layouts_of(twin_of(model), drawn.input_shape).items():
         twin = _Twin(module, layout, xs, dys)
         calls[name], gradients[name] = twin.forward, twin.backward

@@ -76,7 +76,10 @@ def check_skipping(case: Case) -> None:
     kernel = conv.input_gradient(c, dz_map, dx_map, together=case.together)
     (sweep,) = kernel.sweeps
     results = []
-    for skip in (None, Skip(c.padding[0], c.positions[0], c.kernel[0])):  # the second also where it would not pay
+    for skip in (
+        None,
+        Skip(c.padding[0], c.positions[0], c.kernel[0]),
+    ):  # the second also where it would not pay
         dx = harness.output(dx_map, 2)
         chosen = replace(kernel, sweeps=(replace(sweep, skips=(skip, None)),))
         harness.call(chosen, 2, dz, columns, None, dx, None)
@@ -140,9 +143,7 @@ def test_taps_that_meet_only_the_border_change_no_bit(
     np.testing.assert_array_equal(results[0], results[1])
 
 
-@given(
-    st.integers(-3, 6), st.integers(1, 20), st.integers(1, 20), st.integers(1, 7), st.integers(1, 3)
-)
+@given(st.integers(-3, 6), st.integers(1, 20), st.integers(1, 20), st.integers(1, 7), st.integers(1, 3))
 def test_taps_are_skipped_where_many_meet_the_border(
     start: int, extent: int, positions: int, taps: int, step: int
 ) -> None:

@@ -107,7 +107,9 @@ def input_gradient(
         sums = _input_gradient_of_columns(c, dz, dx, saved, together)
     else:
         sums = _input_gradient_by_phases(c, dz, dx, saved)
-    return replace(sums, bias=bias, activation=activation, backward=saved is not None, settles_zero=True, samples=samples)
+    return replace(
+        sums, bias=bias, activation=activation, backward=saved is not None, settles_zero=True, samples=samples
+    )
 
 
 def _input_gradient_by_phases(
@@ -181,7 +183,9 @@ def _phase_sweep(
         axes=axes,
         weight_origin=rows.tap * kernel_row + columns.tap * tap,
         other=view(saved) if saved is not None else None,
-        skips=(_phase_skip(c, 0, rows), _phase_skip(c, 1, columns)) if rows.taps * columns.taps else (None, None),
+        skips=(_phase_skip(c, 0, rows), _phase_skip(c, 1, columns))
+        if rows.taps * columns.taps
+        else (None, None),
         repeats=(
             Repeat(rows.repeats, rows.next_tap * kernel_row, dx.row, other.row),
             Repeat(columns.repeats, columns.next_tap * tap, dx.pitch, other.pitch),

@@ -123,9 +123,7 @@ class _Nest:
         sizes = (sweep.rows, sweep.columns, steps, kernel.samples or SAMPLES)
         # A position by itself runs no more taps than its own, and other samples run the same.
         over_samples = kernel.samples > 1 and sweep.skips != (None, None)
-        return choose_tile(
-            self.e.target, kernel.lanes, kernel.blocks, *sizes, sweep.skips, over_samples
-        )
+        return choose_tile(self.e.target, kernel.lanes, kernel.blocks, *sizes, sweep.skips, over_samples)
 
     def emit(self) -> None:
         kernel, sweep, e = self.kernel, self.sweep, self.e

@@ -55,7 +55,10 @@ class Sweep:
     axes: tuple[Axis, ...]
     weight_origin: int = 0
     other: View | None = None  # saved activation (backward)
-    skips: tuple[Skip | None, Skip | None] = (None, None)  # rows' and columns' taps that may meet the border alone
+    skips: tuple[Skip | None, Skip | None] = (
+        None,
+        None,
+    )  # rows' and columns' taps that may meet the border alone
     repeats: tuple[Repeat, ...] = ()
 
     def each(self, e: Emitter, body: Callable[[Index, Index, Index], None]) -> None:

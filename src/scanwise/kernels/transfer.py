@@ -216,9 +216,13 @@ class _Walk:
         """Run `body(channel, row, column)` at the start of every square."""
         lanes, width = self.blocks
 
-        def starts(extent: int, size: int, inner: Callable[[Index], None]) -> None:
+        def starts(extent: int, size: int, inner: Callable[[Index], object]) -> None:
             last = max(0, extent - size)
-            e.loop(-(-extent // size), lambda i: inner(e.minimum(e.mul(i, size), last)))
+
+            def block(i: Index) -> None:
+                inner(e.minimum(e.mul(i, size), last))
+
+            e.loop(-(-extent // size), block)
 
         starts(
             self.channels,
