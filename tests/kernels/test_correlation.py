@@ -78,7 +78,7 @@ def check_skipping(case: Case) -> None:
     results = []
     for skip in (
         None,
-        Skip(c.padding[0], c.positions[0], c.kernel[0]),
+        Skip(c.padding[0], c.positions[0], c.kernel[0], -1),
     ):  # the second also where it would not pay
         dx = harness.output(dx_map, 2)
         chosen = replace(kernel, sweeps=(replace(sweep, skips=(skip, None)),))
@@ -143,12 +143,55 @@ def test_taps_that_meet_only_the_border_change_no_bit(
     np.testing.assert_array_equal(results[0], results[1])
 
 
-@given(st.integers(-3, 6), st.integers(1, 20), st.integers(1, 20), st.integers(1, 7), st.integers(1, 3))
-def test_taps_are_skipped_where_many_meet_the_border(
-    start: int, extent: int, positions: int, taps: int, step: int
+@settings(max_examples=10)
+@given(
+    st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.tuples(st.integers(1, 2), st.integers(1, 3)),
+    st.tuples(st.integers(1, 6), st.integers(1, 9)),
+    st.sampled_from([(1, 1, 1), (5, 17, 1), (20, 9, 1), (6, 10, 2)]),
+    harness.SEEDS,
+)
+def test_padding_that_is_skipped_changes_no_bit(
+    kernel: Pair, stride: Pair, dilation: Pair, extent: Pair, sizes: Triple, seed: int
 ) -> None:
-    missed = [not 0 <= start + p - step * t < extent for p in range(positions) for t in range(taps)]
-    skip = Skip(start, extent, taps, step)
+    """The forward pass with so much padding that some windows lie in it altogether."""
+    channels, outputs, groups = sizes
+    padding = dilation[0] * kernel[0], dilation[1] * kernel[1]
+    positions = [
+        (h + 2 * p - (k - 1) * d - 1) // s + 1
+        for h, p, k, d, s in zip(extent, padding, kernel, dilation, stride, strict=True)
+    ]
+    whole = (positions[0], positions[1])
+    c = Convolution(channels, outputs, kernel, stride, dilation, padding, extent, whole, groups)
+    x_map = harness.bordered(channels, *extent, border=(padding[0], padding[0], padding[1], padding[1]))
+    y_map = harness.bordered(outputs, *whole)
+    weight = c.pack(harness.normal(seed, outputs, channels // groups, *kernel))
+    bias = c.pack_bias(harness.normal(seed + 1, outputs))
+    x = harness.filled(x_map, harness.normal(seed + 2, 2, channels, *extent))
+    skipping = conv.forward(c, x_map, y_map)
+    plain = replace(skipping, sweeps=tuple(replace(s, skips=(None, None)) for s in skipping.sweeps))
+    results = []
+    for chosen in (skipping, plain):
+        y = harness.output(y_map, 2)
+        harness.call(chosen, 2, x, weight, bias, y, None)
+        results.append(np.ascontiguousarray(y.values).view(np.uint32))
+    np.testing.assert_array_equal(results[0], results[1])
+
+
+@given(
+    st.integers(-6, 6),
+    st.integers(1, 20),
+    st.integers(1, 20),
+    st.integers(1, 7),
+    st.sampled_from([-3, -2, -1, 1, 2, 3]),
+    st.integers(1, 3),
+)
+def test_taps_are_skipped_where_many_meet_the_border(
+    start: int, extent: int, positions: int, taps: int, step: int, stride: int
+) -> None:
+    missed = [not 0 <= start + stride * p + step * t < extent for p in range(positions) for t in range(taps)]
+    skip = Skip(start, extent, taps, step, stride)
     assert skip.share(positions, 1) == pytest.approx(1 - float(np.mean(missed)))
     if abs(float(np.mean(missed)) - LEAST_BORDER) > 1e-9:
         assert skip.pays(positions) == (float(np.mean(missed)) > LEAST_BORDER)

@@ -40,14 +40,15 @@ class Tile:
 
 @dataclass(frozen=True)
 class Skip:
-    """Along one axis: a nest reads place start + p - step t of a map for position p and tap t. Places outside of
-    0..extent are border zeros, so that taps which only meet those may be skipped (which changes no bit).
+    """Along one axis: a nest reads place `start + stride p + step t` of a map for position p and tap t. Places outside
+    of 0..extent are border zeros, so that taps which only meet those may be skipped (which changes no bit).
     """
 
     start: int
     extent: int
     taps: int
     step: int = 1
+    stride: int = 1
 
     def share(self, positions: int, size: int) -> float:
         """The share of taps that are left, in tiles of `size` positions that run the taps of any of them."""
@@ -55,13 +56,16 @@ class Skip:
         tiles = range(0, positions, size)
         for first in tiles:
             last = min(first + size, positions) - 1
-            start = max(0, -(-(self.start + first + 1 - self.extent) // self.step))
-            stop = min(self.taps, (self.start + last) // self.step + 1)
-            left += max(0, stop - start)
+            for tap in range(self.taps):
+                low = self.start + self.stride * first + self.step * tap
+                left += low < self.extent and low + self.stride * (last - first) >= 0
         return left / (len(tiles) * self.taps)
 
     def pays(self, positions: int, size: int = 1) -> bool:
         return self.share(positions, size) < 1 - LEAST_BORDER
+
+    def where_it_pays(self, positions: int) -> "Skip | None":
+        return self if self.taps and self.pays(positions) else None
 
 
 def tile_limit(target: Target, lanes: int, vectors: int) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.codegen.schedule import SAMPLES
+from scanwise.codegen.schedule import SAMPLES, Skip
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.columns import ColumnWeights, columns_together
 from scanwise.kernels.connections import ConnectedGradient, connected_parameters
@@ -216,6 +216,7 @@ def forward(
         x=View(x.size, c.stride[0] * x.row, step * x.pitch, x.origin - top * x.row - left * x.pitch),
         y=View(y.size, y.row, y.pitch * together, y.origin),
         axes=_forward_axes(c, x, together),
+        skips=_forward_skips(c, together),
     )
     return Correlation(
         (sweep,),
@@ -246,6 +247,19 @@ def _forward_axes(c: Convolution, x: FeatureMap, together: int) -> tuple[Axis, .
         Axis(width, c.dilation[1] * x.pitch, tap),
         Axis(channels, 1, lanes),
     )
+
+
+def _forward_skips(c: Convolution, together: int) -> tuple[Skip | None, Skip | None]:
+    """Taps that may be skipped: not of a depthwise convolution, whose loops are too short to be split."""
+    if c.depthwise:
+        return None, None
+    rows, columns = (
+        Skip(-c.padding[i], c.extent[i], c.kernel[i], c.dilation[i], c.stride[i]).where_it_pays(
+            c.positions[i]
+        )
+        for i in (0, 1)
+    )
+    return rows, columns if together == 1 else None
 
 
 @lower.register

@@ -139,16 +139,11 @@ def _input_gradient_by_phases(
     )
 
 
-def _skip(skip: Skip, positions: int) -> Skip | None:
-    """Where there is enough border to skip."""
-    return skip if skip.taps and skip.pays(positions) else None
-
-
 def _phase_skip(c: Convolution, axis: int, phase: _Phase) -> Skip | None:
     if c.depthwise:  # its taps are too short for loops of their own
         return None
-    step = max(1, -_step(c, axis, phase))  # of a single tap it means nothing
-    return _skip(Skip(phase.position, c.positions[axis], phase.taps, step), phase.inputs)
+    step = min(-1, _step(c, axis, phase))  # of a single tap it means nothing
+    return Skip(phase.position, c.positions[axis], phase.taps, step).where_it_pays(phase.inputs)
 
 
 def _phase_sweep(
@@ -217,7 +212,7 @@ def _input_gradient_of_columns(
             Axis(c.outputs, 1, lanes),
         ),
         other=columns(saved) if saved is not None else None,
-        skips=(_skip(Skip(top, c.positions[0], c.kernel[0]), c.extent[0]), None),
+        skips=(Skip(top, c.positions[0], c.kernel[0], -1).where_it_pays(c.extent[0]), None),
     )
     return Correlation(
         (sweep,),

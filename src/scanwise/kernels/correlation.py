@@ -16,6 +16,7 @@ from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.codegen.schedule import SAMPLES, Skip, Tile, choose_tile, unroll, vectors_for_one_position
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
+from scanwise.kernels.maps import lanes_for
 from scanwise.kernels.sweep import Sweep, fuse_axes
 
 __all__ = ["Correlation"]
@@ -134,7 +135,7 @@ class _Nest:
         ragged = kernel.channels % kernel.lanes != 0
 
         def samples(n: Index, count: int) -> None:
-            vectors = tile.vectors if count == tile.samples else lone
+            vectors = lone if count == 1 < tile.samples else tile.vectors
             looped = (kernel.blocks - 1) // vectors * vectors if ragged else kernel.blocks
             e.tiles(looped, vectors, lambda k, ks: blocks(n, count, k, ks))
             if looped < kernel.blocks:
@@ -157,9 +158,10 @@ class _Nest:
         if kernel.depthwise:
             x = e.at(x, e.mul(k, lanes))
         w = e.at(self.w, e.mul(k, kernel.block))
+        widths = [self._width(k, v) for v in range(tile.vectors)]
         start = []
-        for v in range(tile.vectors):
-            start.append(self._bias(e.add(k, v)) if kernel.bias else e.constant(0.0, lanes))
+        for v, width in enumerate(widths):
+            start.append(self._bias(e.add(k, v), width) if kernel.bias else e.constant(0.0, width))
         places = [
             (dn, dp, dq)
             for dn in range(tile.samples)
@@ -172,19 +174,27 @@ class _Nest:
             self._bounds(skip, at, size)
             for skip, at, size in zip(self.skips, (p, q), (tile.rows, tile.columns), strict=False)
         ]
-        sums = self._reduce(0, bounds, x, w, 0, 0, tile.vectors, offsets, sums)
+        sums = self._reduce(0, bounds, x, w, 0, 0, widths, offsets, sums)
         for i, (dn, dp, dq) in enumerate(places):
             y = e.at(self.y, sweep.y.offset(e.add(n, dn), e.add(p, dp), e.add(q, dq), e))
             other = self.other
             if sweep.other is not None:
                 other = e.at(other, sweep.other.offset(e.add(n, dn), e.add(p, dp), e.add(q, dq), e))
             for v in range(tile.vectors):
-                self._finish(sums[v * len(places) + i], y, other, e.add(k, v), last=self._is_last(k, v))
+                self._finish(sums[v * len(places) + i], y, other, e.add(k, v), widths[v], self._is_last(k, v))
 
-    def _bias(self, block: Index) -> Value:
+    def _width(self, k: Index, v: int) -> int:
+        """Lanes of a vector: of the last one no more than hold its channels, since a processor does narrow vectors with
+        half the work, or two at once.
+        """
+        kernel = self.kernel
+        valid = kernel.channels - (kernel.blocks - 1) * kernel.lanes
+        return min(kernel.lanes, lanes_for(valid)) if self._is_last(k, v) else kernel.lanes
+
+    def _bias(self, block: Index, width: int) -> Value:
         e, kernel = self.e, self.kernel
         own = kernel.lanes // kernel.together
-        bias = e.load(self.b, e.mul(block, own), own)
+        bias = e.load(self.b, e.mul(block, own), min(own, width))
         if kernel.together == 1:
             return bias
         return e.builder.shuffle_vector(bias, bias, e.shuffle([lane % own for lane in range(kernel.lanes)]))
@@ -193,10 +203,17 @@ class _Nest:
         """First tap, and the one behind the last, with which some of `size` positions meet the map."""
         if skip is None:
             return None
-        e = self.e
-        first = e.maximum(0, e.add(position, skip.start + skip.step - skip.extent))
-        stop = e.add(position, skip.start + size - 1 + skip.step)
-        return e.divide(first, skip.step), e.minimum(skip.taps, e.divide(stop, skip.step))
+        e, step = self.e, abs(skip.step)
+        # The first position's places below the extent, the last one's from 0 on.
+        below = e.affine((position, -skip.stride), (1, skip.extent - 1 - skip.start))
+        above = e.affine((position, skip.stride), (1, skip.start + skip.stride * (size - 1)))
+        if skip.step > 0:
+            first = e.divide(e.maximum(0, e.add(e.mul(above, -1), step - 1)), step)
+            last = e.divide(e.maximum(-step, below), step)
+        else:
+            first = e.divide(e.maximum(0, e.add(e.mul(below, -1), step - 1)), step)
+            last = e.divide(e.maximum(-step, above), step)
+        return first, e.minimum(skip.taps, e.add(last, 1))
 
     def _reduce(
         self,
@@ -206,7 +223,7 @@ class _Nest:
         w: Value,
         xo: Index,
         wo: Index,
-        vectors: int,
+        widths: list[int],
         offsets: list[int],
         sums: list[Value],
     ) -> list[Value]:
@@ -222,7 +239,7 @@ class _Nest:
                     w,
                     e.add(xo, e.mul(i, axis.x)),
                     e.add(wo, e.mul(i, axis.w)),
-                    vectors,
+                    widths,
                     offsets,
                     list(inner),
                 ),
@@ -237,26 +254,28 @@ class _Nest:
             values = list(inner)
             xi, wi = e.at(xp, e.mul(i, times * axis.x)), e.at(wp, e.mul(i, times * axis.w))
             for u in range(times):
-                values = self._step(xi, u * axis.x, wi, u * axis.w, vectors, offsets, values)
+                values = self._step(xi, u * axis.x, wi, u * axis.w, widths, offsets, values)
             return values
 
         sums = e.loop(full, body, sums)
         for u in range(full * times, full * times + rest):
-            sums = self._step(xp, u * axis.x, wp, u * axis.w, vectors, offsets, sums)
+            sums = self._step(xp, u * axis.x, wp, u * axis.w, widths, offsets, sums)
         return sums
 
     def _step(
-        self, x: Value, xo: int, w: Value, wo: int, vectors: int, offsets: list[int], sums: list[Value]
+        self, x: Value, xo: int, w: Value, wo: int, widths: list[int], offsets: list[int], sums: list[Value]
     ) -> list[Value]:
         e, lanes, block = self.e, self.kernel.lanes, self.kernel.block
-        weights = [e.load(w, wo + v * block, lanes) for v in range(vectors)]
+        weights = [e.load(w, wo + v * block, width) for v, width in enumerate(widths)]
         result = list(sums)
         for i, offset in enumerate(offsets):
             if not self.kernel.depthwise:
-                value = e.load_broadcast(x, xo + offset, lanes)
-            for v in range(vectors):
+                whole = e.load_broadcast(x, xo + offset, widths[0])
+            for v, width in enumerate(widths):
                 if self.kernel.depthwise:
-                    value = e.load(x, xo + offset + v * lanes, lanes)
+                    value = e.load(x, xo + offset + v * lanes, width)
+                else:
+                    value = e.part(whole, width)
                 at = v * len(offsets) + i
                 result[at] = e.fma(weights[v], value, sums[at])
         return result
@@ -268,13 +287,12 @@ class _Nest:
             return k + v == blocks - 1
         return False
 
-    def _finish(self, value: Value, y: Value, other: Value, block: Index, *, last: bool) -> None:
+    def _finish(self, value: Value, y: Value, other: Value, block: Index, lanes: int, last: bool) -> None:
         e, kernel = self.e, self.kernel
-        lanes = kernel.lanes
-        valid = kernel.channels - (kernel.blocks - 1) * lanes if last else lanes
-        at = e.mul(block, lanes)
+        valid = kernel.channels - (kernel.blocks - 1) * kernel.lanes if last else lanes
+        at = e.mul(block, kernel.lanes)
         # Where the next channels in memory belong to the next group, padding lanes must not be written.
-        partial = kernel.groups > 1 or kernel.y_pitch < kernel.blocks * lanes
+        partial = kernel.groups > 1 or kernel.y_pitch < kernel.blocks * kernel.lanes
         width = valid if partial else lanes
         if kernel.settles_zero:
             value = e.builder.fadd(value, e.constant(0.0, lanes))

@@ -38,12 +38,16 @@ class Gather:
         size = m.channels * m.height * m.width
         walk = _Walk.over(m)
 
-        def sample(n: Index) -> None:
+        def start(n: Index) -> Value:
             row = e.builder.load(e.builder.gep(order, [e.integer(n)], source_etype=I64), typ=I64)
-            source = self._place(e, array, e.mul(row, size))
+            return self._place(e, array, e.mul(row, size))
+
+        def sample(n: Index) -> None:
+            source = start(n)
             out = e.at(goal, e.affine((n, m.size), (1, m.origin)))
             if walk.blocks:
-                walk.each(e, lambda c, h, w: self._block(e, walk, source, out, c, h, w))
+                following = start(e.minimum(e.add(n, 1), e.add(e.n, -1)))
+                walk.each(e, lambda c, h, w: self._block(e, walk, (source, following), out, c, h, w))
                 return
             e.loop(
                 m.channels,
@@ -61,14 +65,25 @@ class Gather:
         e.loop(e.n, sample)
 
     def _block(
-        self, e: Emitter, walk: "_Walk", source: Value, out: Value, c: Index, h: Index, w: Index
+        self,
+        e: Emitter,
+        walk: "_Walk",
+        sources: tuple[Value, Value],
+        out: Value,
+        c: Index,
+        h: Index,
+        w: Index,
     ) -> None:
+        """A square of a sample. The same square of the next sample is asked for: memory answers slowly, and sixteen
+        short rows are more than a processor foresees by itself.
+        """
         m = self.goal
         lanes, width = walk.blocks
-        rows = [
-            self._convert(e, self._place(e, source, walk.place(e, e.add(c, i), h, w)), width)
-            for i in range(min(lanes, m.channels))
-        ]
+        rows = []
+        for i in range(min(lanes, m.channels)):
+            at = walk.place(e, e.add(c, i), h, w)
+            rows.append(self._convert(e, self._place(e, sources[0], at), width))
+            e.prefetch(self._place(e, sources[1], at))
         rows += [e.constant(0.0, width)] * (lanes - len(rows))
         at = e.affine((h, m.row), (w, m.pitch), (1, c))
         for i, column in enumerate(columns_of(e, rows, width)):
