@@ -151,8 +151,8 @@ class Emitter:
         return merged
 
     def tiles(self, count: Index, size: int, body: Callable[[Index, int], None]) -> None:
-        """Cover 0..count with `body(first, size)`: what remains is one smaller tile, or where the count is only known at
-        run time, one of half the size (from 4 on) and tiles of 1.
+        """Cover 0..count with `body(first, size)`. What remains is one smaller tile; where the count is only known at
+        run time, it is one of half the size (from 4 on) and tiles of 1.
         """
         if isinstance(count, int):
             full, rest = divmod(count, size)

@@ -13,7 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scanwise.codegen.emitter import Emitter, Index, Value
-from scanwise.codegen.schedule import SAMPLES, Skip, Tile, choose_tile, unroll, vectors_for_one_position
+from scanwise.codegen.schedule import (
+    SAMPLES,
+    Skip,
+    Tile,
+    choose_tile,
+    side_by_side,
+    unroll,
+    vectors_for_one_position,
+)
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
 from scanwise.kernels.maps import lanes_for
@@ -124,7 +132,10 @@ class _Nest:
         sizes = (sweep.rows, sweep.columns, steps, kernel.samples or SAMPLES)
         # A position by itself runs no more taps than its own, and other samples run the same.
         over_samples = kernel.samples > 1 and sweep.skips != (None, None)
-        return choose_tile(self.e.target, kernel.lanes, kernel.blocks, *sizes, sweep.skips, over_samples)
+        most = 64 if sweep.columns == 1 else side_by_side(sweep.x.column)
+        return choose_tile(
+            self.e.target, kernel.lanes, kernel.blocks, *sizes, sweep.skips, over_samples, most
+        )
 
     def emit(self) -> None:
         kernel, sweep, e = self.kernel, self.sweep, self.e
