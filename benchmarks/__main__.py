@@ -47,9 +47,17 @@ def _arguments() -> argparse.Namespace:
         "--quick", action="store_true", help="short timings: shows that it runs, not how fast"
     )
     parser.add_argument("--threads", type=int, default=sw.get_threads(), help="default: all processors")
+    parser.add_argument(
+        "--shapes", type=_numbers, metavar="N | N-M", help="of the sweep the first N layers, or layers N to M"
+    )
     parser.add_argument("--data", type=Path, help="folder with mnist.npz and fsdd, for tasks on real data")
     parser.add_argument("--output", type=Path, default=RESULTS, help="folder for <date>.md and <date>.json")
     return parser.parse_args()
+
+
+def _numbers(text: str) -> range:
+    first, _, last = text.rpartition("-")
+    return range(int(first or 0), int(last) + bool(first))
 
 
 def _limit(threads: int) -> None:
@@ -89,6 +97,7 @@ def main() -> None:
         threads=arguments.threads,
         quick=arguments.quick,
         data=arguments.data,
+        shapes=arguments.shapes,
     )
     report = _report(setting)
     for name in arguments.work or WORKS:

@@ -60,8 +60,10 @@ def of(case: Case, *, rounds: int, seconds: float) -> list[Efficiency]:
     return rows
 
 
-def _works(case: Case) -> Iterator[tuple[str, tuple[Work, int]]]:
-    """For each layer with weights and each pass: the work, and the samples that one call of it takes."""
+def runners_of(case: Case) -> tuple[tuple[Runner, object, bool], ...]:
+    """The network's plans for inference and for training, each run once: runner, what owns its memory, whether it
+    trains.
+    """
     model = case.model()
     x, y = case.samples(case.batch)
     executor = model.executor
@@ -69,34 +71,40 @@ def _works(case: Case) -> Iterator[tuple[str, tuple[Work, int]]]:
     model(x)
     training = ScanwiseTraining(case, x, y)
     training.run(1)
-    runners: tuple[tuple[Runner | None, object, bool], ...] = (
-        (next(iter(executor._runners.values())), executor, False),  # the one that the call above made
-        (training.program._runner, training, True),
-    )
-    weighted = {name.rpartition(".")[0] for name in model.parameters}
-    for runner, owner_of_memory, trains in runners:
-        assert runner is not None
+    trainer = training.program.runner
+    assert trainer is not None
+    (inference,) = executor.runners
+    return (inference, executor, False), (trainer, training, True)
+
+
+def _works(case: Case) -> Iterator[tuple[str, tuple[Work, int]]]:
+    """For each layer with weights and each pass: the work, and the samples that one call of it takes."""
+    weighted = {name.rpartition(".")[0] for name in case.model().parameters}
+    for runner, owner_of_memory, trains in runners_of(case):
         compiled = runner.compiled
         calls: dict[str, list[NDArray[np.int64]]] = {}
         for record, call, owner in zip(compiled.records, compiled.calls, compiled.owners, strict=True):
             if owner in weighted:
-                calls.setdefault(f"{owner} {_pass_of(call.arguments, trains)}", []).append(record)
+                calls.setdefault(f"{owner} {pass_of(call.arguments, trains)}", []).append(record)
         for name, records in calls.items():
-            yield name, (_Repeated(records, runner, owner_of_memory), compiled.samples)
+            yield name, (Repeated(records, runner, compiled.samples, owner_of_memory), compiled.samples)
 
 
-def _pass_of(arguments: tuple[str, ...], trains: bool) -> str:
+def pass_of(arguments: tuple[str, ...], trains: bool) -> str:
+    """The pass that a layer's native call belongs to."""
     if any(argument.startswith("d ") for argument in arguments):
         return "parameter gradients"
     if "dx" in arguments:
         return "input gradient"
+    if "dy" in arguments:  # what parameter gradients start from
+        return "parameter gradients"
     return "training forward" if trains else "inference"
 
 
-class _Repeated:
+class Repeated:
     """Runs native calls one after another, on the first thread's arrays. Holds what owns the memory that they use."""
 
-    def __init__(self, records: list[NDArray[np.int64]], runner: Runner, owner: object) -> None:
+    def __init__(self, records: list[NDArray[np.int64]], runner: Runner, samples: int, owner: object) -> None:
         self.owner = owner
         self.calls = []
         bases = runner._bases[0]
@@ -105,7 +113,7 @@ class _Repeated:
             places = record[2 : 2 + 2 * count].reshape(count, 2)
             kind = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * (count + 1))
             pointers = [int(bases[base]) + int(offset) for base, offset in places]
-            self.calls.append((kind(int(record[0])), (*pointers, runner.compiled.samples)))
+            self.calls.append((kind(int(record[0])), (*pointers, samples)))
 
     def __call__(self, calls: int) -> None:
         for _ in range(calls):

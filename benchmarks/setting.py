@@ -17,12 +17,14 @@ class Setting:
         threads: for everyone.
         quick: show that it runs, not how fast: short timings, and nothing that takes minutes to prepare.
         data: a folder with `mnist.npz` and `fsdd`, or None.
+        shapes: numbers of the drawn layers to sweep over; None for all.
     """
 
     cases: tuple[Case, ...]
     threads: int
     quick: bool
     data: Path | None
+    shapes: range | None = None
 
     @property
     def rounds(self) -> int:

@@ -43,12 +43,12 @@ def _compiled(module: nn.Module, options: dict[str, Any] | None = None) -> Calla
     return compiled
 
 
-def _layouts(model: sw.Model) -> dict[str, torch.memory_format]:
+def layouts_of(model: sw.Model) -> dict[str, torch.memory_format]:
     """A signal has one layout in PyTorch."""
     return LAYOUTS if len(model.input_shape) == 3 else {PYTORCH: torch.contiguous_format}
 
 
-def _module(model: sw.Model, layout: torch.memory_format) -> nn.Module:
+def module_in(model: sw.Model, layout: torch.memory_format) -> nn.Module:
     module: nn.Module = twin_of(model).to(memory_format=layout)  # type: ignore[call-overload]
     return module
 
@@ -63,7 +63,7 @@ def _batches(x: Array, batch: int, layout: torch.memory_format) -> list[torch.Te
 def inference(model: sw.Model, x: Array, batch: int, *, compiled: bool) -> dict[str, Callable[[int], object]]:
     """By name: the function that runs batch number `i`. The batches lie ready as tensors."""
     found = {}
-    modules = {name: _module(model, layout).eval() for name, layout in _layouts(model).items()}
+    modules = {name: module_in(model, layout).eval() for name, layout in layouts_of(model).items()}
     for name, module in modules.items():
         found[name] = _forward(module, _batches(x, batch, LAYOUTS[name]))
     if compiled:
@@ -136,9 +136,9 @@ def training(
     labels = list(torch.from_numpy(y).split(batch))
 
     def make(layout: torch.memory_format, compiled: bool) -> TorchTraining:
-        return TorchTraining(_module(model, layout).train(), _batches(x, batch, layout), labels, compiled)
+        return TorchTraining(module_in(model, layout).train(), _batches(x, batch, layout), labels, compiled)
 
-    found = {name: make(layout, False) for name, layout in _layouts(model).items()}
+    found = {name: make(layout, False) for name, layout in layouts_of(model).items()}
     if compiled:
         best = _quickest({name: make(LAYOUTS[name], False).run for name in found})
         found[COMPILED] = make(LAYOUTS[best], True)

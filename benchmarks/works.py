@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from benchmarks import kernels, process, scanning, tasks
+import scanwise as sw
+from benchmarks import growth, kernel_minimums, kernels, process, roofline, scanning, sweep, tasks
 from benchmarks.figure import Figure
 from benchmarks.network_speed import inference, latency, training
 from benchmarks.processors import processors
@@ -30,6 +31,33 @@ def _kernels(setting: Setting) -> list[Section]:
     )
     head = ["network", "kernels of", *kernels.PASSES]
     return [Section("Kernels against the machine's peak", text, head, rows)]
+
+
+def _minimums(setting: Setting) -> list[Section]:
+    return [
+        kernel_minimums.section(kernel_minimums.figures(rounds=setting.rounds, seconds=setting.seconds / 10))
+    ]
+
+
+def _sweep(setting: Setting) -> list[Section]:
+    shapes = setting.shapes or range(5 if setting.quick else sweep.SHAPES)
+    few = max(3, setting.rounds // 3)
+    return sweep.sections(sweep.figures(setting.threads, shapes, rounds=few, seconds=setting.seconds / 15))
+
+
+def _growth(setting: Setting) -> list[Section]:
+    found = growth.section(growth.figures(rounds=setting.rounds, seconds=setting.seconds / 5))
+    sw.set_threads(setting.threads)
+    return [found]
+
+
+def _roofline(setting: Setting) -> list[Section]:
+    bounds = [
+        bound
+        for case in setting.cases
+        for bound in roofline.figures(case, rounds=setting.rounds, seconds=setting.seconds / 10)
+    ]
+    return [roofline.section(bounds)]
 
 
 def _scanning(setting: Setting) -> list[Section]:
@@ -56,7 +84,11 @@ WORKS: dict[str, Callable[[Setting], Iterable[Section]]] = {
     "training": training,
     "inference": inference,
     "latency": latency,
+    "minimums": _minimums,
     "kernels": _kernels,
+    "roofline": _roofline,
+    "sweep": _sweep,
+    "growth": _growth,
     "processors": processors,
     "scanning": _scanning,
     "process": _process,

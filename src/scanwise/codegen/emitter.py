@@ -60,6 +60,12 @@ class Emitter:
                 return 0 if x == 0 else y
         return self.builder.mul(self.integer(a), self.integer(b), flags=["nsw"])
 
+    def divide(self, a: Index, b: int) -> Index:
+        """a / b rounded towards zero."""
+        if isinstance(a, int):
+            return int(a / b)
+        return a if b == 1 else self.builder.sdiv(a, self.integer(b))
+
     def affine(self, *terms: tuple[Index, Index]) -> Index:
         """The sum of products a * b."""
         total: Index = 0
@@ -145,8 +151,8 @@ class Emitter:
         return merged
 
     def tiles(self, count: Index, size: int, body: Callable[[Index, int], None]) -> None:
-        """Cover 0..count with `body(first, size)`: what remains is one smaller tile, or tiles of 1 where the count is
-        only known at run time.
+        """Cover 0..count with `body(first, size)`. What remains is one smaller tile; where the count is only known at
+        run time, it is one of half the size (from 4 on) and tiles of 1.
         """
         if isinstance(count, int):
             full, rest = divmod(count, size)
@@ -154,13 +160,12 @@ class Emitter:
             if rest:
                 body(full * size, rest)
             return
-        if size == 1:
-            self.loop(count, lambda i: body(i, 1))
-            return
-        full_count = self.builder.sdiv(count, self.integer(size))
-        self.loop(full_count, lambda i: body(self.mul(i, size), size))
-        done = self.builder.mul(full_count, self.integer(size))
-        self.loop(count, lambda i: body(i, 1), start=done)
+        done: Index = 0
+        for part in dict.fromkeys((size, size // 2 if size >= 4 else 1, 1)):
+            whole = self.builder.sdiv(self.builder.sub(count, self.integer(done)), self.integer(part))
+            start = done
+            self.loop(whole, lambda i, f=start, s=part: body(self.add(f, self.mul(i, s)), s))
+            done = self.add(done, self.mul(whole, part))
 
     # --- memory ---------------------------------------------------------------------------------------------------
 
@@ -183,6 +188,12 @@ class Emitter:
 
     def store(self, value: Value, pointer: Value, index: Index) -> None:
         self.builder.store(value, self.at(pointer, index), align=4)
+
+    def prefetch(self, address: Value) -> None:
+        """Ask for a cache line that will be read soon."""
+        function = self.declare("llvm.prefetch.p0", ir.VoidType(), [POINTER, I32, I32, I32])
+        read, near, data = 0, 2, 1
+        self.builder.call(function, [address, *(ir.Constant(I32, value) for value in (read, near, data))])
 
     def load_part(self, pointer: Value, index: Index, lanes: int, valid: int) -> Value:
         """A vector of which only the first `valid` lanes are read; the others are zero."""
@@ -235,6 +246,12 @@ class Emitter:
         kind = ir.VectorType(scalar.type, lanes)
         single = b.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(I32, 0))
         return b.shuffle_vector(single, ir.Constant(kind, ir.Undefined), self.shuffle([0] * lanes))
+
+    def part(self, vector: Value, lanes: int) -> Value:
+        """The first lanes of a vector."""
+        if lanes == vector.type.count:
+            return vector
+        return self.builder.shuffle_vector(vector, vector, self.shuffle(range(lanes)))
 
     def shuffle(self, order: Sequence[int]) -> Value:
         return ir.Constant(ir.VectorType(I32, len(order)), list(order))

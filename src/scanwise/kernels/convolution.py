@@ -152,9 +152,8 @@ class Convolution:
         groups, outputs = self.group_count, self.group_outputs
         inner = 1 if self.depthwise else self.group_channels
         shape = (groups, self.blocks, self.taps, self.steps, self.lanes)
-        spread = packed.reshape(shape).transpose(0, 1, 4, 2, 3).reshape(groups, -1, self.taps, self.steps)
-        weight = spread[:, :outputs, :, :inner].transpose(0, 1, 3, 2)
-        weight = weight.reshape(groups * outputs, inner, rows, columns)
+        spread = packed.reshape(shape).transpose(0, 1, 4, 3, 2).reshape(groups, -1, self.steps, self.taps)
+        weight = spread[:, :outputs, :inner].reshape(groups * outputs, inner, rows, columns)
         return np.ascontiguousarray(weight[..., ::-1, ::-1] if self.flip else weight)
 
     def pack_bias(self, bias: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -165,4 +164,4 @@ class Convolution:
 
     def unpack_bias(self, packed: NDArray[np.float32]) -> NDArray[np.float32]:
         spread = packed.reshape(self.group_count, -1)[:, : self.group_outputs]
-        return np.ascontiguousarray(spread.reshape(-1))
+        return spread.flatten()  # always a copy: it shall not keep the whole buffer alive

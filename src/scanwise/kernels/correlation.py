@@ -23,6 +23,7 @@ from scanwise.codegen.schedule import (
 from scanwise.codegen.target import Target
 from scanwise.kernels import activation as activations
 from scanwise.kernels.activation import Activation
+from scanwise.kernels.maps import lanes_for
 from scanwise.kernels.sweep import Sweep, fuse_axes
 
 __all__ = ["Correlation"]
@@ -155,7 +156,7 @@ class _Nest:
         ragged = kernel.channels % kernel.lanes != 0
 
         def samples(n: Index, count: int) -> None:
-            vectors = tile.vectors if count == tile.samples else lone
+            vectors = lone if count == 1 < tile.samples else tile.vectors
             looped = (kernel.blocks - 1) // vectors * vectors if ragged else kernel.blocks
             e.tiles(looped, vectors, lambda k, ks: blocks(n, count, k, ks))
             if looped < kernel.blocks:
@@ -186,7 +187,8 @@ class _Nest:
         w = e.at(self.w, e.mul(k, kernel.block))
         start = []
         for v in range(tile.vectors):
-            start.append(self._bias(e.add(k, v)) if kernel.bias else e.constant(0.0, lanes))
+            width = self._width(k, v)
+            start.append(self._bias(e.add(k, v), width) if kernel.bias else e.constant(0.0, width))
         places = [
             (dn, dp, dq)
             for dn in range(tile.samples)
@@ -211,10 +213,18 @@ class _Nest:
             for v, value in enumerate(values):
                 self._finish(value, y, other, e.add(k, v), last=self._is_last(k, v))
 
-    def _bias(self, block: Index) -> Value:
+    def _width(self, k: Index, v: int) -> int:
+        """Lanes of a vector: of the last one no more than hold its channels, since a processor does narrow vectors with
+        half the work, or two at once.
+        """
+        kernel = self.kernel
+        valid = kernel.channels - (kernel.blocks - 1) * kernel.lanes
+        return min(kernel.lanes, lanes_for(valid)) if self._is_last(k, v) else kernel.lanes
+
+    def _bias(self, block: Index, width: int) -> Value:
         e, kernel = self.e, self.kernel
         own = kernel.lanes // kernel.together
-        bias = e.load(self.b, e.mul(block, own), own)
+        bias = e.load(self.b, e.mul(block, own), min(own, width))
         if kernel.together == 1:
             return bias
         return e.builder.shuffle_vector(bias, bias, e.shuffle([lane % own for lane in range(kernel.lanes)]))
@@ -302,14 +312,16 @@ class _Nest:
 
     def _step(self, x: Value, xo: int, w: Value, wo: int, positions: list["_Position"], sums: Sums) -> Sums:
         e, lanes, block = self.e, self.kernel.lanes, self.kernel.block
-        weights = [e.load(w, wo + v * block, lanes) for v in range(len(sums[0]))]
+        widths = [value.type.count for value in sums[0]]
+        weights = [e.load(w, wo + v * block, width) for v, width in enumerate(widths)]
         result = []
         for position, values in zip(positions, sums, strict=True):
             at = xo + position.offset
             if self.kernel.depthwise:
-                inputs = [e.load(x, at + v * lanes, lanes) for v in range(len(weights))]
+                inputs = [e.load(x, at + v * lanes, width) for v, width in enumerate(widths)]
             else:
-                inputs = [e.load_broadcast(x, at, lanes)] * len(weights)
+                whole = e.load_broadcast(x, at, widths[0])
+                inputs = [e.part(whole, width) for width in widths]
             result.append([e.fma(*factors) for factors in zip(weights, inputs, values, strict=True)])
         return result
 
@@ -322,11 +334,11 @@ class _Nest:
 
     def _finish(self, value: Value, y: Value, other: Value, block: Index, *, last: bool) -> None:
         e, kernel = self.e, self.kernel
-        lanes = kernel.lanes
-        valid = kernel.channels - (kernel.blocks - 1) * lanes if last else lanes
-        at = e.mul(block, lanes)
+        lanes = value.type.count
+        valid = kernel.channels - (kernel.blocks - 1) * kernel.lanes if last else lanes
+        at = e.mul(block, kernel.lanes)
         # Where the next channels in memory belong to the next group, padding lanes must not be written.
-        partial = kernel.groups > 1 or kernel.y_pitch < kernel.blocks * lanes
+        partial = kernel.groups > 1 or kernel.y_pitch < kernel.blocks * kernel.lanes
         width = valid if partial else lanes
         if kernel.settles_zero:
             value = e.builder.fadd(value, e.constant(0.0, lanes))

@@ -6,7 +6,7 @@ from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.maps import lanes_for, round_up
 
-__all__ = ["TransposeWeights"]
+__all__ = ["TransposeWeights", "columns_of"]
 
 # Floats of weights that one call transposes: calls are shared among threads.
 TRANSPOSED_AT_ONCE = 1 << 15
@@ -83,7 +83,7 @@ class TransposeWeights:
             rows = [e.load(tile, i * c.lanes, c.lanes) for i in range(valid)]
             rows += [e.constant(0.0, c.lanes)] * (lanes - valid)
             at = e.affine((t, c.group_outputs * lanes), (e.mul(k, c.lanes), lanes))
-            for i, column in enumerate(_transposed(e, rows, c.lanes)[:count]):
+            for i, column in enumerate(columns_of(e, rows, c.lanes)[:count]):
                 e.store(column, goal, e.add(at, i * lanes))
 
         def tap(t: Index) -> None:
@@ -95,23 +95,50 @@ class TransposeWeights:
         e.loop(c.taps, tap)
 
 
-def _transposed(e: Emitter, rows: list[Value], lanes: int) -> list[Value]:
-    """Columns of a matrix given as row vectors of `lanes` floats: neighbours are joined until a vector is a column."""
-    parts, width = rows, 1
-    # parts[j] holds `width` rows, for each of the lanes in turn.
-    while len(parts) > 1:
-        joined = []
-        for a, b in zip(parts[::2], parts[1::2], strict=True):
-            order = [
-                which * lanes * width + lane * width + i
-                for lane in range(lanes)
-                for which in (0, 1)
-                for i in range(width)
-            ]
-            joined.append(e.builder.shuffle_vector(a, b, e.shuffle(order)))
-        parts, width = joined, 2 * width
-    (whole,) = parts
-    return [
-        e.builder.shuffle_vector(whole, whole, e.shuffle(range(lane * width, (lane + 1) * width)))
-        for lane in range(lanes)
-    ]
+def columns_of(e: Emitter, rows: list[Value], lanes: int) -> list[Value]:
+    """Columns of a matrix given as row vectors of `lanes` floats; both extents are 4, 8 or 16.
+
+    Four rows at a time are transposed within the quarters of 4 floats that shuffles are quick in (64 shuffles for a
+    square of 16), then the quarters themselves are.
+    """
+    quads = [_quad(e, rows[first : first + 4]) for first in range(0, len(rows), 4)]
+    columns: list[Value] = [None] * lanes
+    for i in range(4):
+        columns[i::4] = _quarters(e, [quad[i] for quad in quads], 1, lanes // 4)
+    return columns
+
+
+def _quad(e: Emitter, rows: list[Value]) -> list[Value]:
+    """Vector i holds, in quarter j, column 4 j + i of the four rows."""
+    low, high = ((0, 4, 1, 5), (2, 6, 3, 7)), ((0, 1, 4, 5), (2, 3, 6, 7))
+
+    def join(a: Value, b: Value, picks: tuple[int, ...]) -> Value:
+        lanes = a.type.count
+        order = [
+            first + pick if pick < 4 else lanes + first + pick - 4
+            for first in range(0, lanes, 4)
+            for pick in picks
+        ]
+        return e.builder.shuffle_vector(a, b, e.shuffle(order))
+
+    pairs = [[join(a, b, picks) for picks in low] for a, b in (rows[:2], rows[2:])]
+    return [join(a, b, picks) for a, b in zip(*pairs, strict=True) for picks in high]
+
+
+def _quarters(e: Emitter, vectors: list[Value], rows: int, columns: int) -> list[Value]:
+    """Columns of a matrix of quarters of which each vector holds `rows` rows of `columns`, as one vector each."""
+    if columns == len(vectors) == 1:
+        return vectors
+    held = rows * columns
+    pairs = list(zip(vectors[::2], vectors[1::2], strict=False)) or [(vectors[0], None)]
+    count = held if pairs[0][1] is None else 2 * held
+
+    def pick(start: int, step: int) -> list[Value]:
+        order = [4 * quarter + lane for quarter in range(start, count, step) for lane in range(4)]
+        return [e.builder.shuffle_vector(a, b or a, e.shuffle(order)) for a, b in pairs]
+
+    together = rows * (1 if count == held else 2)
+    if columns == 1:
+        return _quarters(e, pick(0, 1), together, 1)
+    halves = [_quarters(e, pick(start, 2), together, columns // 2) for start in (0, 1)]
+    return [column for pair in zip(*halves, strict=True) for column in pair]

@@ -210,7 +210,7 @@ class NativeExecutor:
         runner.run_samples(len(x), shards, get_threads())
         runner.let_go()
         parts = sums.reshape(shards, floats)
-        total = parts[0, : self._layout.size].copy()
+        total = parts[0, : self._layout.size]
         for part in parts[1:]:
             total += part[: self._layout.size]
         return self._layout.read(total), float(parts[:, self._layout.size].astype(np.float64).sum())
