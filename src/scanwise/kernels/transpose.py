@@ -96,22 +96,48 @@ class TransposeWeights:
 
 
 def _transposed(e: Emitter, rows: list[Value], lanes: int) -> list[Value]:
-    """Columns of a matrix given as row vectors of `lanes` floats: neighbours are joined until a vector is a column."""
-    parts, width = rows, 1
-    # parts[j] holds `width` rows, for each of the lanes in turn.
+    """Columns of a matrix given as row vectors of `lanes` floats, in squares: of as many rows as a row has lanes, or of
+    as many lanes as there are rows.
+    """
+    size = min(len(rows), lanes)
+    columns: list[Value] = []
+    for first in range(0, lanes, size):
+        parts = [_part(e, row, lanes, first, size) for row in rows]
+        squares = [_square(e, parts[top : top + size]) for top in range(0, len(rows), size)]
+        columns += [_joined(e, list(pieces)) for pieces in zip(*squares, strict=True)]
+    return columns
+
+
+def _square(e: Emitter, rows: list[Value]) -> list[Value]:
+    """The transpose of as many rows as they have lanes.
+
+    Interleaving row i with row i + size / 2 moves the highest bit of an element's row number to the lowest of its lane
+    number, and every other bit up by one. After log2(size) rounds row and lane have changed places. No vector is wider
+    than a row: LLVM takes many times as long for the same permutation of a vector that holds the whole matrix.
+    """
+    size = len(rows)
+    half = size // 2
+    low, high = ([base + lane // 2 + lane % 2 * size for lane in range(size)] for base in (0, half))
+    for _ in range(size.bit_length() - 1):
+        rows = [
+            e.builder.shuffle_vector(a, b, e.shuffle(order))
+            for a, b in zip(rows[:half], rows[half:], strict=True)
+            for order in (low, high)
+        ]
+    return rows
+
+
+def _part(e: Emitter, row: Value, lanes: int, first: int, count: int) -> Value:
+    """Lanes `first` to `first + count` of a row."""
+    return row if count == lanes else e.builder.shuffle_vector(row, row, e.shuffle(range(first, first + count)))
+
+
+def _joined(e: Emitter, parts: list[Value]) -> Value:
+    """Vectors one after another as one; their number is a power of two."""
     while len(parts) > 1:
-        joined = []
-        for a, b in zip(parts[::2], parts[1::2], strict=True):
-            order = [
-                which * lanes * width + lane * width + i
-                for lane in range(lanes)
-                for which in (0, 1)
-                for i in range(width)
-            ]
-            joined.append(e.builder.shuffle_vector(a, b, e.shuffle(order)))
-        parts, width = joined, 2 * width
-    (whole,) = parts
-    return [
-        e.builder.shuffle_vector(whole, whole, e.shuffle(range(lane * width, (lane + 1) * width)))
-        for lane in range(lanes)
-    ]
+        count = parts[0].type.count
+        order = e.shuffle(range(2 * count))
+        parts = [
+            e.builder.shuffle_vector(a, b, order) for a, b in zip(parts[::2], parts[1::2], strict=True)
+        ]
+    return parts[0]

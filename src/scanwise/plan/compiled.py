@@ -61,9 +61,10 @@ class Compiled:
 def records_of(calls: list[tuple[Call, list[Place]]], target: Target) -> NDArray[np.int64]:
     """The driver's records of calls with the places of their arguments; compiles what is not compiled yet."""
     records = np.zeros((len(calls), RECORD_WORDS), np.int64)
-    for record, (call, places) in zip(records, calls, strict=True):
+    addresses = jit.addresses([call.kernel for call, _ in calls], target)
+    for record, address, (call, places) in zip(records, addresses, calls, strict=True):
         assert len(places) <= ARGUMENTS
-        record[0] = jit.address(call.kernel, target)
+        record[0] = address
         record[1] = len(places)
         record[2 : 2 + 2 * len(places)] = [word for p in places for word in (int(p.base), 4 * p.offset)]
     return records

@@ -18,7 +18,7 @@ from scanwise.kernels.pad import PadForward
 from scanwise.kernels.transfer import Gather, GatherTargets, Scatter
 from scanwise.plan.capacity import samples_for
 from scanwise.plan.compiled import Compiled, Goal, records_of
-from scanwise.plan.driver import Base
+from scanwise.plan.driver import Base, Driver
 from scanwise.plan.graph import Graph, Node
 from scanwise.plan.losses import loss_kernel
 from scanwise.plan.parameters import ParameterLayout, Place
@@ -280,6 +280,8 @@ class _Planner:
         self.owners.append("")
 
     def compiled(self, target: Target) -> Compiled:
+        calls = [*self.calls, *self.derived_calls]
+        jit.addresses([*(call.kernel for call, _ in calls), Driver()], target)  # all together is fastest
         return Compiled(
             records_of(self.calls, target),
             records_of(self.derived_calls, target),
