@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,13 +80,9 @@ def test_both_loaders_give_the_same_functions(target: Target) -> None:
 @ours
 def test_the_code_cannot_be_written_to() -> None:
     (address,) = elf.load(objects_for([Affine(20.0)], host_target())).values()
-    with open("/proc/self/maps", encoding="ascii") as file:
-        for line in file:
-            low, high = (int(part, 16) for part in line.split()[0].split("-"))
-            if low <= address < high:
-                assert line.split()[1] == "r-xp"
-                return
-    raise AssertionError("the code is in no mapping")
+    lines = [line.split() for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()]
+    ranges = [(*(int(part, 16) for part in words[0].split("-")), words[1]) for words in lines]
+    assert [rights for low, high, rights in ranges if low <= address < high] == ["r-xp"]
 
 
 def _with_word(content: bytes, at: int, form: str, value: int) -> bytes:
@@ -189,7 +186,7 @@ print("llvmlite.binding" in sys.modules)
 
 
 def test_a_cold_and_a_warm_process_give_the_same_bits(
-    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCANWISE_CACHE", f"{tmp_path}/cache")
     command = [sys.executable, "-c", PROCESS.format(path=sys.path)]

@@ -29,7 +29,9 @@ def splat(value: float, lanes: int) -> ir.Constant:
 @functools.cache
 def _splat(digits: str, lanes: int) -> ir.Constant:
     value = float.fromhex(digits)
-    return ir.Constant(_F32, value) if lanes == 1 else ir.Constant(ir.VectorType(_F32, lanes), [value] * lanes)
+    return (
+        ir.Constant(_F32, value) if lanes == 1 else ir.Constant(ir.VectorType(_F32, lanes), [value] * lanes)
+    )
 
 
 def integers(values: Sequence[int]) -> ir.Constant:

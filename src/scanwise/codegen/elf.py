@@ -18,9 +18,13 @@ from dataclasses import dataclass
 
 __all__ = ["UnsupportedError", "load"]
 
-_FILE = struct.Struct("<4sBB10xHH20xQ10xHH2x")  # magic, class, byte order, type, machine; sections' place, size, number
+_FILE = struct.Struct(
+    "<4sBB10xHH20xQ10xHH2x"
+)  # magic, class, byte order, type, machine; sections' place, size, number
 _FILE_KIND = (b"\x7fELF", 2, 1, 1, 62)  # 64 bits, little-endian, relocatable, x86-64
-_SECTION = struct.Struct("<IIQ8xQQIIQQ")  # name, type, flags, place, size, link, info, alignment, entry's size
+_SECTION = struct.Struct(
+    "<IIQ8xQQIIQQ"
+)  # name, type, flags, place, size, link, info, alignment, entry's size
 _SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
 _RELOCATION = struct.Struct("<QQq")  # place, symbol and type, addend
 _SYMBOLS, _RELOCATIONS, _NO_BITS, _WITHOUT_ADDEND = 2, 4, 8, 9

@@ -38,6 +38,8 @@ def lower(layer: Layer, shape: Shape, extent: Extent) -> Sequence[Operation]:
 
 def _modules(layer: Layer) -> list[str]:
     """The modules with the rules of a layer and of what it is a kind of: they are called as the layers' own."""
-    places = [kind.__module__ for kind in type(layer).__mro__ if kind.__module__.startswith("scanwise.layers.")]
+    places = [
+        kind.__module__ for kind in type(layer).__mro__ if kind.__module__.startswith("scanwise.layers.")
+    ]
     names = [place.replace("scanwise.layers.", "scanwise.kernels.") for place in places]
     return [name for name in names if importlib.util.find_spec(name) is not None]

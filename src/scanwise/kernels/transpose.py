@@ -129,7 +129,9 @@ def _square(e: Emitter, rows: list[Value]) -> list[Value]:
 
 def _part(e: Emitter, row: Value, lanes: int, first: int, count: int) -> Value:
     """Lanes `first` to `first + count` of a row."""
-    return row if count == lanes else e.builder.shuffle_vector(row, row, e.shuffle(range(first, first + count)))
+    return (
+        row if count == lanes else e.builder.shuffle_vector(row, row, e.shuffle(range(first, first + count)))
+    )
 
 
 def _joined(e: Emitter, parts: list[Value]) -> Value:
@@ -137,7 +139,5 @@ def _joined(e: Emitter, parts: list[Value]) -> Value:
     while len(parts) > 1:
         count = parts[0].type.count
         order = e.shuffle(range(2 * count))
-        parts = [
-            e.builder.shuffle_vector(a, b, order) for a, b in zip(parts[::2], parts[1::2], strict=True)
-        ]
+        parts = [e.builder.shuffle_vector(a, b, order) for a, b in zip(parts[::2], parts[1::2], strict=True)]
     return parts[0]
