@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
+
+from benchmarks import children, installed
 
 _SETUP = """
 import numpy as np
 random = np.random.default_rng(0)
-x = random.uniform(0.05, 1.0, (1280, 1, 28, 28)).astype(np.float32)
-y = random.integers(10, size=1280)
+x = random.random((SAMPLES, 1, 28, 28), np.float32)
+y = random.integers(10, size=SAMPLES)
 """
 
 _SCANWISE = (
@@ -23,7 +21,7 @@ _SCANWISE = (
 import scanwise as sw
 from scanwise import models
 model = sw.Model(models.get("lenet5", (1, 28, 28), 10), (1, 28, 28), seed=0)
-sw.fit(model, x[:SAMPLES], y[:SAMPLES], epochs=EPOCHS, batch_size=128, progress=False)
+sw.fit(model, x, y, epochs=EPOCHS, batch_size=BATCH, progress=False)
 """
 )
 
@@ -36,39 +34,37 @@ torch.set_num_threads(THREADS)
 net = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
     nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
 optimizer = torch.optim.SGD(net.parameters(), 0.05, momentum=0.9)
-xt, yt = torch.from_numpy(x[:SAMPLES]), torch.from_numpy(y[:SAMPLES])
+xt, yt = torch.from_numpy(x), torch.from_numpy(y)
 for _ in range(EPOCHS):
-    for i in range(0, len(xt), 128):
+    for i in range(0, len(xt), BATCH):
         optimizer.zero_grad()
-        nn.functional.cross_entropy(net(xt[i : i + 128]), yt[i : i + 128]).backward()
+        nn.functional.cross_entropy(net(xt[i : i + BATCH]), yt[i : i + BATCH]).backward()
         optimizer.step()
 """
 )
 
-# Linux's VmHWM is of this program alone; ru_maxrss there also counts the process that started it.
-_PEAK = """
-import pathlib, resource, sys
-status = pathlib.Path("/proc/self/status")
-if status.exists():
-    lines = status.read_text().splitlines()
-    kibibytes = next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-else:
-    kibibytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "darwin" else 1)
-print(kibibytes / 1024)
-"""
+# What a batch of 4096 digits may add to one of 64: its own samples as float32, and targets.
+_BATCHES = (64, 4096)
+_MORE = "peak memory, batches of 4096 over batches of 64, LeNet-5 (MiB)"
+AT_MOST = {
+    "import scanwise over NumPy (s)": 0.1,
+    "process with one LeNet-5 step, cold cache (s)": 1.5,
+    "process with one LeNet-5 step, warm cache (s)": 0.4,
+    _MORE: (_BATCHES[1] - _BATCHES[0]) * (784 + 1) * 4 / (1 << 20),
+    **installed.AT_MOST,
+}
 
 
 def _run(code: str, cache: str, threads: int = 1) -> tuple[float, str]:
-    environment = {**os.environ, "SCANWISE_CACHE": cache, "SCANWISE_THREADS": str(threads)}
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
-    )
-    return time.perf_counter() - started, done.stdout
+    return children.run(["-c", code], cache, threads)
 
 
-def _filled(code: str, threads: int, samples: int, epochs: int) -> str:
-    for name, value in (("THREADS", threads), ("SAMPLES", samples), ("EPOCHS", epochs)):
+_PEAK = "from benchmarks.children import peak; print(peak())"
+
+
+def _filled(code: str, threads: int, samples: int, epochs: int, batch: int = 128) -> str:
+    values = (("THREADS", threads), ("SAMPLES", samples), ("EPOCHS", epochs), ("BATCH", batch))
+    for name, value in values:
         code = code.replace(name, str(value))
     return code
 
@@ -80,6 +76,7 @@ def figures(threads: int, *, repeats: int = 5) -> dict[str, float]:
             **_imports(folder, repeats),
             **_first_step(folder, threads, repeats),
             **_memory(folder, threads),
+            **installed.figures(),
         }
 
 
@@ -117,10 +114,14 @@ def _first_step(folder: str, threads: int, repeats: int) -> dict[str, float]:
 
 
 def _memory(folder: str, threads: int) -> dict[str, float]:
-    codes = {"Scanwise": _SCANWISE, "PyTorch": _PYTORCH}
+    def peak(code: str, batch: int) -> float:
+        filled = _filled(code, threads, 2 * _BATCHES[1], 2, batch) + _PEAK
+        _run(filled, folder, threads)  # compiles, which takes memory of its own
+        return float(_run(filled, folder, threads)[1])
+
+    small, large = (peak(_SCANWISE, batch) for batch in _BATCHES)
     return {
-        f"peak memory of a process that trains LeNet-5, {name} (MiB)": float(
-            _run(_filled(code, threads, 1280, 3) + _PEAK, folder, threads)[1]
-        )
-        for name, code in codes.items()
+        "peak memory of a process that trains LeNet-5, Scanwise (MiB)": small,
+        "peak memory of a process that trains LeNet-5, PyTorch (MiB)": peak(_PYTORCH, _BATCHES[0]),
+        _MORE: large - small,
     }

@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import mnist
+
 
 def figures(threads: int, data: Path | None) -> dict[str, float]:
     """Name with unit to value.
@@ -31,6 +33,7 @@ def figures(threads: int, data: Path | None) -> dict[str, float]:
         found |= _trained("TDNN on FSDD", threads, speech / "train", speech / "test")
         lenet5 = ("--network", "lenet5", "--epochs", "10")
         found |= _trained("LeNet-5 on MNIST, 10 epochs", threads, digits, digits, *lenet5)
+        found |= mnist.figures(threads, digits)
     return found
 
 

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from llvmlite import ir
 
+from scanwise.codegen import constants
 from scanwise.codegen.target import Target
 
 __all__ = ["Emitter", "Index", "Value", "I1", "I8", "I32", "I64", "F32", "F64", "POINTER"]
@@ -31,6 +32,7 @@ class Emitter:
         self.function = ir.Function(module, signature, name)
         for argument in self.function.args[:-1]:
             argument.add_attribute("noalias")
+        self.function.attributes.add("nounwind")
         self.arguments: tuple[Value, ...] = tuple(self.function.args[:-1])
         self.n: Value = self.function.args[-1]
         self.builder = ir.IRBuilder(self.function.append_basic_block("entry"))
@@ -41,7 +43,7 @@ class Emitter:
     # --- integers -------------------------------------------------------------------------------------------------
 
     def integer(self, value: Index) -> Value:
-        return ir.Constant(I64, value) if isinstance(value, int) else value
+        return constants.integer(value) if isinstance(value, int) else value
 
     def add(self, a: Index, b: Index) -> Index:
         if isinstance(a, int) and isinstance(b, int):
@@ -91,7 +93,7 @@ class Emitter:
 
     def integers(self, values: Sequence[int]) -> Value:
         """A constant vector of 32-bit integers, taken modulo 2**32."""
-        return ir.Constant(ir.VectorType(I32, len(values)), [value & 0xFFFFFFFF for value in values])
+        return constants.integers([value & 0xFFFFFFFF for value in values])
 
     # --- control --------------------------------------------------------------------------------------------------
 
@@ -133,7 +135,7 @@ class Emitter:
         results = list(body(index, *phis) or ())
         if len(results) != len(phis):
             raise AssertionError("a loop body must return one successor for each carried value")
-        following = b.add(index, ir.Constant(I64, 1), flags=["nsw", "nuw"])
+        following = b.add(index, constants.integer(1), flags=["nsw", "nuw"])
         end = b.block
         index.add_incoming(following, end)
         for phi, result in zip(phis, results, strict=True):
@@ -204,7 +206,7 @@ class Emitter:
         function = self.declare(name, kind, [POINTER, I32, ir.VectorType(I1, lanes), kind])
         mask = self.mask(lanes, valid)
         return self.builder.call(
-            function, [self.at(pointer, index), ir.Constant(I32, 4), mask, self.constant(0.0, lanes)]
+            function, [self.at(pointer, index), constants.integer(4, 32), mask, self.constant(0.0, lanes)]
         )
 
     def store_part(self, value: Value, pointer: Value, index: Index, lanes: int, valid: int) -> None:
@@ -216,11 +218,11 @@ class Emitter:
         name = f"llvm.masked.store.v{lanes}f32.p0"
         function = self.declare(name, ir.VoidType(), [kind, POINTER, I32, ir.VectorType(I1, lanes)])
         self.builder.call(
-            function, [value, self.at(pointer, index), ir.Constant(I32, 4), self.mask(lanes, valid)]
+            function, [value, self.at(pointer, index), constants.integer(4, 32), self.mask(lanes, valid)]
         )
 
     def mask(self, lanes: int, valid: int) -> Value:
-        return ir.Constant(ir.VectorType(I1, lanes), [int(lane < valid) for lane in range(lanes)])
+        return constants.mask(lanes, valid)
 
     def keep(self, value: Value, lanes: int, valid: int) -> Value:
         """`value` with zero in the lanes from `valid` on: the padding lanes of a map are always zero."""
@@ -235,17 +237,16 @@ class Emitter:
     # --- arithmetic -----------------------------------------------------------------------------------------------
 
     def constant(self, value: float, lanes: int) -> Value:
-        if lanes == 1:
-            return ir.Constant(F32, value)
-        return ir.Constant(ir.VectorType(F32, lanes), [value] * lanes)
+        return constants.splat(value, lanes)
 
     def broadcast(self, scalar: Value, lanes: int) -> Value:
         if lanes == 1:
             return scalar
         b = self.builder
         kind = ir.VectorType(scalar.type, lanes)
-        single = b.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(I32, 0))
-        return b.shuffle_vector(single, ir.Constant(kind, ir.Undefined), self.shuffle([0] * lanes))
+        nothing = constants.undefined(kind)
+        single = b.insert_element(nothing, scalar, constants.integer(0, 32))
+        return b.shuffle_vector(single, nothing, self.shuffle([0] * lanes))
 
     def part(self, vector: Value, lanes: int) -> Value:
         """The first lanes of a vector."""
@@ -254,7 +255,7 @@ class Emitter:
         return self.builder.shuffle_vector(vector, vector, self.shuffle(range(lanes)))
 
     def shuffle(self, order: Sequence[int]) -> Value:
-        return ir.Constant(ir.VectorType(I32, len(order)), list(order))
+        return constants.integers(order)
 
     def load_broadcast(self, pointer: Value, index: Index, lanes: int) -> Value:
         return self.broadcast(self.load(pointer, index, 1), lanes)
@@ -281,11 +282,11 @@ class Emitter:
         b = self.builder
         while lanes > 1:
             half = lanes // 2
-            undefined = ir.Constant(value.type, ir.Undefined)
+            undefined = constants.undefined(value.type)
             low = b.shuffle_vector(value, undefined, self.shuffle(range(half)))
             high = b.shuffle_vector(value, undefined, self.shuffle(range(half, lanes)))
             value, lanes = combine(low, high), half
-        return b.extract_element(value, ir.Constant(I32, 0))
+        return b.extract_element(value, constants.integer(0, 32))
 
     def _intrinsic(self, name: str, kind: ir.Type, operands: int) -> ir.Function:
         suffix = f"v{kind.count}f32" if isinstance(kind, ir.VectorType) else "f32"

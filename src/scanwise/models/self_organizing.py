@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from scanwise.layers import CPlane
-from scanwise.neocognitron import Contrast, Edges, Labelled, Neocognitron, SelfOrganized
+
+if TYPE_CHECKING:
+    from scanwise.neocognitron import Neocognitron
 
 __all__ = ["neocognitron"]
 
@@ -27,6 +30,9 @@ def neocognitron(input_shape: Sequence[int] = (1, 28, 28), classes: int = 10) ->
     >>> len(neocognitron(classes=3).stages)
     2
     """
+    # Those who want another network do not wait for this one's package.
+    from scanwise.neocognitron import Contrast, Edges, Labelled, Neocognitron, SelfOrganized
+
     return Neocognitron(
         input_shape,
         classes,

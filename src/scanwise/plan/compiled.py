@@ -63,9 +63,9 @@ class Compiled:
 def records_of(calls: list[tuple[Call, list[Place]]], target: Target) -> NDArray[np.int64]:
     """The driver's records of calls with the places of their arguments; compiles what is not compiled yet."""
     records = np.zeros((len(calls), RECORD_WORDS), np.int64)
-    for record, (call, places) in zip(records, calls, strict=True):
+    records[:, 0] = jit.addresses([call.kernel for call, _ in calls], target)
+    for record, (_, places) in zip(records, calls, strict=True):
         assert len(places) <= ARGUMENTS
-        record[0] = jit.address(call.kernel, target)
         record[1] = len(places)
         record[2 : 2 + 2 * len(places)] = [word for p in places for word in (int(p.base), 4 * p.offset)]
     return records

@@ -21,6 +21,7 @@ from scanwise.kernels.routes import Routed
 from scanwise.kernels.transfer import Gather, GatherTargets, Scatter
 from scanwise.plan.capacity import samples_for
 from scanwise.plan.compiled import Compiled, Goal, records_of
+from scanwise.plan.driver import Driver
 from scanwise.plan.graph import Graph, Node
 from scanwise.plan.losses import loss_kernel
 from scanwise.plan.parameters import ParameterLayout, Place
@@ -370,6 +371,9 @@ class _Planner:
         calls = [
             (replace(call, kernel=choices.chosen(call.kernel, target)), places) for call, places in self.calls
         ]
+        jit.addresses(
+            [*(call.kernel for call, _ in [*calls, *self.derived_calls]), Driver()], target
+        )  # all together is fastest
         return Compiled(
             records_of(calls, target),
             records_of(self.derived_calls, target),

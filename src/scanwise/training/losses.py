@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from scanwise.executor import Target
 from scanwise.layers import Aggregate, Layer, Sequential, Sigmoid, Softmax
-from scanwise.reference.loss import SMALLEST_PROBABILITY
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,9 @@ def losses(y: NDArray[np.float32], target: Target, loss: str, *, probabilities: 
         loss: the loss's name.
         probabilities: whether the outputs have been through a softmax or sigmoid already.
     """
+    # The reference is a package of all layers, which training without validation need not wait for.
+    from scanwise.reference.loss import SMALLEST_PROBABILITY
+
     wide = y.astype(np.float64)
     if loss == "cross_entropy":
         picked = np.take_along_axis(wide, target.astype(np.int64)[:, None], axis=1)[:, 0]
