@@ -1,10 +1,8 @@
-"""The machine's measured bandwidth on one thread: loads from the first-level cache, and a copy through memory."""
+"""The machine's bandwidth on one thread: loads from the first-level cache, copies in the second-level and in memory."""
 
 from __future__ import annotations
 
 import ctypes
-import functools
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +13,13 @@ from scanwise.codegen.emitter import I32, Emitter, Index, Value
 from scanwise.codegen.jit import address
 from scanwise.codegen.target import host_target
 
-__all__ = ["LoadKernel", "cache_work", "memory_bandwidth"]
+__all__ = ["FAR", "NEAR", "LoadKernel", "cache_work", "copy_work"]
 
 VECTORS = 16  # that a turn reads
 TURNS = 16  # until the first vector again: with vectors of 64 bytes 16 KB, which any first-level cache holds
 CHAINS = 8  # results that do not wait for each other
-FAR = 1 << 25  # floats that are copied: several times a large third-level cache
-RUNS = 7
+NEAR = 1 << 16  # floats that are copied within the second-level cache
+FAR = 1 << 25  # floats that are copied through memory: several times a large third-level cache
 
 
 @dataclass(frozen=True)
@@ -70,13 +68,12 @@ def cache_work() -> tuple[Work, int]:
     return work, 4 * lanes * VECTORS * turns
 
 
-@functools.cache
-def memory_bandwidth() -> float:
-    """Bytes a second that a copy reads and writes, of arrays that no cache holds; the best of several runs."""
-    source, goal = np.ones(FAR, np.float32), np.ones(FAR, np.float32)
-    taken = []
-    for _ in range(RUNS):
-        started = time.perf_counter()
-        np.copyto(goal, source)
-        taken.append(time.perf_counter() - started)
-    return 2 * source.nbytes / min(taken)
+def copy_work(floats: int) -> tuple[Work, int]:
+    """A copy as work to time beside a kernel, and the bytes that one call of it reads and writes."""
+    source, goal = np.ones(floats, np.float32), np.ones(floats, np.float32)
+
+    def work(calls: int) -> None:
+        for _ in range(calls):
+            np.copyto(goal, source)
+
+    return work, 2 * source.nbytes

@@ -1,4 +1,5 @@
-"""What bounds each network: time at the multiply-add peak and at memory's bandwidth beside the time that is measured.
+"""What bounds each network: time at the multiply-add peak and at the bandwidth of cache and memory beside the time that
+is measured.
 
 One thread. Each native call of the plan runs by itself on the arrays of real work, and calls are added up by pass.
 """
@@ -13,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import scanwise as sw
-from benchmarks.bandwidth import memory_bandwidth
+from benchmarks.bandwidth import FAR, NEAR, copy_work
 from benchmarks.kernels import PASSES, Repeated, pass_of, runners_of
 from benchmarks.networks import Case
-from benchmarks.peak import peak_gflops
+from benchmarks.peak import peak_work
 from benchmarks.report import Section
-from benchmarks.timing import interleaved
+from benchmarks.timing import Work, interleaved
 from scanwise import shapes
 
 __all__ = ["Bound", "figures", "moved_bytes", "section"]
@@ -33,7 +34,9 @@ class Bound:
     Attributes:
         operations: by the direct formula.
         moved: bytes that must be read and written.
-        peak, bandwidth: seconds at the measured multiply-add peak, and at the measured bandwidth of memory.
+        peak: seconds at the multiply-add peak.
+        cache, memory: seconds for moving the bytes within the second-level cache, where micro-batches stay, and
+            through memory.
         measured: seconds.
     """
 
@@ -42,13 +45,14 @@ class Bound:
     operations: int
     moved: float
     peak: float
-    bandwidth: float
+    cache: float
+    memory: float
     measured: float
 
     @property
     def share(self) -> float:
-        """Of the measured time, what the larger of the two bounds takes."""
-        return max(self.peak, self.bandwidth) / self.measured
+        """Of the measured time, what arithmetic at the peak or moving within the cache takes, whichever is more."""
+        return max(self.peak, self.cache) / self.measured
 
 
 def moved_bytes(row: shapes.Row, name: str, samples: int) -> float:
@@ -64,7 +68,13 @@ def figures(case: Case, *, rounds: int, seconds: float) -> list[Bound]:
     """The passes of one network."""
     sw.set_threads(1)
     works = {name: (work, samples) for name, work, samples in _works(case)}
-    taken = interleaved({name: work for name, (work, _) in works.items()}, rounds=rounds, seconds=seconds)
+    limits = {"peak": peak_work(1), "cache": copy_work(NEAR), "memory": copy_work(FAR)}
+    contenders: dict[str, Work] = {
+        **{name: work for name, (work, _) in works.items()},
+        **{name: work for name, (work, _) in limits.items()},
+    }
+    taken = interleaved(contenders, rounds=rounds, seconds=seconds)
+    peak, cache, memory = (taken[name] / amount for name, (_, amount) in limits.items())
     found = []
     rows = shapes.walk(case.network(), case.input_shape)
     for name in PASSES:
@@ -72,8 +82,8 @@ def figures(case: Case, *, rounds: int, seconds: float) -> list[Bound]:
         layers = _layers(rows, name)
         operations = sum(row.operations for row in layers)
         moved = sum(moved_bytes(row, name, samples) for row in layers)
-        times = operations / peak_gflops(1) / 1e9, moved / memory_bandwidth()
-        found.append(Bound(case.name, name, operations, moved, *times, taken[name] / samples))
+        bounds = operations * peak, moved * cache, moved * memory
+        found.append(Bound(case.name, name, operations, moved, *bounds, taken[name] / samples))
     return found
 
 
@@ -103,24 +113,16 @@ def section(bounds: list[Bound]) -> Section:
             bound.name,
             f"{bound.operations / 1e6:.3g}",
             f"{bound.moved / 1e3:.3g}",
-            *(f"{value * 1e6:.3g}" for value in (bound.peak, bound.bandwidth, bound.measured)),
+            *(f"{value * 1e6:.3g}" for value in (bound.peak, bound.cache, bound.memory, bound.measured)),
             f"{bound.share:.0%}",
         ]
         for bound in bounds
     ]
     note = (
-        "For one sample, one thread. Bytes: input and output of every layer once, parameters once for the samples that "
-        f"are worked on together. Memory copies at {memory_bandwidth() / 1e9:.1f} GB/s; most maps stay in the "
-        "second-level cache, which is faster. The share is of the larger bound; Winograd's algorithm can pass 100 %."
+        "Microseconds for one sample on one thread. Bytes: input and output of every layer once, parameters once for "
+        "the samples that are worked on together; activations are layers here, though they are computed in the step "
+        "before. The share is of arithmetic at the peak or of moving within the second-level cache, whichever is more; "
+        "Winograd's algorithm, which needs fewer operations, can pass 100 %."
     )
-    head = [
-        "network",
-        "pass",
-        "Mop",
-        "kB",
-        "at peak (us)",
-        "at memory's bandwidth (us)",
-        "measured (us)",
-        "share",
-    ]
+    head = ["network", "pass", "Mop", "kB", "at peak", "in cache", "through memory", "measured", "share"]
     return Section("What bounds each network", note, head, rows)

@@ -5,15 +5,17 @@ A work takes the `Setting` and gives sections of the report. Those that only hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import scanwise as sw
-from benchmarks import growth, kernel_minimums, kernels, process, roofline, scanning, sweep, tasks
+from benchmarks import growth, kernel_minimums, kernels, mnist, process, roofline, scanning, sweep, tasks
 from benchmarks.figure import Figure
 from benchmarks.network_speed import inference, latency, training
 from benchmarks.processors import processors
 from benchmarks.report import Section
 from benchmarks.setting import Setting
+
+_NONE: Mapping[str, float] = {}
 
 
 def _kernels(setting: Setting) -> list[Section]:
@@ -67,17 +69,28 @@ def _scanning(setting: Setting) -> list[Section]:
 
 def _process(setting: Setting) -> list[Section]:
     found = process.figures(setting.threads, repeats=2 if setting.quick else 5)
-    return [Section("Whole processes", figures=_named(found))]
+    return [Section("Whole processes", figures=_named(found, at_most=process.AT_MOST))]
 
 
 def _tasks(setting: Setting) -> list[Section]:
     if setting.quick:
         return []
-    return [Section("Whole tasks", figures=_named(tasks.figures(setting.threads, setting.data)))]
+    found = tasks.figures(setting.threads, setting.data)
+    return [Section("Whole tasks", figures=_named(found, at_most=mnist.AT_MOST, at_least=mnist.AT_LEAST))]
 
 
-def _named(values: dict[str, float]) -> list[Figure]:
-    return [Figure(name, value) for name, value in values.items()]
+def _named(
+    values: dict[str, float], *, at_most: Mapping[str, float] = _NONE, at_least: Mapping[str, float] = _NONE
+) -> list[Figure]:
+    return [
+        Figure(
+            name,
+            value,
+            minimum=at_most.get(name, at_least.get(name)),
+            direction="smaller" if name in at_most else "larger",
+        )
+        for name, value in values.items()
+    ]
 
 
 WORKS: dict[str, Callable[[Setting], Iterable[Section]]] = {

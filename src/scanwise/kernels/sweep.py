@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index
-from scanwise.codegen.schedule import Grid
+from scanwise.codegen.schedule import Grid, side_by_side
 
 __all__ = ["Axis", "Inside", "Repeat", "Sweep", "View", "fuse_axes"]
 
@@ -109,7 +109,8 @@ class Sweep:
         """What a register tile is chosen for."""
         # A tile goes over the kernel rows that meet the map with any of its rows, so flat tiles skip more.
         tallest = 2 if self.inside_rows is not None else None
-        return Grid(self.rows, self.columns, math.prod(axis.count for axis in self.axes), tallest)
+        most = side_by_side(self.x.column) if self.columns > 1 else 64
+        return Grid(self.rows, self.columns, math.prod(axis.count for axis in self.axes), tallest, most)
 
     def skipping(self, rows: Inside, columns: Inside) -> "Sweep":
         """The same grid with the taps left out that only meet the border, on each axis where that pays."""
