@@ -13,7 +13,7 @@ from llvmlite import ir
 
 from scanwise.codegen.emitter import Emitter
 from scanwise.codegen.target import GENERIC
-from scanwise.kernels import conv, correlation, sweep
+from scanwise.kernels import conv, nest, sweep
 from scanwise.kernels.conv import Convolution
 from scanwise.kernels.sweep import Axis, Inside, fuse_axes
 from tests.kernels import harness
@@ -211,7 +211,7 @@ def test_loops_over_one_run_of_memory_become_one() -> None:
 
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=12, unique=True), st.integers(-5, 20))
 def test_a_body_reads_no_input_twice(offsets: list[int], step: int) -> None:
-    steps = correlation._steps_without_overlap(offsets, step)
+    steps = nest.steps_without_overlap(offsets, step)
     assert 1 <= steps <= 8
     reads = [offset + u * step for u in range(steps) for offset in offsets]
     assert len(set(reads)) == len(reads)

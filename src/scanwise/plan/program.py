@@ -10,20 +10,16 @@ from dataclasses import replace
 
 from scanwise.codegen import choices, jit
 from scanwise.codegen.target import Target
-from scanwise.kernels.activation import Activation, ActivationBackward
-from scanwise.kernels.container import Add, AddOperation
 from scanwise.kernels.dropout import DropoutOperation, SampleKeys
 from scanwise.kernels.maps import FeatureMap, plain_map, round_up
-from scanwise.kernels.operation import NO_BORDER, Call, Derived, Maps
+from scanwise.kernels.operation import Call, Derived, Maps
 from scanwise.kernels.optimizer import StepRow
-from scanwise.kernels.pad import PadForward
-from scanwise.kernels.routes import Routed
-from scanwise.kernels.transfer import Gather, GatherTargets, Scatter
+from scanwise.kernels.transfer import Gather, Scatter
+from scanwise.plan.backward import Backward
 from scanwise.plan.capacity import samples_for
 from scanwise.plan.compiled import Compiled, Goal, records_of
 from scanwise.plan.driver import Driver
 from scanwise.plan.graph import Graph, Node
-from scanwise.plan.losses import loss_kernel
 from scanwise.plan.parameters import ParameterLayout, Place
 from scanwise.plan.pieces import stages
 from scanwise.plan.records import Base
@@ -57,17 +53,19 @@ def compile_plan(
         samples: most samples that are ever run at once.
         parts: threads that run one sample together; for inference, with `samples` 1.
     """
-    first = _Planner(graph, layout, dtype, goal, 1, parts)
+    first = Program(graph, layout, dtype, goal, 1, parts)
     first.plan()
     fitting = samples_for(graph, first.arena_floats, samples)
     planner = first
     if fitting > 1:
-        planner = _Planner(graph, layout, dtype, goal, fitting)
+        planner = Program(graph, layout, dtype, goal, fitting)
         planner.plan()
     return planner.compiled(target)
 
 
-class _Planner:
+class Program:
+    """The calls of a plan and the places of their arrays, in the making."""
+
     def __init__(
         self,
         graph: Graph,
@@ -87,24 +85,20 @@ class _Planner:
         self.stages: list[list[int]] = []  # for each piece the number of calls up to its end
         self.derived_calls: list[tuple[Call, list[Place]]] = []
         self.derived_places: dict[tuple[int, str], Place] = {}
-        self.values: list[Buffer] = [self._reserve(self._value_map(v)) for v in range(len(graph.extents))]
-        self.keys = self._floats(samples)
-        self.targets = self._floats(samples * max(1, graph.extents[graph.output][0]))
-        # Gradients by value: the parts of the sum, and what its producer's backward pass reads.
-        self.contributions: dict[int, list[Buffer]] = {}
-        self.finished: dict[int, Buffer] = {}
-        self.needs = self._needed()
+        self.values: list[Buffer] = [self.reserve(self._value_map(v)) for v in range(len(graph.extents))]
+        self.keys = self.floats(samples)
+        self.targets = self.floats(samples * max(1, graph.extents[graph.output][0]))
 
     # --- memory ---------------------------------------------------------------------------------------------------
 
-    def _floats(self, count: int) -> Place:
+    def floats(self, count: int) -> Place:
         place = Place(Base.ARENA, self.arena_floats)
         # A spare line: a vector read of the last position may reach past the map.
         self.arena_floats += round_up(count, _LINE) + _LINE
         return place
 
-    def _reserve(self, extent: FeatureMap) -> Buffer:
-        return extent, self._floats(extent.size * self.samples)
+    def reserve(self, extent: FeatureMap) -> Buffer:
+        return extent, self.floats(extent.size * self.samples)
 
     def _value_map(self, value: int) -> FeatureMap:
         channels, rows, columns = self.graph.extents[value]
@@ -115,55 +109,36 @@ class _Planner:
             found = found.with_border(node.operation.border)
         return found
 
-    def _gradient_map(self, value: int) -> FeatureMap:
-        """The map of a value's gradient, with the border that its producer's backward pass reads."""
-        plain = self._plain_gradient(value)
-        producer = self.graph.producer(value)
-        return plain.with_border(producer.operation.gradient_border()) if producer is not None else plain
-
-    def _plain_gradient(self, value: int) -> FeatureMap:
-        extent = self.values[value][0]
-        return FeatureMap(extent.channels, extent.height, extent.width, extent.pitch)
-
-    def _needed(self) -> list[bool]:
-        """Whether a value's gradient leads to a parameter, or to the wanted dx."""
-        needs = [self.goal.input_gradient] + [False] * (len(self.graph.extents) - 1)
-        for node in self.graph.nodes:
-            trained = any(p.fixed is None for p in node.operation.parameters())
-            needs[node.output] = trained or any(needs[i] for i in node.inputs)
-        return needs
-
     # --- calls ----------------------------------------------------------------------------------------------------
 
     def plan(self) -> None:
-        self._emit(
+        self.emit(
             Gather(self.dtype, self.values[0][0]), Place(Base.SAMPLES), Place(Base.ORDER), self.values[0][1]
         )
         if any(isinstance(node.operation, DropoutOperation) for node in self.graph.nodes):
-            self._emit(SampleKeys(), Place(Base.ORDER), Place(Base.STEP_ROW, StepRow.SEED), self.keys)
+            self.emit(SampleKeys(), Place(Base.ORDER), Place(Base.STEP_ROW, StepRow.SEED), self.keys)
         self._close_stage()
         self._plan_forward()
         output = self.graph.output
         if not self.goal.backward:
-            self._emit(Scatter(self.values[output][0]), self.values[output][1], Place(Base.OUTPUT))
+            self.emit(Scatter(self.values[output][0]), self.values[output][1], Place(Base.OUTPUT))
             self._close_stage()
             return
-        self._start_backward(output)
-        for index in range(len(self.graph.nodes) - 1, -1, -1):
-            self._backward(index, self.graph.nodes[index])
+        backward = Backward(self)
+        backward.plan()
         if self.goal.input_gradient:
-            extent, place = self._gathered(0)
-            self._emit(Scatter(extent), place, Place(Base.OUTPUT))
+            extent, place = backward.gathered(0)
+            self.emit(Scatter(extent), place, Place(Base.OUTPUT))
 
     def _plan_forward(self) -> None:
         for index, node in enumerate(self.graph.nodes):
-            self._derive(index, "transformed", node.operation.transformed())
-            self._reserve_scratch(node.operation.scratch(self._maps(node)))
-        for pieces in stages(self.graph, self._maps, self.parts):
+            self.derive(index, "transformed", node.operation.transformed())
+            self.reserve_scratch(node.operation.scratch(self.maps(node)))
+        for pieces in stages(self.graph, self.maps, self.parts):
             ends = []
             for piece in pieces:
                 for index, call in piece:
-                    self._call(call, index, self.graph.nodes[index])
+                    self.call(call, index, self.graph.nodes[index])
                 ends.append(len(self.calls))
             self._add_stage(ends)
 
@@ -177,21 +152,7 @@ class _Planner:
             self.stages.pop()
         self.stages.append(ends)
 
-    def _start_backward(self, output: int) -> None:
-        """The gradient of the network's output: of a loss, or as the caller gives it."""
-        gradient = self._reserve(self._plain_gradient(output))
-        self.contributions[output] = [gradient]
-        if self.goal.loss is None:
-            self._emit(Gather("float32", gradient[0]), Place(Base.COTANGENT), Place(Base.ORDER), gradient[1])
-            return
-        extent, place = self.values[output]
-        width = 0 if self.goal.loss == "cross_entropy" else extent.channels
-        self._emit(GatherTargets(width), Place(Base.TARGETS), Place(Base.ORDER), self.targets)
-        statistics = Place(Base.GRADIENTS, self.layout.size)
-        places = (place, self.targets, gradient[1], statistics, Place(Base.STEP_ROW, StepRow.SCALE))
-        self._emit(loss_kernel(self.goal, extent, gradient[0]), *places)
-
-    def _maps(self, node: Node, dy: FeatureMap | None = None, dx: FeatureMap | None = None) -> Maps:
+    def maps(self, node: Node, dy: FeatureMap | None = None, dx: FeatureMap | None = None) -> Maps:
         others = node.inputs[1:]
         return Maps(
             self.values[node.inputs[0]][0],
@@ -202,146 +163,25 @@ class _Planner:
             self.samples,
         )
 
-    def _backward(self, index: int, node: Node) -> None:
-        if not self.needs[node.output]:
-            return
-        routed = self._routed(node)
-        if routed is not None:
-            self._through_maxima(index, node, routed)
-            if not self._needs_dense(node, routed):
-                return
-        dy, dy_place = self._gathered(node.output)
-        if routed is None:
-            self._parameter_gradients(index, node, dy, dy_place)
-        if isinstance(node.operation, AddOperation):
-            for value in node.inputs:
-                self.contributions.setdefault(value, []).append((dy, dy_place))
-            return
-        self._backward_to(index, node, dy, dy_place)
-        for value in node.inputs[1:]:
-            self._backward_to_other(index, node, value, dy, dy_place)
-
-    # Where a max pooling alone reads a convolution's output, gradients may be summed over its windows.
-
-    def _routed(self, node: Node) -> Routed | None:
-        """How the node's gradients go through the max pooling that alone reads its output, if that is worth it."""
-        readers = self.graph.consumers(node.output)
-        pooling = readers[0].operation.maxima if len(readers) == 1 else None
-        if pooling is None or node.output == self.graph.output:
-            return None
-        return node.operation.routed(self._maps(node, self._gathered(readers[0].output)[0]), pooling)
-
-    def _needs_dense(self, node: Node, routed: Routed) -> bool:
-        """Whether the gradient of the node's output is needed as a map all the same, for the node's input."""
-        (value,) = node.inputs
-        return self.needs[value] and not routed.input_gradient_pays(self._plain_gradient(value))
-
-    def _through_maxima(self, index: int, node: Node, routed: Routed) -> None:
-        (pooling,) = self.graph.consumers(node.output)
-        _, dy = self._gathered(pooling.output)
-        self._reserve_scratch(routed.scratch)
-        for call in routed.calls():
-            self._call(call, index, node, dy)
-        (value,) = node.inputs
-        if not self.needs[value] or self._needs_dense(node, routed):
-            return
-        dx, place = self._reserve(self._plain_gradient(value))
-        self._derive(index, "derived", routed.derived(dx))
-        for call in routed.input_calls(dx):
-            self._call(call, index, node, dy, place)
-        self.contributions.setdefault(value, []).append((dx, place))
-
-    def _parameter_gradients(self, index: int, node: Node, dy: FeatureMap, dy_place: Place) -> None:
-        maps = self._maps(node, dy)
-        self._reserve_scratch(node.operation.scratch(maps))
-        for call in node.operation.parameter_gradients(maps):
-            self._call(call, index, node, dy_place)
-
-    def _backward_to(self, index: int, node: Node, dy: FeatureMap, dy_place: Place) -> None:
-        """The gradient of the value that the node reads first."""
-        value = node.inputs[0]
-        if not self.needs[value]:
-            return
-        producer = self.graph.producer(value)
-        routed = self._routed(producer) if producer is not None else None
-        if producer is not None and routed is not None and not self._needs_dense(producer, routed):
-            return
-        goal = self._gradient_map(value)
-        function = self._function(value)
-        alone = len(self.graph.consumers(value)) == 1
-        fused = function is None or node.operation.fuses_derivative(self._maps(node, dy, goal))
-        direct = alone and fused and node.operation.writes_to(goal)
-        dx, dx_place = self._reserve(goal if direct else self._plain_gradient(value))
-        maps = self._maps(node, dy, dx)
-        self._derive(index, "derived", node.operation.derived(maps))
-        self._reserve_scratch(node.operation.scratch(maps))
-        for call in node.operation.backward(maps, function if direct else None):
-            self._call(call, index, node, dy_place, dx_place)
-        if direct:
-            self.finished[value] = (dx, dx_place)
-        else:
-            self.contributions.setdefault(value, []).append((dx, dx_place))
-
-    def _backward_to_other(self, index: int, node: Node, value: int, dy: FeatureMap, dy_place: Place) -> None:
-        """The gradient of the value that the node reads beside the first."""
-        if not self.needs[value]:
-            return
-        dx, dx_place = self._reserve(self._plain_gradient(value))
-        for call in node.operation.backward_other(self._maps(node, dy, dx)):
-            self._call(call, index, node, dy_place, dx_place)
-        self.contributions.setdefault(value, []).append((dx, dx_place))
-
-    def _function(self, value: int) -> Activation | None:
-        """The activation that was fused into the value's producer."""
-        producer = self.graph.producer(value)
-        return producer.operation.activation if producer is not None else None
-
-    def _gathered(self, value: int) -> Buffer:
-        """The gradient of what the value's producer computes before its fused activation: all contributions summed,
-        times the activation's derivative, in a map with the border that the producer reads.
-        """
-        if value in self.finished:
-            return self.finished[value]
-        parts = self.contributions[value]
-        total = parts[0]
-        function, goal = self._function(value), self._gradient_map(value)
-        for i, part in enumerate(parts[1:], 2):
-            last = i == len(parts) and function is None
-            summed = self._reserve(goal if last else self._plain_gradient(value))
-            self._emit(Add(total[0], part[0], summed[0]), total[1], part[1], summed[1])
-            total = summed
-        if function is not None:
-            finished = self._reserve(goal)
-            saved, place = self.values[value]
-            kernel = ActivationBackward(function, saved, total[0], goal)
-            self._emit(kernel, place, total[1], finished[1])
-            total = finished
-        elif total[0] != goal and goal.border != NO_BORDER:
-            finished = self._reserve(goal)
-            self._emit(PadForward((0, 0), total[0], goal), total[1], finished[1])
-            total = finished
-        self.finished[value] = total
-        return total
-
-    def _derive(self, index: int, name: str, derived: Derived | None) -> None:
+    def derive(self, index: int, name: str, derived: Derived | None) -> None:
         """Give what an operation derives from its weights a place, and plan its calls."""
         if derived is None:
             return
         place = Place(Base.DERIVED, self.derived_floats)
         self.derived_floats += round_up(derived.size, _LINE)
         self.derived_places[index, name] = place
-        self._reserve_scratch(derived.scratch)
+        self.reserve_scratch(derived.scratch)
         weight = self.layout.places[index, "weight"]
         for kernel, source, goal in derived.parts:
             places = [Place(weight.base, weight.offset + source), Place(place.base, place.offset + goal)]
             places += [Place(Base.SCRATCH, 0)] * (kernel.pointers - 2)
             self.derived_calls.append((Call(kernel, ()), places))
 
-    def _reserve_scratch(self, floats: int) -> None:
+    def reserve_scratch(self, floats: int) -> None:
         """Calls run one after another, so they share one scratch."""
         self.scratch_floats = max(self.scratch_floats, round_up(floats, _LINE))
 
-    def _call(self, call: Call, index: int, node: Node, dy: Place = _NOWHERE, dx: Place = _NOWHERE) -> None:
+    def call(self, call: Call, index: int, node: Node, dy: Place = _NOWHERE, dx: Place = _NOWHERE) -> None:
         places = []
         for name in call.arguments:
             if name in ("x", "other"):
@@ -363,7 +203,7 @@ class _Planner:
         self.calls.append((call, places))
         self.owners.append(node.name)
 
-    def _emit(self, kernel: jit.Kernel, *places: Place) -> None:
+    def emit(self, kernel: jit.Kernel, *places: Place) -> None:
         self.calls.append((Call(kernel, ()), list(places)))
         self.owners.append("")
 
