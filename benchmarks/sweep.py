@@ -148,7 +148,7 @@ def sections(rows: list[Ratios]) -> list[Section]:
     for direction in ("forward", "backward"):
         ordered = sorted(rows, key=lambda row: row.ratio(direction))
         ratios = [row.ratio(direction) for row in ordered]
-        quartiles = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+        quartiles = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
         reached = sum(ratio >= MINIMUM for ratio in ratios)
         cells = [ratios[0], *quartiles, ratios[-1]]
         spread.append([direction, f"{reached} of {len(ratios)}", *(f"{cell:.2f}" for cell in cells)])

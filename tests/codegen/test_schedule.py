@@ -18,6 +18,7 @@ from scanwise.codegen.schedule import (
     choose_tile,
     gradient_tiles,
     likely_tiles,
+    side_by_side,
     tile_limit,
     unroll,
     vectors_for_one_position,
@@ -103,6 +104,14 @@ def test_the_limit_is_the_largest_that_fits(target: Target, lanes: int, vectors:
     limit = tile_limit(target, lanes, vectors)
     assert limit == 0 or weights * limit + weights + 1 <= target.registers
     assert weights * (limit + 1) + weights + 1 > target.registers
+
+
+def test_steps_of_a_power_of_two_leave_room_for_few_inputs() -> None:
+    assert side_by_side(512) == 12  # 2 KB: two of the 64 sets
+    assert side_by_side(1024) == side_by_side(4096) == 6
+    assert side_by_side(33) == 6 * 64
+    tile = choose_tile(AVX512, 16, 1, Grid(56, 56, 18432, most=side_by_side(512)))
+    assert tile.positions <= 12
 
 
 @given(targets, lane_counts, st.integers(1, 40))

@@ -188,6 +188,22 @@ def test_taps_are_skipped_where_many_meet_the_border(
         assert Inside(start, 1, -1, extent).pays(positions, taps) == (np.mean(missed) > sweep.LEAST_BORDER)
 
 
+@pytest.mark.parametrize("outputs", [5, 20, 33])
+def test_any_number_of_samples_gives_the_bits_of_each_alone(outputs: int) -> None:
+    """A single position: tiles go over eight samples, over four, over one."""
+    c = Convolution(7, outputs, ONE, ONE, ONE, (0, 0), ONE, ONE)
+    x_map, y_map = harness.bordered(7, 1, 1), harness.bordered(outputs, 1, 1)
+    kernel = conv.forward(c, x_map, y_map)
+    weight, bias = c.pack(harness.normal(0, outputs, 7, 1, 1)), c.pack_bias(harness.normal(1, outputs))
+    x = harness.normal(2, 15, 7, 1, 1)
+    together = harness.output(y_map, 15)
+    harness.call(kernel, 15, harness.filled(x_map, x), weight, bias, together, None)
+    for n in range(15):
+        alone = harness.output(y_map, 1)
+        harness.call(kernel, 1, harness.filled(x_map, x[n : n + 1]), weight, bias, alone, None)
+        np.testing.assert_array_equal(alone.values[0], together.values[n])
+
+
 def walk(axes: tuple[Axis, ...]) -> list[Pair]:
     """Every index into input and weights, in order."""
     return [
