@@ -142,7 +142,7 @@ def test_forward_of_chosen_sizes(case: Case) -> None:
     check_forward(case)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(cases(strides=True))
 def test_forward_of_drawn_sizes(case: Case) -> None:
     check_forward(case)
@@ -216,7 +216,7 @@ def test_input_gradient_of_chosen_sizes(case: Case) -> None:
     check_input_gradient(case)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(cases(strides=False))
 def test_input_gradient_of_drawn_sizes(case: Case) -> None:
     check_input_gradient(case)

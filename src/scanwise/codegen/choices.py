@@ -13,11 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-import llvmlite.binding as llvm
-
 from scanwise.codegen import cache
 from scanwise.codegen.jit import Kernel
-from scanwise.codegen.target import Target
+from scanwise.codegen.target import Target, processor_kind
 
 __all__ = ["Scheduled", "candidates", "chosen", "is_known", "keep"]
 
@@ -93,4 +91,4 @@ def _read() -> dict[str, int]:
 
 
 def _file_name() -> str:
-    return f"choices-{llvm.get_host_cpu_name()}.json"
+    return f"choices-{processor_kind()}.json"

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["AVX2", "AVX512", "GENERIC", "NEON", "TARGETS", "Target", "host_target"]
+__all__ = ["AVX2", "AVX512", "GENERIC", "NEON", "TARGETS", "Target", "host_target", "processor_kind"]
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,32 @@ def host_target() -> Target:
     return GENERIC
 
 
+def processor_kind() -> str:
+    """A name for processors like this one, fit for a file's name."""
+    facts = _facts()
+    parts = [facts[key] for key in ("vendor_id", "cpu family", "model") if key in facts]
+    name = "-".join(parts) or platform.processor() or platform.machine()
+    return "".join(letter if letter.isalnum() else "-" for letter in name)
+
+
 def _features() -> set[str]:
-    """What the processor can do and the system lets it do. Linux tells without LLVM's library, which takes a process
-    40 ms to load.
-    """
-    information = Path("/proc/cpuinfo")
-    if sys.platform == "linux" and information.is_file():
-        for line in information.read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("flags"):
-                return set(line.partition(":")[2].split())
+    """What the processor can do and the system lets it do."""
+    flags = _facts().get("flags")
+    if flags is not None:
+        return set(flags.split())
     import llvmlite.binding as llvm
 
     return {name for name, there in llvm.get_host_cpu_features().items() if there}
+
+
+@functools.cache
+def _facts() -> dict[str, str]:
+    """What Linux tells of the first processor; nothing elsewhere. LLVM would tell too, but its library takes a process
+    40 ms to load.
+    """
+    information = Path("/proc/cpuinfo")
+    if sys.platform != "linux" or not information.is_file():
+        return {}
+    first, _, _ = information.read_text(encoding="utf-8", errors="replace").partition("\n\n")
+    lines = [line.partition(":") for line in first.splitlines()]
+    return {key.strip(): value.strip() for key, _, value in lines}
