@@ -103,7 +103,7 @@ def main() -> None:
     for name in arguments.work or WORKS:
         print(f"{name} ...", file=sys.stderr, flush=True)
         report.sections.extend(WORKS[name](setting))
-    paths = report.write(arguments.output)
+        paths = report.write(arguments.output)  # what is done is there if the rest is interrupted
     print(report.markdown())
     print("written to " + " and ".join(str(path) for path in paths), file=sys.stderr)
 
