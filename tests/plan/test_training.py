@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,11 @@ import pytest
 from numpy.typing import NDArray
 
 import scanwise as sw
-from scanwise.codegen.target import Target
+from scanwise.codegen import jit
+from scanwise.codegen.target import Target, host_target
+from scanwise.kernels.conv import Convolution, ParameterGradient
+from scanwise.kernels.linear import LARGE
+from scanwise.kernels.maps import plain_map
 from scanwise.layers import (
     Aggregate,
     AvgPool1d,
@@ -42,6 +47,7 @@ from scanwise.training.native_program import NativeProgram
 from scanwise.training.optimizers import Optimizer
 from scanwise.training.program import Program
 from scanwise.training.reference_program import ReferenceProgram
+from tests.kernels import harness
 from tests.plan.drawn_networks import Case, random_table, random_values
 from tests.plan.test_same_bits import TARGETS, assert_same_bits
 
@@ -220,6 +226,57 @@ BITS = {
         (3, 13, 12),
     ),
 }  # fmt: skip
+
+
+class TestLargeWeights:
+    """Gradients that are assigned rather than added to zeros: in shards of several micro-batches, and in shards of a
+    last step that have no sample.
+    """
+
+    def test_trajectory_and_threads(self) -> None:
+        case = Case(Sequential(Linear(LARGE // 2048), Tanh(), Linear(4)), (2048,))
+        x = np.random.default_rng(0).standard_normal((259, 2048)).astype(np.float32)
+        y = np.random.default_rng(1).random((259, 4)).astype(np.float32)
+        kinds = (ReferenceProgram, NativeProgram)
+        options = {"loss": "mse", "optimizer": sw.SGD(0.1, momentum=0.5), "batch_size": 256, "seed": 0}
+        found = []
+        for kind, threads in ((kinds[0], 1), (kinds[1], 1), (kinds[1], 3)):
+            sw.set_threads(threads)
+            program = kind(case.network, case.input_shape, **options)  # type: ignore[arg-type]
+            program.write_parameters(case.parameters)
+            for _ in range(2):
+                program.begin_epoch(x, y, np.arange(259), np.full(2, 0.05, np.float32))
+                while program.advance(1e9) < 2:
+                    pass
+            found.append(program.read_parameters())
+        expected, alone, together = found
+        for name, value in expected.items():
+            moved = float(np.abs(value - case.parameters[name]).max())
+            assert np.abs(alone[name] - value).max() <= TRAJECTORY_TOLERANCE * moved, name
+            assert_same_bits(together[name], alone[name], name)
+
+    def test_every_order_of_samples_gives_the_same_bits(self) -> None:
+        """The first call assigns whatever lies there before, and the next one adds."""
+        c = Convolution(20, 33, (1, 1), (1, 1), (1, 1), (0, 0), (1, 1), (1, 1))
+        x_map, dz_map = plain_map(20, 1, 1), plain_map(33, 1, 1)
+        kernel = ParameterGradient(c, x_map, dz_map, assigns=True)
+        x, dz = (
+            np.random.default_rng(i).standard_normal((8, m.size)).astype(np.float32)
+            for i, m in enumerate((x_map, dz_map))
+        )
+        results = []
+        for candidate in kernel.candidates(host_target()):
+            assert isinstance(candidate, ParameterGradient)
+            function = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4, ctypes.c_int64)(jit.address(candidate))
+            dw = np.full(c.weight_size, np.nan, np.float32)
+            for turn in (0, 1):
+                part = slice(4 * turn, 4 * turn + 4)
+                function(x[part].ctypes.data, dz[part].ctypes.data, dw.ctypes.data, turn, 4)
+            results.append(dw)
+        added = np.zeros_like(results[0])
+        harness.call(replace(kernel, assigns=False), 8, x.ravel(), dz.ravel(), added)
+        for result in results:
+            assert_same_bits(result, added, "dw")
 
 
 def assert_same_run(found: Run, expected: Run, what: object) -> None:

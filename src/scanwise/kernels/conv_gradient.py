@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.codegen.emitter import I64, Emitter, Index, Value
 from scanwise.codegen.schedule import GradientTile, choose_gradient_tile, gradient_places, gradient_tiles
 from scanwise.codegen.target import Target
 from scanwise.kernels.convolution import Convolution
@@ -31,13 +31,19 @@ class ParameterGradient:
         x: the map of x.
         dz: the map of dz.
         schedule: the register tile; None for the model's choice.
+        assigns: whether the first call assigns dw, and only the following ones add. A fourth argument says which it is,
+            as a number: 0 for the first.
     """
 
     convolution: Convolution
     x: FeatureMap
     dz: FeatureMap
     schedule: GradientTile | None = None
-    pointers: int = 3
+    assigns: bool = False
+
+    @property
+    def pointers(self) -> int:
+        return 4 if self.assigns else 3
 
     def candidates(self, target: Target) -> list["ParameterGradient"]:
         """The schedules that are worth timing: itself with the model's choice, then others."""
@@ -88,7 +94,7 @@ class _GradientNest:
         sample: Index | None,
     ) -> None:
         c = kernel.convolution
-        x, dz, dw = e.arguments
+        x, dz, dw = e.arguments[:3]
         self.e, self.c, self.kernel, self.vectors, self.valid = e, c, kernel, vectors, valid
         self.most, self.sample = places, sample
         top, left = c.padding
@@ -170,6 +176,9 @@ class _GradientNest:
         lanes, vectors = c.lanes, self.vectors
         x, dw = e.at(self.x, xo), e.at(self.dw, wo)
         sums = [e.load(dw, v * c.block + w, lanes) for v in range(vectors) for _, w in places]
+        if kernel.assigns:
+            first, nothing = self._is_first(), e.constant(0.0, lanes)
+            sums = [e.builder.select(first, nothing, total) for total in sums]
 
         def position(n: Index, p: Index, q: Index, sums: list[Value]) -> list[Value]:
             source = e.at(
@@ -198,6 +207,15 @@ class _GradientNest:
         for v in range(vectors):
             for i, (_, w) in enumerate(places):
                 e.store(sums[v * len(places) + i], dw, v * c.block + w)
+
+    def _is_first(self) -> Value:
+        """Whether nothing has been summed yet."""
+        e = self.e
+        first = e.builder.icmp_unsigned("==", e.builder.ptrtoint(e.arguments[3], I64), e.integer(0))
+        if self.sample is None:
+            return first
+        start = e.builder.icmp_unsigned("==", e.integer(self.sample), e.integer(0))
+        return e.builder.and_(first, start)
 
 
 def _largest_divisor(number: int, limit: int) -> int:

@@ -25,6 +25,9 @@ from scanwise.layers import Linear, Shape
 
 __all__ = ["LinearOperation"]
 
+# Weights whose gradients are not set to zero first: that would be a pass of its own through memory, for every shard.
+LARGE = 1 << 17
+
 
 @dataclass(frozen=True)
 class LinearOperation(Operation):
@@ -129,7 +132,11 @@ class LinearOperation(Operation):
         convolution, x = self._shape(maps)
         dy = maps.dy
         assert dy is not None
-        calls = [Call(ParameterGradient(convolution, x, dy), ("x", "dy", "d weight"))]
+        if convolution.weight_size >= LARGE:
+            kernel = ParameterGradient(convolution, x, dy, assigns=True)
+            calls = [Call(kernel, ("x", "dy", "d weight", "turn"))]
+        else:
+            calls = [Call(ParameterGradient(convolution, x, dy), ("x", "dy", "d weight"))]
         if self.bias:
             calls.append(Call(BiasGradient(convolution, dy), ("dy", "d bias")))
         return calls

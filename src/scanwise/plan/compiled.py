@@ -46,6 +46,7 @@ class Compiled:
         samples: how many samples the arena holds.
         calls: the calls themselves, for tests and benchmarks.
         owners: for each call the place of its layer in the network, or "" where it belongs to none.
+        zeroed: of a shard's gradients, pairs (first float, floats) that calls add to.
         stages: of inference, pieces that threads may run at the same time: for each the number of calls up to its end.
     """
 
@@ -55,6 +56,7 @@ class Compiled:
     arena_floats: int
     scratch_floats: int
     samples: int
+    zeroed: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
     calls: list[Call] = field(default_factory=list)
     owners: list[str] = field(default_factory=list)
     stages: list[list[int]] = field(default_factory=list)

@@ -52,6 +52,8 @@ class Field(IntEnum):
     OUTPUT_BYTES = 19  # of one sample
     STATISTICS = 20  # float64 pairs, one a step
     YIELD = 21  # int (*)(void): gives the processor to another thread
+    ZEROED = 22  # pairs (first float, floats) of a shard's gradients that are added to, and so must start from zero
+    ZEROED_COUNT = 23
     # Each on a cache line of its own.
     NEXT_SHARD = 24
     NEXT_UPDATE = 32
@@ -151,20 +153,36 @@ class _Writer(Words):
             floats = self.get(Field.GRADIENT_FLOATS)
             gradients = b.add(self.get(Field.GRADIENTS), b.mul(b.mul(s, floats), e.integer(4)))
             self.set_base(Base.GRADIENTS, gradients)
-            zero = e.constant(0.0, 16)
-            target = self.pointer(gradients)
-            e.loop(b.sdiv(floats, e.integer(16)), lambda i: e.store(zero, target, e.mul(i, 16)))
             micro = self.get(Field.MICRO)
             # ceil((high - low) / micro) turns
             turns = b.sdiv(b.sub(b.add(b.sub(high, low), micro), e.integer(1)), micro)
+            target = self.pointer(gradients)
+            ranges, parts = self.get(Field.ZEROED), self.get(Field.ZEROED_COUNT)
+            empty = b.icmp_signed("==", turns, e.integer(0))
+            with b.if_else(empty) as (nothing, something):
+                with nothing:  # nobody writes this shard's gradients
+                    self._zero(target, e.integer(0), floats)
+                with something:
+                    e.loop(parts, lambda i: self._zero_range(target, ranges, i))
             e.loop(turns, lambda i: self._samples(b.add(first, low), b.add(first, high), i, micro))
 
         self._claim(Field.NEXT_SHARD, shards, shard)
+
+    def _zero_range(self, gradients: Value, ranges: Value, i: Index) -> None:
+        pair = self.word(self.pointer(ranges), self.e.mul(i, 2))
+        self._zero(gradients, self.read(pair, 0), self.read(pair, 1))
+
+    def _zero(self, gradients: Value, first: Value, floats: Value) -> None:
+        e, b = self.e, self.b
+        zero = e.constant(0.0, 16)
+        start = e.at(gradients, first)
+        e.loop(b.sdiv(floats, e.integer(16)), lambda i: e.store(zero, start, e.mul(i, 16)))
 
     def _samples(self, low: Value, high: Value, turn: Index, micro: Value) -> None:
         b, e = self.b, self.e
         at = b.add(low, b.mul(e.integer(turn), micro))
         n = e.integer(e.minimum(micro, b.sub(high, at)))
+        self.set_base(Base.TURN, e.integer(turn))
         self.set_base(Base.ORDER, b.add(self.get(Field.ORDER), b.mul(at, e.integer(8))))
         self.set_base(Base.OUTPUT, b.add(self.get(Field.OUTPUT), b.mul(at, self.get(Field.OUTPUT_BYTES))))
         records = self.get(Field.RECORDS)

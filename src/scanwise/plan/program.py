@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from scanwise.codegen import choices, jit
 from scanwise.codegen.target import Target
 from scanwise.kernels.dropout import DropoutOperation, SampleKeys
@@ -18,7 +21,7 @@ from scanwise.kernels.transfer import Gather, Scatter
 from scanwise.plan.backward import Backward
 from scanwise.plan.capacity import samples_for
 from scanwise.plan.compiled import Compiled, Goal, records_of
-from scanwise.plan.driver import Driver
+from scanwise.plan.driver import STATISTICS, Driver
 from scanwise.plan.graph import Graph, Node
 from scanwise.plan.parameters import ParameterLayout, Place
 from scanwise.plan.pieces import stages
@@ -84,6 +87,7 @@ class Program:
         self.owners: list[str] = []
         self.stages: list[list[int]] = []  # for each piece the number of calls up to its end
         self.derived_calls: list[tuple[Call, list[Place]]] = []
+        self.assigned: list[tuple[int, int]] = []  # of a shard's gradients: first float, floats
         self.derived_places: dict[tuple[int, str], Place] = {}
         self.values: list[Buffer] = [self.reserve(self._value_map(v)) for v in range(len(graph.extents))]
         self.keys = self.floats(samples)
@@ -192,10 +196,15 @@ class Program:
                 places.append({"dy": dy, "dx": dx, "none": _NOWHERE, "keys": self.keys}[name])
             elif name == "scratch":
                 places.append(Place(Base.SCRATCH, 0))
+            elif name == "turn":
+                places.append(Place(Base.TURN))
             elif name in ("derived", "transformed"):
                 places.append(self.derived_places[index, name])
             elif name.startswith("d "):
                 places.append(Place(Base.GRADIENTS, self.layout.places[index, name[2:]].offset))
+                if "turn" in call.arguments:
+                    (size,) = (p.size for p in node.operation.parameters() if p.name == name[2:])
+                    self.assigned.append((places[-1].offset, round_up(size, _LINE)))
             else:
                 places.append(self.layout.places[index, name])
         if call.offsets:
@@ -206,6 +215,18 @@ class Program:
     def emit(self, kernel: jit.Kernel, *places: Place) -> None:
         self.calls.append((Call(kernel, ()), list(places)))
         self.owners.append("")
+
+    def _zeroed(self) -> NDArray[np.int64]:
+        """What lies between the gradients that a shard's first calls assign, up to the statistics behind them all."""
+        if not self.goal.backward:
+            return np.zeros((0, 2), np.int64)
+        end = self.layout.size + STATISTICS
+        ranges, first = [], 0
+        for start, floats in [*sorted(self.assigned), (end, 0)]:
+            if start > first:
+                ranges.append((first, start - first))
+            first = start + floats
+        return np.array(ranges, np.int64)
 
     def compiled(self, target: Target) -> Compiled:
         calls = [
@@ -221,6 +242,7 @@ class Program:
             self.arena_floats,
             self.scratch_floats,
             self.samples,
+            self._zeroed(),
             [call for call, _ in calls],
             self.owners,
             self.stages,

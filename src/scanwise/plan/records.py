@@ -35,6 +35,7 @@ class Base(IntEnum):
     COTANGENT = 10
     SCRATCH = 12
     ABSOLUTE = 11  # always zero: the offset is an address
+    TURN = 13  # no address: how many samples of the shard have been done, in micro-batches
 
 
 class Words:

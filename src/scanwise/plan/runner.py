@@ -57,6 +57,7 @@ class Runner:
             _pointer(compiled.derived_records),
             len(compiled.derived_records),
         )
+        c[Field.ZEROED], c[Field.ZEROED_COUNT] = _pointer(compiled.zeroed), len(compiled.zeroed)
         c[Field.MICRO] = compiled.samples
         c[Field.STEP_ROW_BYTES] = 4 * StepRow.SIZE
         c[Field.YIELD] = yield_address()
@@ -105,7 +106,7 @@ class Runner:
         c = self.context
         saved = c.copy()
         c[Field.RECORDS], c[Field.RECORD_COUNT] = _pointer(records), len(records)
-        c[Field.GRADIENT_FLOATS] = 0
+        c[Field.GRADIENT_FLOATS] = c[Field.ZEROED_COUNT] = 0
         if gradients is not None:
             c[Field.GRADIENTS] = _pointer(gradients)
         self.run_samples(samples, 1, 1)
