@@ -24,6 +24,7 @@ from tests.kernels.harness import Float32
 TOLERANCE = 1e-6  # of the sum of the sizes of the terms
 Pair = tuple[int, int]
 ONE = (1, 1)
+Argument = harness.Field | harness.Scratch | Float32
 SLOPES: dict[str | None, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     None: np.ones_like,
     "relu": lambda y: (y > 0).astype(float),
@@ -109,12 +110,7 @@ def cases(draw: st.DrawFn) -> Case:
     return case
 
 
-def with_spare_line(field: harness.Field) -> Float32:
-    """The map, and behind it the line that vectors may reach into: what they find there is not used."""
-    return np.append(field.grid.ravel(), np.zeros(16, np.float32))
-
-
-def run(calls: Sequence[Call], arrays: dict[str, harness.Field | Float32], samples: int) -> None:
+def run(calls: Sequence[Call], arrays: dict[str, Argument], samples: int) -> None:
     for call in calls:
         harness.call(call.kernel, samples, *(arrays[name] for name in call.arguments))
 
@@ -128,11 +124,12 @@ def check(case: Case, x_border: harness.Border = (0, 0, 0, 0)) -> None:
         y = np.maximum(y, 0) if case.activation == "relu" else np.clip(abs(y), 0, 1)
     dy = harness.normal(case.seed + 2, n, case.outputs, *routed.pooling.positions)
     weight = harness.normal(case.seed + 3, case.outputs, case.channels, *case.kernel)
-    arrays: dict[str, harness.Field | Float32] = {
-        "x": with_spare_line(harness.filled(routed.x, x)),
+    arrays: dict[str, Argument] = {
+        "x": harness.filled(routed.x, x),
         "y": harness.filled(routed.y, y),
         "dy": harness.filled(routed.dy, dy),
-        "scratch": np.zeros(routed.scratch, np.float32),
+        "routes": np.zeros(routed.size, np.float32),
+        "scratch": harness.Scratch(routed.scratch),
         "d weight": np.zeros(c.weight_size, np.float32),
         "d bias": np.zeros(c.bias_size, np.float32),
     }

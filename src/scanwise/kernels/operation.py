@@ -46,8 +46,8 @@ class Call:
 
     a map ("x", "other", "y", "dy", "dx"), a parameter ("weight"), its gradient ("d weight"), something computed from
     the weights ("derived" for the backward pass, "transformed" for the forward pass), "scratch", "keys" (of dropout),
-    "turn" or "none". "turn" is a number, not an address: 0 in the first calls that write a shard's gradients. A call
-    that asks for it assigns its gradient then, which nobody sets to zero before.
+    "routes" (what max poolings hand on), "turn" or "none". "turn" is a number, not an address: 0 in the first calls
+    that write a shard's gradients. A call that asks for it assigns its gradient then, which nobody sets to zero before.
 
     Attributes:
         kernel: what is called.

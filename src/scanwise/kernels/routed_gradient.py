@@ -15,7 +15,7 @@ ACCUMULATORS = 12
 
 @dataclass(frozen=True)
 class RoutedGradient:
-    """dw += the sum over windows of gradient times patch. Arguments: x, routes (then scratch), dw.
+    """dw += the sum over windows of gradient times patch. Arguments: x, routes, dw, scratch.
 
     Attributes:
         convolution: the sizes.
@@ -28,7 +28,7 @@ class RoutedGradient:
     x: FeatureMap
     routes: FeatureMap
     samples: int
-    pointers: int = 3
+    pointers: int = 4
 
     @property
     def run(self) -> int:
@@ -58,14 +58,13 @@ class RoutedGradient:
 
     @property
     def scratch(self) -> int:
-        """Floats of the routes and of the sums."""
-        return 2 * self.samples * self.routes.size + self.convolution.outputs * self.patch
+        """Floats of all output channels' sums."""
+        return self.convolution.outputs * self.patch
 
     def emit(self, e: Emitter) -> None:
-        x, gradients, dw = e.arguments
+        x, gradients, dw, sums = e.arguments
         c = self.convolution
         places = e.at(gradients, self.samples * self.routes.size)
-        sums = e.at(places, self.samples * self.routes.size)
         x = e.at(x, self.x.origin - c.padding[0] * self.x.row - c.padding[1] * self.x.pitch)
         vectors = [(r, v) for r in range(c.kernel[0]) for v in range(self.vectors)]
         # Accumulators beside the gradient and the input on its way.

@@ -91,27 +91,32 @@ class Routed:
         return RoutedGradient(self.convolution, self.x, self._routes, self.samples)
 
     @property
+    def size(self) -> int:
+        """Floats of the routes, which "routes" stands for in the calls."""
+        return 2 * self.samples * self._routes.size
+
+    @property
     def scratch(self) -> int:
         return self._sum.scratch
 
     def _find(self, patches: FeatureMap) -> Call:
         steps = self.convolution.stride[0] * patches.row, self.convolution.stride[1] * patches.pitch
         kernel = MaxRoutes(self.pooling, self.y, self.dy, self._routes, steps, self.activation, self.samples)
-        return Call(kernel, ("y", "dy", "scratch"))
+        return Call(kernel, ("y", "dy", "routes"))
 
     def calls(self) -> Sequence[Call]:
         """For the parameters, with "y" for the convolution's output and "dy" for the gradient by the maxima."""
         c = self.convolution
-        calls = [self._find(self.x), Call(self._sum, ("x", "scratch", "d weight"))]
+        calls = [self._find(self.x), Call(self._sum, ("x", "routes", "d weight", "scratch"))]
         if c.bias:
             bias = BiasGradient(c.at(self.pooling.positions), self._routes)
-            calls.append(Call(bias, ("scratch", "d bias")))
+            calls.append(Call(bias, ("routes", "d bias")))
         return calls
 
     def input_calls(self, dx: FeatureMap) -> Sequence[Call]:
         """For the input, after `calls`."""
         kernel = RoutedInputGradient(self.convolution, dx, self._routes, self.samples)
-        calls = [Call(kernel, ("scratch", "derived", "dx"))]
+        calls = [Call(kernel, ("routes", "derived", "dx"))]
         return calls if (dx.row, dx.pitch) == (self.x.row, self.x.pitch) else [self._find(dx), *calls]
 
     def derived(self, dx: FeatureMap) -> Derived:

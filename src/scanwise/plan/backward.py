@@ -114,6 +114,7 @@ class Backward:
     def _through_maxima(self, index: int, node: Node, routed: Routed) -> None:
         (pooling,) = self.graph.consumers(node.output)
         _, dy = self.gathered(pooling.output)
+        self.program.routes[index] = self.program.floats(routed.size)
         self.program.reserve_scratch(routed.scratch)
         for call in routed.calls():
             self.program.call(call, index, node, dy)

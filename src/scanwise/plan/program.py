@@ -87,6 +87,7 @@ class Program:
         self.owners: list[str] = []
         self.stages: list[list[int]] = []  # for each piece the number of calls up to its end
         self.derived_calls: list[tuple[Call, list[Place]]] = []
+        self.routes: dict[int, Place] = {}  # by node
         self.assigned: list[tuple[int, int]] = []  # of a shard's gradients: first float, floats
         self.derived_places: dict[tuple[int, str], Place] = {}
         self.values: list[Buffer] = [self.reserve(self._value_map(v)) for v in range(len(graph.extents))]
@@ -196,6 +197,8 @@ class Program:
                 places.append({"dy": dy, "dx": dx, "none": _NOWHERE, "keys": self.keys}[name])
             elif name == "scratch":
                 places.append(Place(Base.SCRATCH, 0))
+            elif name == "routes":
+                places.append(self.routes[index])
             elif name == "turn":
                 places.append(Place(Base.TURN))
             elif name in ("derived", "transformed"):
