@@ -7,8 +7,9 @@ import statistics
 __all__ = ["Choice"]
 
 # Calls of a round: together, of which the first are not counted since threads may still be on their way; alone; and as
-# was found to be faster.
-UNCOUNTED, TOGETHER, ALONE, SETTLED = 8, 16, 8, 1000
+# was found to be faster. If that is alone, something else may have kept the threads away for a moment: the next round
+# comes soon, and twice as late each time that it ends the same way.
+UNCOUNTED, TOGETHER, ALONE, SETTLED, SOON = 8, 16, 8, 1000, 60
 # Together must take at most this part of the time: it keeps more processors busy.
 LEAST_GAIN = 0.95
 
@@ -22,12 +23,13 @@ class Choice:
     """
 
     def __init__(self) -> None:
+        self._left = 0  # calls before the next round
+        self._next = SOON  # calls after a round that ends with alone
         self._begin()
 
     def _begin(self) -> None:
         self.together = self.trying = True
         self._taken: list[float] = []
-        self._left = SETTLED
 
     def settled(self) -> None:
         """A call has ended that was not tried."""
@@ -44,3 +46,5 @@ class Choice:
             together, alone = self._taken[UNCOUNTED:-ALONE], self._taken[-ALONE:]
             self.together = statistics.median(together) < LEAST_GAIN * statistics.median(alone)
             self.trying = False
+            self._left = SETTLED if self.together else self._next
+            self._next = SOON if self.together else min(SETTLED, 2 * self._next)
