@@ -9,6 +9,7 @@ __all__ = ["samples_for"]
 
 _BUDGET = 1 << 20  # bytes of maps that a thread works on: they stay in a second-level cache of 1 to 2 MB
 _MOST_SAMPLES = 16
+_SLACK = 1.25  # all samples at once rather than in two turns, if they fit but for a fifth
 
 
 def samples_for(graph: Graph, floats: int, most: int | None) -> int:
@@ -24,7 +25,7 @@ def samples_for(graph: Graph, floats: int, most: int | None) -> int:
     if heaviest * 4 > _BUDGET // 2:
         fitting = _MOST_SAMPLES
     fitting = min(fitting, _MOST_SAMPLES)
-    if most is not None and most <= fitting:
+    if most is not None and most <= min(_SLACK * fitting, _MOST_SAMPLES):
         return most
     if fitting >= SAMPLES:  # a multiple of the register tile of `Linear`, which goes over samples
         return fitting // SAMPLES * SAMPLES
