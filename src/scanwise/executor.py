@@ -1,7 +1,8 @@
 """What runs a network: the protocol, and the executor that is the oracle.
 
-`Model` checks every input once and then talks to an `Executor` alone. There are two: `ReferenceExecutor` here, and
-`scanwise.plan.executor.NativeExecutor`. An executor may trust shapes and dtypes.
+`Model` checks every input and then talks to an `Executor` alone. There are two: `ReferenceExecutor` here, and
+`scanwise.plan.executor.NativeExecutor`. An executor may trust shapes and dtypes, and that values are finite where it
+is not asked to find out.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ class Executor(Protocol):
         """Outputs `(N, *output_shape)`, a new array. With `fast`, algorithms that round otherwise are allowed."""
         ...
 
-    def forward_window(self, x: Samples, *, fast: bool = False) -> NDArray[np.float32] | None:
-        """The same for N = 1 in less time, if there is a quicker way. `x` may have any memory order, and values that
-        are not finite: then the result is None.
+    def forward_if_finite(self, x: Samples, *, fast: bool = False) -> NDArray[np.float32] | None:
+        """The same for samples that have not been looked at: None if a value is not finite. With N = 1, `x` may have
+        any memory order.
         """
         ...
 
@@ -75,8 +76,9 @@ class ReferenceExecutor:
 
         return _narrow(reference.forward(self.network, unit_range(x), self._parameters))
 
-    def forward_window(self, x: Samples, *, fast: bool = False) -> None:
-        """There is no quicker way."""
+    def forward_if_finite(self, x: Samples, *, fast: bool = False) -> NDArray[np.float32] | None:
+        """The same, or None if a value is not finite."""
+        return self.forward(x, fast=fast) if np.isfinite(x).all() else None
 
     def gradients(self, x: Samples, dy: NDArray[np.float32]) -> tuple[NDArray[np.float32], Gradients]:
         """Gradients by the input and by every parameter."""

@@ -121,13 +121,17 @@ class Model:
         if executor is None or self._loaded_version != self._parameters.version:
             executor = self.executor
         if is_window(x, self.input_shape):
-            y = executor.forward_window(x, fast=fast)
+            y = executor.forward_if_finite(x, fast=fast)
             if y is not None:
                 return y
-        samples = as_samples(x, self.input_shape)
+        samples = as_samples(x, self.input_shape, finite=False)
         if len(samples) == 0:
             return np.empty((0, *self.output_shape), np.float32)
-        return executor.forward(samples, fast=fast)
+        y = executor.forward_if_finite(samples, fast=fast)
+        if y is None:
+            samples = as_samples(samples, self.input_shape)  # says which
+            y = executor.forward(samples, fast=fast)  # another thread has changed x meanwhile
+        return y
 
     def gradients(
         self, x: ArrayLike, dy: ArrayLike

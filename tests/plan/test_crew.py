@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -15,9 +16,12 @@ import pytest
 
 import scanwise as sw
 from scanwise import models
+from scanwise.codegen import jit
+from scanwise.codegen.target import host_target
 from scanwise.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from scanwise.plan import crew, one_sample
 from scanwise.plan.crew import CREW, MOST, Crew
+from scanwise.plan.stages import NO_CALL, Board, StandingBy
 from tests.plan.drawn_networks import Case
 from tests.plan.test_pieces import outputs, plan_of
 from tests.plan.test_robustness import was_interrupted
@@ -79,7 +83,7 @@ class TestSleep:
     def test_a_lone_call_of_a_large_network_wakes_them_for_itself(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(one_sample, "LONG", 0)
+        monkeypatch.setattr(crew, "LONG", 0)
         model, x = sw.Model(LENET5.network, LENET5.input_shape), LENET5.samples(1)
         sw.set_threads(2)
         model(x)
@@ -198,6 +202,45 @@ def test_no_more_threads_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
         assert Crew().attends(2, wake=True) is False
+
+
+def test_a_thread_stays_while_a_call_goes_on() -> None:
+    """A stage may be one long task, and the next one many."""
+    board = crew.new_board()
+    board[Board.PATIENCE], board[Board.WORKERS] = 1, 2
+    board[Board.STATE] = 1 << 32  # a call, with no free task
+    kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
+    stand_by = kind(jit.address(StandingBy(), host_target()))
+    thread = threading.Thread(target=stand_by, args=(board.ctypes.data, 1))
+    thread.start()
+    thread.join(0.05)
+    assert thread.is_alive()
+    board[Board.STATE] |= NO_CALL
+    thread.join(20.0)
+    assert not thread.is_alive()
+
+
+def test_a_thread_goes_while_a_call_goes_on_that_it_has_no_part_in() -> None:
+    board = crew.new_board()
+    board[Board.PATIENCE], board[Board.WORKERS] = 1, 1
+    board[Board.STATE] = 1 << 32
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(jit.address(StandingBy(), host_target()))(
+        board.ctypes.data, 1
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot move a thread")
+def test_a_thread_leaves_the_processor_of_the_one_that_wakes_it() -> None:
+    """To one that it may use, and without forgetting which these are."""
+
+    def leave(_: int) -> bool:
+        allowed, here = os.sched_getaffinity(0), crew._processor()
+        crew._leave(here)
+        assert os.sched_getaffinity(0) == allowed
+        return crew._processor() != here
+
+    with ThreadPoolExecutor(1) as pool:
+        assert any(pool.map(leave, range(10))) or len(os.sched_getaffinity(0)) == 1
 
 
 def test_patience_is_measured() -> None:

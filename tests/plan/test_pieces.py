@@ -113,10 +113,9 @@ class TestSameBits:
 class TestStages:
     def stages(self, network: Sequential, shape: tuple[int, ...], threads: int = 2) -> list[tuple[int, str]]:
         """For each stage the number of pieces, and the kernels of one."""
-        runs = executor(Case(network, shape))
-        together = plan_of(runs, threads).together
-        assert together is not None
-        compiled = together.compiled
+        one = plan_of(executor(Case(network, shape)), threads)
+        assert one.together is not None
+        compiled = one._cut(threads)
         found, first = [], 0
         for ends in compiled.stages:
             names = [type(call.kernel).__name__ for call in compiled.calls[first : ends[0]]]

@@ -8,12 +8,14 @@ waits for one to come: it wakes those that sleep, for the calls that follow, and
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import functools
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
 import numpy as np
@@ -22,20 +24,23 @@ from numpy.typing import NDArray
 from scanwise.codegen import jit
 from scanwise.codegen.target import host_target
 from scanwise.plan.parameters import aligned_zeros
-from scanwise.plan.stages import Board, Calling, StandingBy
+from scanwise.plan.stages import NO_CALL, TASK_WORDS, Board, Calling, Program, StandingBy
 from scanwise.plan.workers import yield_address
 
-__all__ = ["CREW", "MOST", "PATIENCE", "Crew", "calling", "new_board"]
+__all__ = ["CREW", "LONG", "MOST", "PATIENCE", "Crew", "Prepared", "calling", "new_board"]
 
 # Threads that run one window together, the caller among them. Each more adds to what a stage costs.
 MOST = 4
 # Seconds. Longer than a caller takes to fetch its next window, and not much more than waking a thread again costs.
 PATIENCE = 200e-6
+# Multiply-adds of a call that wakes threads for itself. That takes 50 us: about half of such a call.
+LONG = 5_000_000
 
 
 def new_board() -> NDArray[np.int64]:
     """A board that nobody stands by."""
     board = aligned_zeros(2 * Board.SIZE).view(np.int64)
+    board[Board.STATE] = NO_CALL
     board[Board.YIELD] = yield_address()
     return board
 
@@ -46,11 +51,58 @@ def calling() -> Callable[[int], None]:
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p)(jit.address(Calling(), host_target()))
 
 
+class Prepared:
+    """What threads are to do together, as the words that native code reads, with all that they lead to.
+
+    Args:
+        records: the calls.
+        stages: of them: for each the numbers of calls up to the end of each task.
+        bases: of every thread that may take part, the caller's first.
+        values: what must be finite, if anything.
+    """
+
+    def __init__(
+        self,
+        records: NDArray[np.int64],
+        stages: Sequence[list[int]],
+        bases: NDArray[np.int64],
+        values: NDArray[np.float32] | None = None,
+    ) -> None:
+        board, tasks = new_board(), _tasks(stages)
+        program = np.zeros(Program.SIZE, np.int64)
+        program[Program.BOARD] = CREW.address if len(bases) > 1 else board.ctypes.data
+        program[Program.OWN_BOARD] = board.ctypes.data
+        program[Program.TASKS], program[Program.TASK_COUNT] = tasks.ctypes.data, len(tasks)
+        program[Program.RECORDS] = records.ctypes.data
+        program[Program.BASES], program[Program.WORKERS] = bases.ctypes.data, len(bases)
+        if values is not None:
+            program[Program.INPUT], program[Program.INPUT_FLOATS] = values.ctypes.data, values.size
+        self._kept = records, bases, tasks, program, board, values
+        self.words = program.data
+        self.address = int(program.ctypes.data)
+
+
+def _tasks(stages: Sequence[list[int]]) -> NDArray[np.int64]:
+    """The tasks of all stages, from the numbers of calls up to the end of each."""
+    rows: list[tuple[int, int, int]] = []
+    first = 0
+    for ends in stages:
+        limit = len(rows) + len(ends)
+        for end in ends:
+            rows.append((first, end, limit))
+            first = end
+    return np.array(rows, np.int64).reshape(-1, TASK_WORDS)
+
+
+_getcpu = getattr(ctypes.CDLL(None), "sched_getcpu", None) if sys.platform == "linux" else None
+
+
 class _Thread:
     """One that stands by. It is awake while more rounds were asked of it than it has done."""
 
     def __init__(self, board: int, number: int) -> None:
         self.asked = self.done = 0
+        self._caller = -1
         self._rounds: SimpleQueue[bool] = SimpleQueue()
         kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)
         self._stand_by = functools.partial(kind(jit.address(StandingBy(), host_target())), board, number)
@@ -59,14 +111,16 @@ class _Thread:
 
     def _serve(self) -> None:
         while self._rounds.get():
+            _leave(self._caller)
             self._stand_by()
             self.done += 1
 
-    def wake(self) -> None:
-        """Ask for a round. Several callers at once may ask for one too many, and Ctrl-C may leave one uncounted: the
-        thread then stays awake for a moment longer.
+    def wake(self, caller: int) -> None:
+        """Ask for a round, from this processor. Several callers at once may ask for one too many, and Ctrl-C may leave
+        one uncounted: the thread then stays awake for a moment longer.
         """
         done = self.done
+        self._caller = caller
         self._rounds.put(True)
         self.asked = done + 1
 
@@ -122,8 +176,9 @@ class Crew:
                     self._threads.append(_Thread(self.address, len(self._threads) + 1))
             except RuntimeError:  # no more threads to be had
                 pass
+            caller = _processor()
             for thread in self._threads[:threads]:
-                thread.wake()
+                thread.wake(caller)
             return bool(self._threads)
 
     def end(self) -> None:
@@ -137,6 +192,28 @@ class Crew:
         """In a forked process, which has none of its parent's threads."""
         self._threads, self._lock = [], threading.Lock()
         self._board[: Board.PATIENCE] = 0
+        self._board[Board.STATE] = NO_CALL
+
+
+def _processor() -> int:
+    """The number of the processor that runs this thread, where that can be told; else -1."""
+    return -1 if _getcpu is None else int(_getcpu())
+
+
+def _leave(processor: int) -> None:
+    """Make this thread go to another processor, if it is on this one.
+
+    Linux often wakes a thread where the one that woke it is running. There it would wait for a caller who does not wait
+    for it, go back to sleep, and be woken at the same place again.
+    """
+    if sys.platform != "linux" or processor < 0 or _processor() != processor:
+        return
+    with contextlib.suppress(OSError):
+        allowed = os.sched_getaffinity(0)
+        others = allowed - {processor}
+        if others:
+            os.sched_setaffinity(0, others)
+            os.sched_setaffinity(0, allowed)
 
 
 def _looks(seconds: float) -> int:

@@ -19,6 +19,7 @@ from llvmlite import ir
 
 from scanwise.codegen.emitter import F32, F64, I64, Emitter, Index, Value
 from scanwise.codegen.floating_point import FloatingPointMode
+from scanwise.plan.finite import all_finite
 from scanwise.plan.records import Base, Words
 
 __all__ = ["STATISTICS", "Driver", "Field"]
@@ -54,13 +55,15 @@ class Field(IntEnum):
     YIELD = 21  # int (*)(void): gives the processor to another thread
     ZEROED = 22  # pairs (first float, floats) of a shard's gradients that are added to, and so must start from zero
     ZEROED_COUNT = 23
+    CHECKED = 24  # float32 values of a sample that must be finite; samples are then in order
+    NOT_FINITE = 25  # out: 1 if some are not. Their samples are not computed.
     # Each on a cache line of its own.
-    NEXT_SHARD = 24
-    NEXT_UPDATE = 32
-    NEXT_DERIVED = 40
-    ARRIVED = 48
-    GENERATION = 56
-    SIZE = 64
+    NEXT_SHARD = 32
+    NEXT_UPDATE = 40
+    NEXT_DERIVED = 48
+    ARRIVED = 56
+    GENERATION = 64
+    SIZE = 72
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,17 @@ class _Writer(Words):
         self.set_base(Base.ORDER, b.add(self.get(Field.ORDER), b.mul(at, e.integer(8))))
         self.set_base(Base.OUTPUT, b.add(self.get(Field.OUTPUT), b.mul(at, self.get(Field.OUTPUT_BYTES))))
         records = self.get(Field.RECORDS)
-        e.loop(self.get(Field.RECORD_COUNT), lambda i: self.call(records, i, self.bases, n))
+        with b.if_else(self._all_finite(at, n)) as (finite, otherwise):
+            with finite:
+                e.loop(self.get(Field.RECORD_COUNT), lambda i: self.call(records, i, self.bases, n))
+            with otherwise:
+                self.put(Field.NOT_FINITE, 1)
+
+    def _all_finite(self, at: Value, n: Value) -> Value:
+        b, e = self.b, self.e
+        floats = self.get(Field.CHECKED)
+        samples = self.pointer(self.read(self.bases, int(Base.SAMPLES)))
+        return all_finite(e, e.at(samples, b.mul(at, floats)), b.mul(n, floats))
 
     # --- barrier --------------------------------------------------------------------------------------------------
 

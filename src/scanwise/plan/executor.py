@@ -34,8 +34,8 @@ _KEPT_SHAPES = 8
 
 def shards_for(batch: int, parameters: int) -> int:
     """Shards of a batch: enough for many threads, but few where gradients are large, since each shard has its own."""
-    most = 4 if parameters > 1 << 18 else SHARDS
-    return max(1, min(most, batch // 4))
+    most, few = (4, 2) if parameters > 1 << 18 else (SHARDS, 4)
+    return min(most, max(batch // 4, min(batch, few)))
 
 
 class NativeExecutor:
@@ -81,16 +81,20 @@ class NativeExecutor:
 
     def forward(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32]:
         """Outputs `(N, *output_shape)`; with `fast` by algorithms that may round differently (Winograd)."""
+        y = self.forward_if_finite(x, fast=fast)
+        assert y is not None
+        return y
+
+    def forward_if_finite(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32] | None:
+        """The same, or None if a value is not finite."""
         if len(x) == 1:
-            y = self.forward_window(x, fast=fast)
-            if y is not None:
-                return y
+            return self._forward_window(x, fast)
         output = np.empty((len(x), *self._output_shape), np.float32)
         with self._lock:
-            self._infer(self._forward_runner(x.dtype, fast), x, output)
-        return output
+            finite = self._infer(self._forward_runner(x.dtype, fast), x, output)
+        return output if finite else None
 
-    def forward_window(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32] | None:
+    def _forward_window(self, x: NDArray[Any], fast: bool) -> NDArray[np.float32] | None:
         """The latency of one window is mostly Python's, so it has a way of its own."""
         key = (x.dtype.num, fast)  # a dtype itself takes long to look up
         with self._lock:
@@ -186,8 +190,11 @@ class NativeExecutor:
             self._order = np.arange(2 * n, dtype=np.int64)
         return self._order
 
-    def _infer(self, runner: Runner, x: NDArray[Any], output: NDArray[np.float32]) -> None:
+    def _infer(self, runner: Runner, x: NDArray[Any], output: NDArray[np.float32]) -> bool:
+        """Write the outputs; whether all values of x are finite."""
         n = len(x)
+        runner.context[Field.CHECKED] = x[0].size if x.dtype == np.float32 else 0
+        runner.context[Field.NOT_FINITE] = 0
         runner.set_data(Base.SAMPLES, x)
         runner.set_order(self._identity_order(n))
         runner.set_output(output)
@@ -197,6 +204,7 @@ class NativeExecutor:
             shards = threads  # results do not depend on how samples are cut
         runner.run_samples(n, shards, threads)
         runner.let_go()
+        return not runner.context[Field.NOT_FINITE]
 
     def _shards(self, runner: Runner, x: NDArray[Any]) -> tuple[dict[str, NDArray[np.float32]], float]:
         """Run shards with gradients of their own; their sums in order, and the total loss."""

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 from scanwise.kernels import lower
@@ -32,6 +33,9 @@ from scanwise.layers import (
 from scanwise.layers.base import _Pointwise
 
 __all__ = ["Graph", "Node", "build_graph", "extent_of"]
+
+# What it takes to write a value of a map and to read it again, in multiply-adds.
+_MOVE = 8
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,11 @@ class Graph:
     extents: list[Extent] = field(default_factory=list)
     output: int = 0
     parameter_shapes: dict[str, Shape] = field(default_factory=dict)
+
+    @property
+    def cost(self) -> int:
+        """About how long the forward pass of one sample takes on one thread, in multiply-adds."""
+        return sum(node.operation.work for node in self.nodes) + _MOVE * sum(map(math.prod, self.extents))
 
     def consumers(self, value: int) -> list[Node]:
         return [node for node in self.nodes if value in node.inputs]

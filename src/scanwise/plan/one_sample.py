@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,25 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.kernels.maps import round_up
 from scanwise.memory import available_bytes
+from scanwise.plan import crew
 from scanwise.plan.choice import Choice
 from scanwise.plan.compiled import Compiled
-from scanwise.plan.crew import CREW, MOST, calling, new_board
+from scanwise.plan.crew import CREW, MOST, Prepared, calling
 from scanwise.plan.parameters import aligned_zeros
 from scanwise.plan.records import Base
 from scanwise.plan.runner import Runner
-from scanwise.plan.stages import TASK_WORDS, Program
+from scanwise.plan.stages import Program
 from scanwise.threads import get_threads
 
 __all__ = ["OneSample"]
 
 # Calls before a plan is cut for several threads: compiling its pieces takes longer than a few calls can win back.
 CALLS_ALONE = 3
-# Multiply-adds of a call that wakes threads for itself. That takes 50 us: about half of such a call.
-LONG = 5_000_000
-# Values that are looked at together.
-_BLOCK = 64
 _FINITE = int(Program.FINITE)  # the name of an enumeration is slow to look up
 
 _Bases = NDArray[np.int64]
@@ -60,12 +55,12 @@ class OneSample:
         self._buffers = _Buffers(shape, dtype, output_shape)
         self.x, self.y = self._buffers.x, self._buffers.y
         self._native = calling()
-        self._long = sum(node.operation.work for node in runner.graph.nodes) >= LONG
+        self._long = sum(node.operation.work for node in runner.graph.nodes) >= crew.LONG
         self._calls = 0
         records = runner.compiled.records
         bases = runner.bases_of(0)[None].copy()
-        self.alone = _Prepared(self._buffers, runner.compiled, [[len(records)]], bases)
-        self.together: _Prepared | None = None
+        self.alone = self._prepared(runner.compiled, [[len(records)]], bases)
+        self.together: Prepared | None = None
         self._threads = 1  # that `together` was cut for
         self._others = 0  # threads beside the caller's that take part
         self._choice = Choice()
@@ -79,12 +74,12 @@ class OneSample:
         finite = self.run(self.alone) if self.together is None else self._run_chosen(self.together)
         return self.y.copy() if finite else None
 
-    def run(self, prepared: _Prepared) -> int:
+    def run(self, prepared: Prepared) -> int:
         """Run one of the two plans on the sample that was copied; whether it is finite."""
         self._native(prepared.address)
         return prepared.words[_FINITE]
 
-    def _run_chosen(self, together: _Prepared) -> int:
+    def _run_chosen(self, together: Prepared) -> int:
         choice = self._choice
         attended = choice.together and CREW.attends(self._others, wake=self._long)
         prepared = together if attended else self.alone
@@ -109,13 +104,19 @@ class OneSample:
         self.together = self._plan_together(self._others + 1) if threads > 1 else None
         self._threads, self._choice = threads, Choice()
 
-    def _plan_together(self, threads: int) -> _Prepared | None:
+    def _plan_together(self, threads: int) -> Prepared | None:
         compiled = self._cut(threads)
         floats = compiled.arena_floats + threads * compiled.scratch_floats
         if all(len(ends) == 1 for ends in compiled.stages) or 4 * floats > available_bytes():
             return None
-        bases = self._bases(compiled, threads, floats)
-        return _Prepared(self._buffers, compiled, compiled.stages, bases)
+        return self._prepared(compiled, compiled.stages, self._bases(compiled, threads, floats))
+
+    def _prepared(self, compiled: Compiled, stages: Sequence[list[int]], bases: _Bases) -> Prepared:
+        buffers = self._buffers
+        bases[:, Base.SAMPLES] = buffers.x.ctypes.data
+        bases[:, Base.ORDER] = buffers.order.ctypes.data
+        bases[:, Base.OUTPUT] = buffers.y.ctypes.data
+        return Prepared(compiled.records, stages, bases, self.x if self.x.dtype == np.float32 else None)
 
     def _bases(self, compiled: Compiled, threads: int, floats: int) -> _Bases:
         """The bases of every thread, which share an arena and have a scratch each."""
@@ -132,46 +133,6 @@ class _Buffers:
     """What the native code reads and writes whichever plan runs."""
 
     def __init__(self, shape: tuple[int, ...], dtype: str, output_shape: tuple[int, ...]) -> None:
-        size = math.prod(shape)
-        self.values = np.zeros(round_up(size, _BLOCK), dtype)
-        self.x = self.values[:size].reshape(1, *shape)
+        self.x = np.zeros((1, *shape), dtype)
         self.y = np.zeros((1, *output_shape), np.float32)
         self.order = np.zeros(1, np.int64)
-        self.board = new_board()
-
-
-class _Prepared:
-    """A plan as the words that native code reads, with all that they lead to."""
-
-    def __init__(
-        self, buffers: _Buffers, compiled: Compiled, stages: Sequence[list[int]], bases: _Bases
-    ) -> None:
-        bases[:, Base.SAMPLES] = buffers.x.ctypes.data
-        bases[:, Base.ORDER] = buffers.order.ctypes.data
-        bases[:, Base.OUTPUT] = buffers.y.ctypes.data
-        tasks = _tasks(stages)
-        program = np.zeros(Program.SIZE, np.int64)
-        program[Program.BOARD] = CREW.address if len(bases) > 1 else buffers.board.ctypes.data
-        program[Program.OWN_BOARD] = buffers.board.ctypes.data
-        program[Program.TASKS], program[Program.TASK_COUNT] = tasks.ctypes.data, len(tasks)
-        program[Program.RECORDS] = compiled.records.ctypes.data
-        program[Program.BASES], program[Program.WORKERS] = bases.ctypes.data, len(bases)
-        program[Program.INPUT] = buffers.values.ctypes.data
-        checked = buffers.values.size if buffers.values.dtype == np.float32 else 0
-        program[Program.INPUT_BLOCKS] = checked // _BLOCK
-        self.compiled = compiled
-        self._kept = buffers, bases, tasks, program
-        self.words = program.data
-        self.address = int(program.ctypes.data)
-
-
-def _tasks(stages: Sequence[list[int]]) -> NDArray[np.int64]:
-    """The tasks of all stages, from the numbers of calls up to the end of each."""
-    rows: list[tuple[int, int, int]] = []
-    first = 0
-    for ends in stages:
-        limit = len(rows) + len(ends)
-        for end in ends:
-            rows.append((first, end, limit))
-            first = end
-    return np.array(rows, np.int64).reshape(-1, TASK_WORDS)

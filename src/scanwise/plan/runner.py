@@ -14,6 +14,7 @@ from scanwise.codegen import jit
 from scanwise.codegen.target import Target
 from scanwise.kernels.optimizer import StepRow
 from scanwise.memory import require
+from scanwise.plan.attended import Attended
 from scanwise.plan.compiled import Compiled
 from scanwise.plan.driver import Driver, Field
 from scanwise.plan.graph import Graph
@@ -44,7 +45,9 @@ class Runner:
         self.derived = aligned_zeros(compiled.derived_floats)
         self.constants = layout.constants
         self.version = -1  # of the parameters that `derived` was computed from
+        self.target = target
         self.function = _driver(target)
+        self._attended: Attended | None = None
         self._arenas: list[NDArray[np.float32]] = []
         self._bases: list[NDArray[np.int64]] = []
         self.context = np.zeros(Field.SIZE, np.int64)
@@ -106,7 +109,7 @@ class Runner:
         c = self.context
         saved = c.copy()
         c[Field.RECORDS], c[Field.RECORD_COUNT] = _pointer(records), len(records)
-        c[Field.GRADIENT_FLOATS] = c[Field.ZEROED_COUNT] = 0
+        c[Field.GRADIENT_FLOATS] = c[Field.ZEROED_COUNT] = c[Field.CHECKED] = 0
         if gradients is not None:
             c[Field.GRADIENTS] = _pointer(gradients)
         self.run_samples(samples, 1, 1)
@@ -119,10 +122,23 @@ class Runner:
         c[Field.SHARDS] = shards
         c[Field.STEP], c[Field.STEP_END] = 0, 1
         c[Field.UPDATE_COUNT] = 0
-        self.run(min(threads, shards))
+        threads = min(threads, shards)
+        standing = Attended.threads_for(samples * self.graph.cost, threads)
+        if standing > 1:
+            self._run_attended(standing)
+        else:
+            self.run(standing or threads)
+
+    def _run_attended(self, threads: int) -> None:
+        self._grow(threads)
+        if self._attended is None or self._attended.threads != threads:
+            driver = jit.address(Driver(), self.target)
+            self._attended = Attended(driver, _pointer(self.context), self._bases[:threads])
+        self.context[Field.NEXT_SHARD : Field.SIZE] = 0
+        self._attended.run()
 
     def run(self, threads: int) -> None:
-        """Let `threads` threads run what the context says."""
+        """Let `threads` threads run what the context says. They are woken for it, and all of them come."""
         self._grow(threads)
         c = self.context
         c[Field.NEXT_SHARD : Field.SIZE] = 0

@@ -19,9 +19,10 @@ from llvmlite import ir
 
 from scanwise.codegen.emitter import I64, Emitter, Value
 from scanwise.codegen.floating_point import FloatingPointMode
+from scanwise.plan.finite import all_finite
 from scanwise.plan.records import Base, Words
 
-__all__ = ["STAGE_TASKS", "TASK_WORDS", "Board", "Calling", "Program", "StandingBy"]
+__all__ = ["NO_CALL", "STAGE_TASKS", "TASK_WORDS", "Board", "Calling", "Program", "StandingBy"]
 
 # A task: its first record, the record behind its last, the number of tasks up to the end of its stage.
 TASK_WORDS = 3
@@ -30,8 +31,8 @@ STAGE_TASKS = 8
 _FREE = (1 << STAGE_TASKS) - 1
 _CALL = 1 << 32
 _FINISHED = _CALL - 1 - _FREE  # a stage that does not exist, with no free task
-
-_LANES = 16
+# The state of a board before the first call.
+NO_CALL = _FINISHED
 
 
 class Board(IntEnum):
@@ -58,7 +59,7 @@ class Program(IntEnum):
     BASES = 5  # of the first thread; those of the others follow
     WORKERS = 6
     INPUT = 7  # float32 values that must be finite
-    INPUT_BLOCKS = 8  # of 64 values
+    INPUT_FLOATS = 8
     FINITE = 9  # out: whether they were
     SIZE = 10
 
@@ -177,7 +178,8 @@ class Calling:
         words, b = _Writer(e), e.builder
         mode = FloatingPointMode(e)
         mode.set_default()
-        finite = _all_finite(words, program)
+        values, floats = (words.read(program, int(f)) for f in (Program.INPUT, Program.INPUT_FLOATS))
+        finite = all_finite(e, words.pointer(values), floats)
         b.store(b.zext(finite, I64), words.word(program, int(Program.FINITE)))
         with b.if_then(finite):
             self._call(words, program)
@@ -204,27 +206,12 @@ class Calling:
         words.publish(board, Board.OWNER, zero)
 
 
-def _all_finite(words: _Writer, program: Value) -> Value:
-    """Whether the input is finite: a value times zero is zero, but for infinities and NaN, which make a NaN."""
-    b, e = words.b, words.e
-    values = words.pointer(words.read(program, int(Program.INPUT)))
-    zero = e.constant(0.0, _LANES)
-
-    def block(i: Value, *sums: Value) -> list[Value]:
-        at = e.mul(i, 4 * _LANES)
-        return [
-            b.fadd(total, b.fmul(e.load(values, e.add(at, v * _LANES), _LANES), zero))
-            for v, total in enumerate(sums)
-        ]
-
-    a, c, f, g = e.loop(words.read(program, int(Program.INPUT_BLOCKS)), block, [zero] * 4)
-    total = e.horizontal(b.fadd(b.fadd(a, c), b.fadd(f, g)), _LANES, b.fadd)
-    return b.fcmp_ordered("==", total, e.constant(0.0, 1))
-
-
 @dataclass(frozen=True)
 class StandingBy:
-    """Take part in calls until there has been none for a while. Arguments: the board. n: number of this thread."""
+    """Take part in calls until there has been none for a while. Arguments: the board. n: number of this thread.
+
+    A long stage of one task is no reason to go: the next one may have a task for this thread.
+    """
 
     pointers: int = 1
 
@@ -238,8 +225,11 @@ class StandingBy:
         def may() -> Value:
             return b.icmp_signed("<", e.n, words.load(board, Board.WORKERS))
 
-        def stop(_: Value) -> Value:
-            return b.icmp_signed(">=", b.load(words.looks, typ=I64), words.load(board, Board.PATIENCE))
+        def stop(state: Value) -> Value:
+            finished = e.integer(_FINISHED)
+            idle = b.icmp_signed("==", b.and_(state, finished), finished)
+            impatient = b.icmp_signed(">=", b.load(words.looks, typ=I64), words.load(board, Board.PATIENCE))
+            return b.and_(impatient, b.or_(idle, b.not_(may())))
 
         words.take_part(board, e.n, may, stop)
         mode.restore()
