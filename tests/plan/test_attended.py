@@ -105,10 +105,12 @@ class TestThreads:
         assert Attended.threads_for(attended.SHORT + 1, 2) == 0
         assert Attended.threads_for(LONG, 1) == 0
 
-    def test_all_batches_but_of_one_sample_are_work_for_several_threads(self) -> None:
+    def test_shards(self) -> None:
         """Their number decides the order of summation, so it must not be the number of threads."""
-        assert [shards_for(n, 1000) for n in (1, 2, 3, 4, 15, 16, 24, 32, 640)] == [1, 2, 3, 4, 4, 4, 6, 8, 8]
-        assert [shards_for(n, 1 << 20) for n in (1, 2, 3, 8, 16, 64)] == [1, 2, 2, 2, 4, 4]
+        sizes = (1, 2, 3, 4, 15, 16, 24, 32, 640)
+        assert [shards_for(n, 1000, 10**6) for n in sizes] == [1, 2, 3, 4, 4, 4, 6, 8, 8]
+        assert [shards_for(n, 1000, 2000) for n in sizes] == [1, 1, 1, 1, 3, 4, 6, 8, 8]
+        assert [shards_for(n, 1 << 20, 10**9) for n in sizes] == [1, 2, 3, 4, 4, 4, 4, 4, 4]
         assert executor.SHARDS == 8
 
 

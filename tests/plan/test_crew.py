@@ -21,6 +21,7 @@ from scanwise.codegen.target import host_target
 from scanwise.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from scanwise.plan import crew, one_sample
 from scanwise.plan.crew import CREW, MOST, Crew
+from scanwise.plan.processor import leave, this_processor
 from scanwise.plan.stages import NO_CALL, Board, StandingBy
 from tests.plan.drawn_networks import Case
 from tests.plan.test_pieces import outputs, plan_of
@@ -233,14 +234,14 @@ def test_a_thread_goes_while_a_call_goes_on_that_it_has_no_part_in() -> None:
 def test_a_thread_leaves_the_processor_of_the_one_that_wakes_it() -> None:
     """To one that it may use, and without forgetting which these are."""
 
-    def leave(_: int) -> bool:
-        allowed, here = os.sched_getaffinity(0), crew._processor()
-        crew._leave(here)
+    def left(_: int) -> bool:
+        allowed, here = os.sched_getaffinity(0), this_processor()
+        leave(here)
         assert os.sched_getaffinity(0) == allowed
-        return crew._processor() != here
+        return this_processor() != here
 
     with ThreadPoolExecutor(1) as pool:
-        assert any(pool.map(leave, range(10))) or len(os.sched_getaffinity(0)) == 1
+        assert any(pool.map(left, range(10))) or len(os.sched_getaffinity(0)) == 1
 
 
 def test_patience_is_measured() -> None:

@@ -15,7 +15,7 @@ from scanwise import models
 from scanwise.codegen.target import Target
 from scanwise.kernels.cut import CHANNELS, COLUMNS, ROWS, Cut, windows_read
 from scanwise.layers import Conv1d, Conv2d, Flatten, Linear, MaxPool1d, MaxPool2d, ReLU, Sequential, Tanh
-from scanwise.plan import one_sample, pieces
+from scanwise.plan import one_sample, pieces, shared_arena
 from scanwise.plan.crew import CREW
 from scanwise.plan.executor import NativeExecutor
 from scanwise.plan.one_sample import OneSample
@@ -191,7 +191,7 @@ def test_cutting_does_not_depend_on_what_ran_before() -> None:
 
 
 def test_without_memory_for_a_second_arena_windows_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(one_sample, "available_bytes", lambda: 1000)
+    monkeypatch.setattr(shared_arena, "available_bytes", lambda: 1000)
     case = Case(models.get("lenet5", (1, 28, 28), 10), (1, 28, 28))
     runs, x = executor(case), case.samples(4)
     assert plan_of(runs, 2).together is None

@@ -16,7 +16,7 @@ from scanwise.kernels.conv_gradient import BiasGradient, ParameterGradient
 from scanwise.kernels.conv_input_gradient import input_gradient, input_gradient_border
 from scanwise.kernels.convolution import Convolution
 from scanwise.kernels.correlation import Correlation
-from scanwise.kernels.correlation_cuts import correlation_cuts
+from scanwise.kernels.correlation_cuts import correlation_cuts, input_gradient_cuts
 from scanwise.kernels.cut import Cut
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap, lanes_for
@@ -125,6 +125,10 @@ class ConvOperation(Operation):
         kernel = input_gradient(self.convolution, dy, dx, activation, saved, together)
         weights = "weight" if self.convolution.depthwise else "derived"
         return (Call(kernel, ("dy", weights, "none", "dx", "x" if saved is not None else "none")),)
+
+    def backward_cuts(self, maps: Maps, activation: Activation | None) -> Sequence[Cut]:
+        (whole,) = self.backward(maps, activation)
+        return input_gradient_cuts(whole)
 
     def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
         dy = maps.dy

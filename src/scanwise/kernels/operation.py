@@ -186,6 +186,10 @@ class Operation:
         """Calls that compute dx from dy. With `activation`, dx is multiplied by its derivative at x."""
         raise NotImplementedError
 
+    def backward_cuts(self, maps: Maps, activation: Activation | None) -> Sequence[Cut]:
+        """Ways to cut `backward` on one sample, as `cuts`. What their pieces read is not asked."""
+        return ()
+
     def backward_other(self, maps: Maps) -> Sequence[Call]:
         """Calls that compute the gradient of `other`, as "dx", for an operation that reads two values."""
         raise NotImplementedError

@@ -276,6 +276,9 @@ class WinogradOperation(ConvOperation):
         kernel = self._backward_kernel(maps, activation)
         return (Call(kernel, ("dy", "derived", saved, "dx", "scratch")),)
 
+    def backward_cuts(self, maps: Maps, activation: Activation | None) -> Sequence[Cut]:
+        return ()  # gradients of single samples are exact
+
     def transformed(self) -> Derived | None:
         kernel = WinogradWeights(self.convolution, backward=False)
         return Derived(kernel.size, kernel.parts())

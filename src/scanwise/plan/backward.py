@@ -6,12 +6,14 @@ its gradient, which are summed when its producer's turn comes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from scanwise.kernels.activation import Activation, ActivationBackward
 from scanwise.kernels.container import Add, AddOperation
 from scanwise.kernels.maps import FeatureMap
-from scanwise.kernels.operation import NO_BORDER
+from scanwise.kernels.operation import NO_BORDER, Call, Maps
 from scanwise.kernels.optimizer import StepRow
 from scanwise.kernels.pad import PadForward
 from scanwise.kernels.routes import Routed
@@ -19,6 +21,7 @@ from scanwise.kernels.transfer import Gather, GatherTargets
 from scanwise.plan.graph import Node
 from scanwise.plan.losses import loss_kernel
 from scanwise.plan.parameters import Place
+from scanwise.plan.pieces import best_cut
 from scanwise.plan.records import Base
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ class Backward:
         self.contributions: dict[int, list[Buffer]] = {}
         self.finished: dict[int, Buffer] = {}
         self.needs = self._needed()
+        self._ends: list[int] = []  # of the stage that is being planned
 
     def plan(self) -> None:
         """Plan the calls of all nodes, the last node first."""
@@ -86,8 +90,15 @@ class Backward:
             if not self._needs_dense(node, routed):
                 return
         dy, dy_place = self.gathered(node.output)
+        self.program.close_stage()
         if routed is None:
             self._parameter_gradients(index, node, dy, dy_place)
+        # Neither the gradients by parameters nor those by inputs need the other.
+        self._ends = [len(self.program.calls)]
+        self._backward_to_inputs(index, node, dy, dy_place)
+        self.program.add_stage([*self._ends, len(self.program.calls)], node.operation.work)
+
+    def _backward_to_inputs(self, index: int, node: Node, dy: FeatureMap, dy_place: Place) -> None:
         if isinstance(node.operation, AddOperation):
             for value in node.inputs:
                 self.contributions.setdefault(value, []).append((dy, dy_place))
@@ -151,12 +162,23 @@ class Backward:
         maps = self.program.maps(node, dy, dx)
         self.program.derive(index, "derived", node.operation.derived(maps))
         self.program.reserve_scratch(node.operation.scratch(maps))
-        for call in node.operation.backward(maps, function if direct else None):
-            self.program.call(call, index, node, dy_place, dx_place)
+        for piece in self._pieces(node, maps, function if direct else None):
+            for call in piece:
+                self.program.call(call, index, node, dy_place, dx_place)
+            self._ends.append(len(self.program.calls))
         if direct:
             self.finished[value] = (dx, dx_place)
         else:
             self.contributions.setdefault(value, []).append((dx, dx_place))
+
+    def _pieces(self, node: Node, maps: Maps, activation: Activation | None) -> Sequence[Sequence[Call]]:
+        """The backward pass of a node, in pieces for several threads if that is worth it."""
+        operation, parts = node.operation, self.program.parts
+        cuts = operation.backward_cuts(maps, activation) if parts > 1 else ()
+        cut = best_cut(cuts, operation.work, maps.gradients[0].size, parts)
+        if cut is None:
+            return [operation.backward(maps, activation)]
+        return [cut.calls(first, stop) for first, stop in pairwise(cut.points(parts))]
 
     def _backward_to_other(self, index: int, node: Node, value: int, dy: FeatureMap, dy_place: Place) -> None:
         """The gradient of the value that the node reads beside the first."""

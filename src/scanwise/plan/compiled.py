@@ -47,7 +47,7 @@ class Compiled:
         calls: the calls themselves, for tests and benchmarks.
         owners: for each call the place of its layer in the network, or "" where it belongs to none.
         zeroed: of a shard's gradients, pairs (first float, floats) that calls add to.
-        stages: of inference, pieces that threads may run at the same time: for each the number of calls up to its end.
+        stages: pieces that threads may run at the same time: for each the number of calls up to its end.
     """
 
     records: NDArray[np.int64]

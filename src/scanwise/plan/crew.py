@@ -8,11 +8,9 @@ waits for one to come: it wakes those that sleep, for the calls that follow, and
 from __future__ import annotations
 
 import atexit
-import contextlib
 import ctypes
 import functools
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +22,7 @@ from numpy.typing import NDArray
 from scanwise.codegen import jit
 from scanwise.codegen.target import host_target
 from scanwise.plan.parameters import aligned_zeros
+from scanwise.plan.processor import leave, this_processor
 from scanwise.plan.stages import NO_CALL, TASK_WORDS, Board, Calling, Program, StandingBy
 from scanwise.plan.workers import yield_address
 
@@ -94,9 +93,6 @@ def _tasks(stages: Sequence[list[int]]) -> NDArray[np.int64]:
     return np.array(rows, np.int64).reshape(-1, TASK_WORDS)
 
 
-_getcpu = getattr(ctypes.CDLL(None), "sched_getcpu", None) if sys.platform == "linux" else None
-
-
 class _Thread:
     """One that stands by. It is awake while more rounds were asked of it than it has done."""
 
@@ -111,7 +107,7 @@ class _Thread:
 
     def _serve(self) -> None:
         while self._rounds.get():
-            _leave(self._caller)
+            leave(self._caller)
             self._stand_by()
             self.done += 1
 
@@ -176,7 +172,7 @@ class Crew:
                     self._threads.append(_Thread(self.address, len(self._threads) + 1))
             except RuntimeError:  # no more threads to be had
                 pass
-            caller = _processor()
+            caller = this_processor()
             for thread in self._threads[:threads]:
                 thread.wake(caller)
             return bool(self._threads)
@@ -193,27 +189,6 @@ class Crew:
         self._threads, self._lock = [], threading.Lock()
         self._board[: Board.PATIENCE] = 0
         self._board[Board.STATE] = NO_CALL
-
-
-def _processor() -> int:
-    """The number of the processor that runs this thread, where that can be told; else -1."""
-    return -1 if _getcpu is None else int(_getcpu())
-
-
-def _leave(processor: int) -> None:
-    """Make this thread go to another processor, if it is on this one.
-
-    Linux often wakes a thread where the one that woke it is running. There it would wait for a caller who does not wait
-    for it, go back to sleep, and be woken at the same place again.
-    """
-    if sys.platform != "linux" or processor < 0 or _processor() != processor:
-        return
-    with contextlib.suppress(OSError):
-        allowed = os.sched_getaffinity(0)
-        others = allowed - {processor}
-        if others:
-            os.sched_setaffinity(0, others)
-            os.sched_setaffinity(0, allowed)
 
 
 def _looks(seconds: float) -> int:

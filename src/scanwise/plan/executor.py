@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ from scanwise.codegen.target import Target, host_target
 from scanwise.kernels.optimizer import StepRow
 from scanwise.layers import Sequential
 from scanwise.plan.compiled import Compiled, Goal
+from scanwise.plan.crew import LONG
 from scanwise.plan.driver import STATISTICS, Field
 from scanwise.plan.graph import Graph, build_graph, extent_of
 from scanwise.plan.losses import goal_for, loss_graph
+from scanwise.plan.one_gradient import OneGradient
 from scanwise.plan.one_sample import OneSample
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import compile_plan
@@ -30,12 +32,23 @@ __all__ = ["SHARDS", "NativeExecutor", "shards_for"]
 # the network alone, never on the number of threads.
 SHARDS = 8
 _KEPT_SHAPES = 8
+# Samples of each thread below which it matters that one has one more than another.
+_FEW = 8
+# Floats of the sums of gradients that are kept between calls: 64 MiB.
+_MOST_SUMS = 1 << 24
 
 
-def shards_for(batch: int, parameters: int) -> int:
-    """Shards of a batch: enough for many threads, but few where gradients are large, since each shard has its own."""
-    most, few = (4, 2) if parameters > 1 << 18 else (SHARDS, 4)
-    return min(most, max(batch // 4, min(batch, few)))
+def shards_for(batch: int, parameters: int, cost: int) -> int:
+    """Shards of a batch: enough for many threads, but few where gradients are large, since each shard has its own.
+
+    Args:
+        batch: samples.
+        parameters: floats of all gradients.
+        cost: of one sample, in multiply-adds. Small batches are cut further only if it is far more than the sums.
+    """
+    most = 4 if parameters > 1 << 18 else SHARDS
+    least = min(batch, 4) if cost > 16 * parameters else 1
+    return min(most, max(batch // 4, least))
 
 
 class NativeExecutor:
@@ -66,6 +79,8 @@ class NativeExecutor:
         self._version = 0
         self._runners: dict[tuple[object, ...], Runner] = {}
         self._windows: dict[tuple[int, bool], OneSample] = {}
+        self._single_gradients: dict[Runner, OneGradient] = {}
+        self._sums = aligned_zeros(0)
         self._output_shape = tuple(network.output_shape(self.input_shape))
         self._order = np.arange(64, dtype=np.int64)
 
@@ -90,9 +105,23 @@ class NativeExecutor:
         if len(x) == 1:
             return self._forward_window(x, fast)
         output = np.empty((len(x), *self._output_shape), np.float32)
+        even = len(x) - self._uneven(len(x))
         with self._lock:
-            finite = self._infer(self._forward_runner(x.dtype, fast), x, output)
+            finite = even == 0 or self._infer(self._forward_runner(x.dtype, fast), x[:even], output[:even])
+        for i in range(even, len(x)):
+            y = self._forward_window(x[i : i + 1], fast)
+            if y is None:
+                return None
+            output[i] = y[0]
         return output if finite else None
+
+    def _uneven(self, n: int) -> int:
+        """How many of n samples are better run by all threads together, one by one: what remains if each thread has as
+        many as the others, where there are few samples and each takes long.
+        """
+        threads = get_threads()
+        rest = n % threads
+        return rest if n < _FEW * threads and self._graph.cost >= LONG else 0
 
     def _forward_window(self, x: NDArray[Any], fast: bool) -> NDArray[np.float32] | None:
         """The latency of one window is mostly Python's, so it has a way of its own."""
@@ -107,11 +136,12 @@ class NativeExecutor:
 
     def _one_sample(self, dtype: np.dtype[Any], fast: bool) -> OneSample:
         runner = self._forward_runner(dtype, fast)
-
-        def cut(parts: int) -> Compiled:
-            return compile_plan(runner.graph, self._layout, dtype.name, Goal(), self.target, 1, parts)
-
+        cut = self._cut(runner.graph, dtype.name, Goal())
         return OneSample(runner, cut, self.input_shape, dtype.name, self._output_shape)
+
+    def _cut(self, graph: Graph, dtype: str, goal: Goal) -> Callable[[int], Compiled]:
+        """What compiles a plan on one sample for so many threads."""
+        return functools.partial(compile_plan, graph, self._layout, dtype, goal, self.target, 1)
 
     def _forward_runner(self, dtype: np.dtype[Any], fast: bool) -> Runner:
         graph = self._fast_graph if fast else self._graph
@@ -142,7 +172,7 @@ class NativeExecutor:
             runner = self._runner(("gradients", x.dtype.name), self._graph, x.dtype.name, goal)
             runner.set_output(dx)
             runner.set_data(Base.COTANGENT, cotangent)
-            gradients, _ = self._shards(runner, x)
+            gradients, _ = self._shards(runner, x, goal)
         return dx, gradients
 
     def loss_and_gradients(
@@ -155,7 +185,7 @@ class NativeExecutor:
             runner = self._runner(("loss", x.dtype.name, loss), graph, x.dtype.name, goal)
             runner.set_data(Base.TARGETS, np.ascontiguousarray(target))
             runner.step_rows[0, StepRow.SCALE] = 1.0 / len(x)
-            gradients, total = self._shards(runner, x)
+            gradients, total = self._shards(runner, x, goal)
         return total / len(x), gradients
 
     @property
@@ -168,6 +198,7 @@ class NativeExecutor:
         with self._lock:
             self._runners.clear()
             self._windows.clear()
+            self._single_gradients.clear()
 
     # --- running --------------------------------------------------------------------------------------------------
 
@@ -185,6 +216,20 @@ class NativeExecutor:
         runner.refresh(self._version)
         return runner
 
+    def _memory_for_sums(self, floats: int) -> NDArray[np.float32]:
+        """Memory of the gradients' sums. It is kept, since the system takes long to give it, unless it is much."""
+        if floats > _MOST_SUMS:
+            return aligned_zeros(floats)
+        if len(self._sums) < floats:
+            self._sums = aligned_zeros(floats)
+        return self._sums[:floats]
+
+    def _gradients_of_one(self, runner: Runner, x: NDArray[Any], goal: Goal) -> OneGradient:
+        if runner not in self._single_gradients:
+            cut = self._cut(runner.graph, x.dtype.name, goal)
+            self._single_gradients[runner] = OneGradient(runner, cut)
+        return self._single_gradients[runner]
+
     def _identity_order(self, n: int) -> NDArray[np.int64]:
         if len(self._order) < n:
             self._order = np.arange(2 * n, dtype=np.int64)
@@ -198,26 +243,36 @@ class NativeExecutor:
         runner.set_data(Base.SAMPLES, x)
         runner.set_order(self._identity_order(n))
         runner.set_output(output)
-        shards = -(-n // runner.compiled.samples)
         threads = get_threads()
-        if shards < threads and n >= threads:
-            shards = threads  # results do not depend on how samples are cut
+        shards = -(-n // runner.compiled.samples)
+        shards = min(n, -(-shards // threads) * threads)  # results do not depend on how samples are cut
         runner.run_samples(n, shards, threads)
         runner.let_go()
         return not runner.context[Field.NOT_FINITE]
 
-    def _shards(self, runner: Runner, x: NDArray[Any]) -> tuple[dict[str, NDArray[np.float32]], float]:
+    def _shards(
+        self, runner: Runner, x: NDArray[Any], goal: Goal
+    ) -> tuple[dict[str, NDArray[np.float32]], float]:
         """Run shards with gradients of their own; their sums in order, and the total loss."""
-        shards = shards_for(len(x), self._layout.size)
+        shards = shards_for(len(x), self._layout.size, self._graph.cost)
         floats = self._layout.size + STATISTICS
-        sums = aligned_zeros(shards * floats)
+        sums = self._memory_for_sums(shards * floats)
         runner.context[Field.GRADIENTS] = sums.ctypes.data
         runner.context[Field.GRADIENT_FLOATS] = floats
         runner.set_data(Base.SAMPLES, x)
         runner.set_order(self._identity_order(len(x)))
-        runner.run_samples(len(x), shards, get_threads())
-        runner.let_go()
         parts = sums.reshape(shards, floats)
+        rest = self._uneven(len(x)) if shards == len(x) else 0
+        one = self._gradients_of_one(runner, x, goal)
+        if rest and one.serves(get_threads()):
+            even = len(x) - rest
+            if even:
+                runner.run_samples(even, even, get_threads())
+            for i in range(even, len(x)):
+                one.run(i, parts[i])
+        else:
+            runner.run_samples(len(x), shards, get_threads())
+        runner.let_go()
         total = parts[0, : self._layout.size]
         for part in parts[1:]:
             total += part[: self._layout.size]

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.memory import available_bytes
 from scanwise.plan import crew
 from scanwise.plan.choice import Choice
 from scanwise.plan.compiled import Compiled
 from scanwise.plan.crew import CREW, MOST, Prepared, calling
-from scanwise.plan.parameters import aligned_zeros
 from scanwise.plan.records import Base
 from scanwise.plan.runner import Runner
+from scanwise.plan.shared_arena import SharedArena
 from scanwise.plan.stages import Program
 from scanwise.threads import get_threads
 
@@ -25,8 +24,6 @@ __all__ = ["OneSample"]
 # Calls before a plan is cut for several threads: compiling its pieces takes longer than a few calls can win back.
 CALLS_ALONE = 3
 _FINITE = int(Program.FINITE)  # the name of an enumeration is slow to look up
-
-_Bases = NDArray[np.int64]
 
 
 class OneSample:
@@ -106,27 +103,20 @@ class OneSample:
 
     def _plan_together(self, threads: int) -> Prepared | None:
         compiled = self._cut(threads)
-        floats = compiled.arena_floats + threads * compiled.scratch_floats
-        if all(len(ends) == 1 for ends in compiled.stages) or 4 * floats > available_bytes():
+        shared = SharedArena.of(self.runner, compiled, threads)
+        if shared is None:
             return None
-        return self._prepared(compiled, compiled.stages, self._bases(compiled, threads, floats))
+        self._shared = shared
+        return self._prepared(compiled, compiled.stages, shared.bases)
 
-    def _prepared(self, compiled: Compiled, stages: Sequence[list[int]], bases: _Bases) -> Prepared:
+    def _prepared(
+        self, compiled: Compiled, stages: Sequence[list[int]], bases: NDArray[np.int64]
+    ) -> Prepared:
         buffers = self._buffers
         bases[:, Base.SAMPLES] = buffers.x.ctypes.data
         bases[:, Base.ORDER] = buffers.order.ctypes.data
         bases[:, Base.OUTPUT] = buffers.y.ctypes.data
         return Prepared(compiled.records, stages, bases, self.x if self.x.dtype == np.float32 else None)
-
-    def _bases(self, compiled: Compiled, threads: int, floats: int) -> _Bases:
-        """The bases of every thread, which share an arena and have a scratch each."""
-        self._arena = aligned_zeros(floats)
-        address = int(self._arena.ctypes.data)
-        bases = np.tile(self.runner.bases_of(0), (threads, 1))
-        bases[:, Base.ARENA] = address
-        scratch = compiled.arena_floats + compiled.scratch_floats * np.arange(threads)
-        bases[:, Base.SCRATCH] = address + 4 * scratch
-        return bases
 
 
 class _Buffers:

@@ -16,7 +16,7 @@ from scanwise.kernels.cut import CHANNELS, Cut
 from scanwise.kernels.operation import Call, Maps
 from scanwise.plan.graph import Graph, Node
 
-__all__ = ["Piece", "stages"]
+__all__ = ["HANDOVER", "Piece", "best_cut", "stages"]
 
 # What a stage costs, in multiply-adds: 0.3 us. (Measured: 0.2 us between two cores that share a cache.)
 HANDOVER = 16_000
@@ -58,7 +58,7 @@ def stages(graph: Graph, maps_of: Callable[[Node], Maps], parts: int) -> list[li
         maps = maps_of(node)
         last = groups[-1] if groups else []
         cuts = node.operation.cuts(maps) if parts > 1 else ()
-        alone = _Member(index, node, maps, _best(cuts, node.operation.work, maps, parts))
+        alone = _Member(index, node, maps, best_cut(cuts, node.operation.work, maps.x.size, parts))
         joining = (replace(alone, cut=cut) for cut in cuts)
         joined = next((member for member in joining if _joins(last, member, alone, parts)), None)
         member = joined or alone
@@ -74,13 +74,20 @@ def _largest(points: Sequence[int]) -> float:
     return max(stop - first for first, stop in pairwise(points)) / points[-1]
 
 
-def _best(cuts: Sequence[Cut], work: int, maps: Maps, parts: int) -> Cut | None:
-    """The cut with the shortest pieces, if any is worth its stage; a later one only if it gains as much as a stage."""
+def best_cut(cuts: Sequence[Cut], work: int, size: int, parts: int) -> Cut | None:
+    """The cut with the shortest pieces, if any is worth its stage; a later one only if it gains as much as a stage.
+
+    Args:
+        cuts: the ways.
+        work: multiply-adds of the whole.
+        size: floats of the map that is read.
+        parts: most pieces.
+    """
     best, least = None, float(work)
     for cut in cuts:
         time = work * _largest(cut.points(parts))
         if cut.axis == CHANNELS:  # every piece reads all of x, most of which other threads have made
-            time += FETCH * maps.x.size * (1.0 - 1.0 / parts)
+            time += FETCH * size * (1.0 - 1.0 / parts)
         if time + HANDOVER < least:
             best, least = cut, time
     return best

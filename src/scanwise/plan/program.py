@@ -6,7 +6,9 @@ arena holds a few samples only (DESIGN section 4, depth first), so that this cos
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +20,13 @@ from scanwise.kernels.maps import FeatureMap, plain_map, round_up
 from scanwise.kernels.operation import Call, Derived, Maps
 from scanwise.kernels.optimizer import StepRow
 from scanwise.kernels.transfer import Gather, Scatter
+from scanwise.plan import pieces
 from scanwise.plan.backward import Backward
 from scanwise.plan.capacity import samples_for
 from scanwise.plan.compiled import Compiled, Goal, records_of
 from scanwise.plan.driver import STATISTICS, Driver
 from scanwise.plan.graph import Graph, Node
 from scanwise.plan.parameters import ParameterLayout, Place
-from scanwise.plan.pieces import stages
 from scanwise.plan.records import Base
 
 __all__ = ["compile_plan"]
@@ -54,7 +56,7 @@ def compile_plan(
         goal: which results are wanted.
         target: instruction set.
         samples: most samples that are ever run at once.
-        parts: threads that run one sample together; for inference, with `samples` 1.
+        parts: threads that run one sample together, with `samples` 1.
     """
     first = Program(graph, layout, dtype, goal, 1, parts)
     first.plan()
@@ -122,40 +124,51 @@ class Program:
         )
         if any(isinstance(node.operation, DropoutOperation) for node in self.graph.nodes):
             self.emit(SampleKeys(), Place(Base.ORDER), Place(Base.STEP_ROW, StepRow.SEED), self.keys)
-        self._close_stage()
+        self.close_stage()
         self._plan_forward()
         output = self.graph.output
         if not self.goal.backward:
             self.emit(Scatter(self.values[output][0]), self.values[output][1], Place(Base.OUTPUT))
-            self._close_stage()
+            self.close_stage()
             return
         backward = Backward(self)
         backward.plan()
         if self.goal.input_gradient:
             extent, place = backward.gathered(0)
             self.emit(Scatter(extent), place, Place(Base.OUTPUT))
+        self.close_stage()
 
     def _plan_forward(self) -> None:
         for index, node in enumerate(self.graph.nodes):
             self.derive(index, "transformed", node.operation.transformed())
             self.reserve_scratch(node.operation.scratch(self.maps(node)))
-        for pieces in stages(self.graph, self.maps, self.parts):
+        for stage in pieces.stages(self.graph, self.maps, self.parts):
             ends = []
-            for piece in pieces:
+            for piece in stage:
                 for index, call in piece:
                     self.call(call, index, self.graph.nodes[index])
                 ends.append(len(self.calls))
-            self._add_stage(ends)
+            self.add_stage(ends)
 
-    def _close_stage(self) -> None:
+    def close_stage(self) -> None:
         """The calls since the last stage are one piece."""
-        self._add_stage([len(self.calls)])
+        self.add_stage([len(self.calls)])
 
-    def _add_stage(self, ends: list[int]) -> None:
-        """Stages of one piece that follow each other are one."""
+    def add_stage(self, ends: list[int], work: float = math.inf) -> None:
+        """The calls since the last stage are pieces that may run at the same time, if that is worth it.
+
+        Args:
+            ends: the number of calls up to the end of each piece.
+            work: multiply-adds that are saved if they do.
+        """
+        first = self.stages[-1][-1] if self.stages else 0
+        ends = [end for before, end in pairwise([first, *ends]) if end > before]
+        if self.parts == 1 or work < pieces.HANDOVER:
+            ends = ends[-1:]
         if len(ends) == 1 and self.stages and len(self.stages[-1]) == 1:
-            self.stages.pop()
-        self.stages.append(ends)
+            self.stages.pop()  # stages of one piece that follow each other are one
+        if ends:
+            self.stages.append(ends)
 
     def maps(self, node: Node, dy: FeatureMap | None = None, dx: FeatureMap | None = None) -> Maps:
         others = node.inputs[1:]

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 
+from scanwise.plan.processor import leave, this_processor
+
 __all__ = ["run_together", "yield_address"]
 
 
@@ -45,7 +47,8 @@ class _Meeting:
             raise interrupt
 
 
-_Work = tuple[Callable[[], object], _Meeting]
+# What to run, where to meet, and the processor that the caller was on.
+_Work = tuple[Callable[[], object], _Meeting, int]
 
 
 class _Worker:
@@ -57,7 +60,8 @@ class _Worker:
 
     def _serve(self) -> None:
         while True:
-            call, meeting = self.work.get()
+            call, meeting, caller = self.work.get()
+            leave(caller)
             call()
             meeting.arrive()
 
@@ -77,7 +81,8 @@ def run_together(calls: Sequence[Callable[[], object]], tell: Callable[[int], No
     """
     workers = _lend(len(calls) - 1)
     meeting = _Meeting()
-    work: list[_Work] = [(call, meeting) for call in calls[1:]]
+    here = this_processor()
+    work: list[_Work] = [(call, meeting, here) for call in calls[1:]]
     tell(1 + len(workers))
     # Ctrl-C may come between any two lines, but not within one that Python carries out without running Python code. A
     # thread that was started waits for this one, so this one must come too.

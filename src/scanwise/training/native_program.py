@@ -61,7 +61,7 @@ class NativeProgram:
         self._layout = ParameterLayout.of(whole)
         self._graph = loss_graph(whole, network, loss).with_fast_algorithms()
         self._goal = goal_for(network, loss)
-        self._shards = shards_for(batch_size, self._layout.size)
+        self._shards = shards_for(batch_size, self._layout.size, whole.cost)
         copies = 1 + optimizer.moments + self._shards
         require(
             4 * self._layout.size * copies, f"{copies} copies of the parameters: gradients and moments too"
