@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scanwise.plan.choice import ALONE, SETTLED, SOON, TOGETHER, UNCOUNTED, Choice
+from scanwise.plan.choice import ALONE, FEWER, SETTLED, SOON, TOGETHER, UNCOUNTED, Choice
 
 
 def try_out(choice: Choice, together: float, alone: float) -> None:
@@ -56,3 +56,11 @@ def test_calls_before_the_others_have_come_do_not_count() -> None:
     for _ in range(ALONE):
         choice.took(10e-6)
     assert choice.together
+
+
+def test_a_few_long_calls_are_enough() -> None:
+    choice = Choice(long=True)
+    for _ in range((UNCOUNTED + TOGETHER + ALONE) // FEWER):
+        assert choice.trying
+        choice.took(1e-3 if choice.together else 2e-3)
+    settle(choice, SETTLED, together=True)

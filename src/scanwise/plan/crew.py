@@ -31,7 +31,7 @@ __all__ = ["CREW", "LONG", "MOST", "PATIENCE", "Crew", "Prepared", "calling", "n
 # Threads that run one window together, the caller among them. Each more adds to what a stage costs.
 MOST = 4
 # Seconds. Longer than a caller takes to fetch its next window, and not much more than waking a thread again costs.
-PATIENCE = 200e-6
+PATIENCE = 500e-6
 # Multiply-adds of a call that wakes threads for itself. That takes 50 us: about half of such a call.
 LONG = 5_000_000
 

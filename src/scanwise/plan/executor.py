@@ -121,7 +121,7 @@ class NativeExecutor:
         """
         threads = get_threads()
         rest = n % threads
-        return rest if n < _FEW * threads and self._graph.cost >= LONG else 0
+        return rest if n < _FEW * threads and self._graph.work >= LONG else 0
 
     def _forward_window(self, x: NDArray[Any], fast: bool) -> NDArray[np.float32] | None:
         """The latency of one window is mostly Python's, so it has a way of its own."""

@@ -69,9 +69,14 @@ class Graph:
     parameter_shapes: dict[str, Shape] = field(default_factory=dict)
 
     @property
+    def work(self) -> int:
+        """About how many multiply-adds the forward pass of one sample takes, in what can be cut for several threads."""
+        return sum(node.operation.work for node in self.nodes)
+
+    @property
     def cost(self) -> int:
         """About how long the forward pass of one sample takes on one thread, in multiply-adds."""
-        return sum(node.operation.work for node in self.nodes) + _MOVE * sum(map(math.prod, self.extents))
+        return self.work + _MOVE * sum(map(math.prod, self.extents))
 
     def consumers(self, value: int) -> list[Node]:
         return [node for node in self.nodes if value in node.inputs]

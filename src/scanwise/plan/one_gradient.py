@@ -40,7 +40,7 @@ class OneGradient:
     def serves(self, threads: int) -> bool:
         """Whether it is worth it on so many threads. The first calls are not: compiling takes longer."""
         threads = min(threads, MOST)
-        if threads == 1 or self._runner.graph.cost < LONG:
+        if threads == 1 or self._runner.graph.work < LONG:
             return False
         self._calls += 1
         if self._calls <= CALLS_ALONE:

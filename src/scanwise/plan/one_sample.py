@@ -52,7 +52,7 @@ class OneSample:
         self._buffers = _Buffers(shape, dtype, output_shape)
         self.x, self.y = self._buffers.x, self._buffers.y
         self._native = calling()
-        self._long = sum(node.operation.work for node in runner.graph.nodes) >= crew.LONG
+        self._long = runner.graph.work >= crew.LONG
         self._calls = 0
         records = runner.compiled.records
         bases = runner.bases_of(0)[None].copy()
@@ -99,7 +99,7 @@ class OneSample:
             return
         self._others = min(threads, MOST) - 1
         self.together = self._plan_together(self._others + 1) if threads > 1 else None
-        self._threads, self._choice = threads, Choice()
+        self._threads, self._choice = threads, Choice(long=self._long)
 
     def _plan_together(self, threads: int) -> Prepared | None:
         compiled = self._cut(threads)
