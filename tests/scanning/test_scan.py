@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import scanwise as sw
-from scanwise.scanning import evaluation
+from scanwise.scanning import evaluation, evaluators
 from scanwise.scanning.grid import Axis
 from tests.backends import (
     BACKENDS,
@@ -69,7 +69,7 @@ class TestContract:
         model, picture = signal_model(backend), image_model(backend)
         signal, image = random_values(2, 61), random_values(2, 19, 22)
         whole, area = sw.scan(model, signal, step=step), sw.scan(picture, image, step=step)
-        monkeypatch.setattr(evaluation, "TILE_POSITIONS", {1: cap, 2: cap})
+        monkeypatch.setattr(evaluators, "TILE_POSITIONS", {1: cap, 2: cap})
         monkeypatch.setattr(evaluation, "_BATCH_TILES", 3)
         np.testing.assert_array_equal(sw.scan(model, signal, step=step).scores, whole.scores)
         np.testing.assert_array_equal(sw.scan(picture, image, step=step).scores, area.scores)
@@ -81,7 +81,7 @@ class TestContract:
         assert_scan_is_its_windows(model, signal, sw.scan(model, signal))
 
     def test_padding_inside_the_window(self, backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(evaluation, "_BATCH_WINDOWS", 5)
+        monkeypatch.setattr(evaluators, "_BATCH_WINDOWS", 5)
         model = sw.Model(PADDED_NETWORK, IMAGE_SHAPE, backend=backend)
         signal = random_values(2, 13, 12)
         result = sw.scan(model, signal)
@@ -140,12 +140,12 @@ def test_any_extent_step_and_tile(extent: int, step: int, cap: int) -> None:
     model = signal_model("reference")
     signal = random_values(2, extent)
     expected = np.stack([model(signal[None, :, s : s + 12])[0] for s in range(0, extent - 11, step)], axis=1)
-    before = evaluation.TILE_POSITIONS
-    evaluation.TILE_POSITIONS = {1: cap, 2: cap}
+    before = evaluators.TILE_POSITIONS
+    evaluators.TILE_POSITIONS = {1: cap, 2: cap}
     try:
         np.testing.assert_array_equal(sw.scan(model, signal, step=step).scores, expected)
     finally:
-        evaluation.TILE_POSITIONS = before
+        evaluators.TILE_POSITIONS = before
 
 
 class TestMethod:
@@ -216,7 +216,16 @@ class TestTiles:
         ],
     )
     def test_are_small_enough(self, axes: list[tuple[int, int]], caps: list[int]) -> None:
-        assert evaluation.tile_caps(tuple(Axis(w, w, 1, s) for w, s in axes)) == caps
+        long = [Axis(10**13, window, stride, stride) for window, stride in axes]
+        assert evaluation.tile_counts(long, [evaluators.TILE_POSITIONS[len(axes)]] * len(axes)) == caps
+
+    def test_are_no_larger_than_the_signal(self) -> None:
+        assert evaluation.tile_counts([Axis(100, 12, 1, 1)], [1024]) == [64]
+        assert [tile.windows for tile in evaluation.tiles([Axis(20, 12, 1, 1)], [4])] == [
+            ((0, 4),),
+            ((4, 8),),
+            ((5, 9),),
+        ]
 
 
 class TestCoverage:

@@ -215,20 +215,21 @@ def scan(
 
     The label 'background' or 'none' is never reported. A model without one takes every window for one of its labels.
     """
-    from scanwise.cli.scanning import run_scan
+    from scanwise.cli.scanning import ScanRequest, run_scan
 
     if format is None:
         ending = "" if output is None else output.suffix.lower()
         format = {".csv": FormatName.csv, ".json": FormatName.json}.get(ending, FormatName.table)  # noqa: A001
 
-    run_scan(
-        model,
-        files,
+    request = ScanRequest(
+        model=model,
+        files=files,
         threshold=threshold,
         form="json" if json else format.value,
         output=output,
         backend=backend.value,
     )
+    run_scan(request)
 
 
 @app.command(short_help="Show the layers of a model or a network file.")

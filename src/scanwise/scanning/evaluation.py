@@ -1,131 +1,118 @@
-"""Scores of all windows of a signal, in memory that does not grow with it.
+"""Scores of all windows of a signal, tile by tile, in memory that does not grow with it.
 
-Two ways, with the same bits: `shared` applies the network to tiles of many windows and computes each shared value once;
-`by_window` cuts every window out and runs it by itself.
+A tile is some neighbouring windows and the part of the signal that they lie in. Tiles come in the order of the signal,
+so that a signal can be read once, from its beginning to its end. What is done with a tile is an `Evaluator`'s affair
+(`evaluators`); here is which tiles there are, and that equal ones are evaluated together.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.executor import Executor, Samples
-from scanwise.scanning.grid import Axis, Phase
+from scanwise.scanning.evaluators import Evaluator, as_float
+from scanwise.scanning.grid import Axis
 
-Report = Callable[[int], None]  # is told how many windows have been finished since it was called last
+# Ranges (start, stop), one an axis.
+Region = tuple[tuple[int, int], ...]
 
-# Network positions in a tile along each axis, at most: many more than a window has, so that little is computed twice at
-# the tile's edges, and few enough for its maps to fit into memory anywhere.
-TILE_POSITIONS = {1: 1024, 2: 32}
+# Gives the part `(C, *extent)` of the signal.
+Read = Callable[[Region], NDArray[Any]]
+# Takes the numbers of some windows, and their scores `(K, *counts)`.
+Write = Callable[[Region, NDArray[np.float32]], None]
+# Is told how many windows have been finished since it was called last.
+Report = Callable[[int], None]
 
-# Samples or pixels in a tile, at most (unless four windows are larger): bounds the maps of networks with a large
+# Samples or pixels in a tile, at most (unless a few windows are larger): bounds the maps of networks with a large
 # stride. 64 maps of 512 x 512 float32 are 64 MiB.
 TILE_EXTENT = 1 << 18
 
 _BATCH_BYTES = 1 << 24
 _BATCH_TILES = 16
-_BATCH_WINDOWS = 1024
 
 
-def shared(
-    executor: Executor,
-    signal: NDArray[Any],
-    axes: tuple[Axis, ...],
-    scores: NDArray[np.float32],
-    report: Report,
+@dataclass(frozen=True)
+class Tile:
+    """Windows that are evaluated together.
+
+    Attributes:
+        windows: their numbers along each axis.
+        region: the part of the signal that they lie in.
+    """
+
+    windows: Region
+    region: Region
+
+
+def evaluate(read: Read, axes: Sequence[Axis], evaluator: Evaluator, write: Write, report: Report) -> None:
+    """Evaluate all windows.
+
+    Args:
+        read: gives parts of the signal.
+        axes: where the windows lie.
+        evaluator: gives the scores of tiles.
+        write: takes the scores. Those of some windows come twice, with the same bits.
+        report: is told about progress.
+    """
+    counts = tile_counts(axes, evaluator.most)
+    extent = [axis.span(n) for axis, n in zip(axes, counts, strict=True)]
+    group: list[Tile] = []
+    parts: list[NDArray[Any]] = []
+    for tile in tiles(axes, counts):
+        group.append(tile)
+        parts.append(read(tile.region))
+        batch = max(1, min(_BATCH_TILES, _BATCH_BYTES // (4 * len(parts[0]) * math.prod(extent))))
+        if len(group) == batch:
+            _evaluate_group(group, parts, evaluator, write, report)
+            group, parts = [], []
+    if group:
+        _evaluate_group(group, parts, evaluator, write, report)
+
+
+def _evaluate_group(
+    group: list[Tile], parts: list[NDArray[Any]], evaluator: Evaluator, write: Write, report: Report
 ) -> None:
-    """Fill `scores` `(K, *counts)` by applying the network to tiles of the signal."""
-    for phases in itertools.product(*(tuple(axis.phases()) for axis in axes)):
-        _shared_phase(executor, signal, axes, phases, scores, report)
+    scores = evaluator(as_float(np.stack(parts)))
+    for tile, values in zip(group, scores, strict=True):
+        write(tile.windows, values)
+        report(math.prod(stop - first for first, stop in tile.windows))
 
 
-def _shared_phase(
-    executor: Executor,
-    signal: NDArray[Any],
-    axes: tuple[Axis, ...],
-    phases: tuple[Phase, ...],
-    scores: NDArray[np.float32],
-    report: Report,
-) -> None:
-    caps = tile_caps(axes)
-    extents, starts = zip(*(phase.tiles(cap) for phase, cap in zip(phases, caps, strict=True)), strict=True)
-    reach = tuple(axis.window + (n - 1) * axis.stride for axis, n in zip(axes, extents, strict=True))
-    places = list(itertools.product(*starts))
-    batch = max(1, min(_BATCH_TILES, _BATCH_BYTES // (4 * signal.shape[0] * math.prod(reach))))
-    for first in range(0, len(places), batch):
-        group = places[first : first + batch]
-        tiles = as_float(np.stack([signal[_tile(axes, phases, place, reach)] for place in group]))
-        maps = executor.forward_at(tiles)
-        maps = maps.reshape(*maps.shape[:2], *extents)
-        for place, values in zip(group, maps, strict=True):
-            chosen = [
-                phase.wanted(start, extent)
-                for phase, start, extent in zip(phases, place, extents, strict=True)
-            ]
-            scores[(slice(None), *(to for _, to in chosen))] = values[
-                (slice(None), *(at for at, _ in chosen))
-            ]
-            report(
-                math.prod(
-                    len(range(*to.indices(axis.count))) for (_, to), axis in zip(chosen, axes, strict=True)
-                )
-            )
+def tile_counts(axes: Sequence[Axis], most: Sequence[int]) -> list[int]:
+    """Windows in a tile along each axis.
 
-
-def tile_caps(axes: tuple[Axis, ...]) -> list[int]:
-    """Largest tile along each axis, in network positions; depends on the model alone, so that few are compiled."""
-    caps = [TILE_POSITIONS[len(axes)]] * len(axes)
+    Every new tile shape is compiled, so that counts come from a short ladder: the largest power of two up to what an
+    evaluator takes at most, and up to what there is.
+    """
+    counts = [1 << (min(cap, axis.count).bit_length() - 1) for cap, axis in zip(most, axes, strict=True)]
     limit = max(TILE_EXTENT, 4 * math.prod(axis.window for axis in axes))
-    while max(caps) > 1:
-        reach = [axis.window + (cap - 1) * axis.stride for axis, cap in zip(axes, caps, strict=True)]
-        if math.prod(reach) <= limit:
+    while max(counts) > 1:
+        spans = [axis.span(n) for axis, n in zip(axes, counts, strict=True)]
+        if math.prod(spans) <= limit:
             break
-        widest = max(range(len(axes)), key=lambda a: (caps[a] > 1, reach[a]))
-        caps[widest] //= 2
-    return caps
+        widest = max(range(len(axes)), key=lambda a: (counts[a] > 1, spans[a]))
+        counts[widest] //= 2
+    return counts
 
 
-def _tile(
-    axes: tuple[Axis, ...], phases: tuple[Phase, ...], place: tuple[int, ...], reach: tuple[int, ...]
-) -> tuple[slice, ...]:
-    """The part of the signal under the tile at network position `place`."""
-    starts = (
-        phase.offset + start * axis.stride for axis, phase, start in zip(axes, phases, place, strict=True)
-    )
-    return (slice(None), *(slice(start, start + size) for start, size in zip(starts, reach, strict=True)))
-
-
-def by_window(
-    executor: Executor,
-    signal: NDArray[Any],
-    axes: tuple[Axis, ...],
-    scores: NDArray[np.float32],
-    report: Report,
-) -> None:
-    """Fill `scores` `(K, *counts)` by running every window by itself, a bounded batch at a time."""
-    window = tuple(axis.window for axis in axes)
-    counts = tuple(axis.count for axis in axes)
-    views = np.lib.stride_tricks.sliding_window_view(signal, window, axis=tuple(range(1, signal.ndim)))
-    views = views[(slice(None), *(slice(None, None, axis.step) for axis in axes))]
-    batch = max(1, min(_BATCH_WINDOWS, _BATCH_BYTES // (4 * signal.shape[0] * math.prod(window))))
-    total = math.prod(counts)
-    flat = scores.reshape(len(scores), total)
-    for first in range(0, total, batch):
-        last = min(first + batch, total)
-        places = np.unravel_index(np.arange(first, last), counts)
-        chosen: tuple[Any, ...] = (slice(None), *places)
-        windows = np.moveaxis(views[chosen], 1, 0)  # (C, N, *window) -> (N, C, *window)
-        flat[:, first:last] = executor.forward(as_float(windows)).reshape(last - first, -1).T
-        report(last - first)
-
-
-def as_float(values: NDArray[Any]) -> Samples:
-    """Samples as an executor takes them: C-contiguous float32, or uint8 as it is."""
-    if values.dtype == np.uint8:
-        return np.ascontiguousarray(values, np.uint8)
-    return np.ascontiguousarray(values, np.float32)
+def tiles(axes: Sequence[Axis], counts: Sequence[int]) -> Iterator[Tile]:
+    """All tiles, row after row. The last along an axis is moved back to end with the last window."""
+    starts = []
+    for axis, n in zip(axes, counts, strict=True):
+        firsts = list(range(0, axis.count - n + 1, n))
+        if firsts[-1] + n < axis.count:
+            firsts.append(axis.count - n)
+        starts.append(firsts)
+    for place in itertools.product(*starts):
+        windows = tuple((first, first + n) for first, n in zip(place, counts, strict=True))
+        region = tuple(
+            (first * axis.step, first * axis.step + axis.span(n))
+            for first, axis, n in zip(place, axes, counts, strict=True)
+        )
+        yield Tile(windows, region)

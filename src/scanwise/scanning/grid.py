@@ -36,6 +36,10 @@ class Axis:
         """Starts of the windows, `(count,)`."""
         return np.arange(self.count, dtype=np.int64) * self.step
 
+    def span(self, windows: int) -> int:
+        """From the start of a window to the end of the last of so many."""
+        return self.window + (windows - 1) * self.step
+
     def phases(self) -> Iterator[Phase]:
         """The windows in groups whose starts differ by multiples of the network's stride.
 
@@ -71,26 +75,6 @@ class Phase:
     offset: int
     every: int
     positions: int
-
-    def tiles(self, cap: int) -> tuple[int, list[int]]:
-        """A tile's extent and the tiles' starts, both in network positions.
-
-        Every new tile shape is compiled, so that extents come from a short ladder: the largest power of two up to `cap`
-        that fits. The last tile is moved back to end with the signal; the positions that it computes again have the
-        same bits.
-        """
-        extent = 1 << (min(cap, self.positions).bit_length() - 1)
-        starts = list(range(0, self.positions - extent + 1, extent))
-        if starts[-1] + extent < self.positions:
-            starts.append(self.positions - extent)
-        return extent, starts
-
-    def wanted(self, start: int, extent: int) -> tuple[slice, slice]:
-        """For the tile at `start`: which of its positions are wanted, and which windows of the axis these are."""
-        skip = -start % self.every
-        number = len(range(skip, extent, self.every))
-        window = self.first + (start + skip) // self.every * self.groups
-        return slice(skip, extent, self.every), slice(window, window + number * self.groups, self.groups)
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 from scanwise.inputs import check_finite, number_array
 from scanwise.model import Model
-from scanwise.scanning.evaluation import by_window, shared
+from scanwise.scanning.evaluation import Region, evaluate
+from scanwise.scanning.evaluators import evaluator_for
 from scanwise.scanning.grid import Axis, Coverage
 from scanwise.scanning.probability import activation_of, exclusive
 from scanwise.scanning.result import ScanResult
-from scanwise.scanning.sharing import obstacle
 
 Progress = Callable[[int, int], None]
 
@@ -78,38 +78,28 @@ def scan(
             array.shape[1:], model.input_shape[1:], steps, stride, strict=True
         )
     )
-    method, reason = _method(model, axes)
+    evaluator = evaluator_for(model, axes)
     scores = np.empty((labels, *(axis.count for axis in axes)), np.float32)
-    report = _Report(progress, math.prod(scores.shape[1:]))
-    evaluate = shared if method == "shared" else by_window
-    evaluate(model.executor, array, axes, scores, report)
+
+    def read(region: Region) -> NDArray[Any]:
+        return array[(slice(None), *(slice(start, stop) for start, stop in region))]
+
+    def write(windows: Region, values: NDArray[np.float32]) -> None:
+        scores[(slice(None), *(slice(first, stop) for first, stop in windows))] = values
+
+    evaluate(read, axes, evaluator, write, _Report(progress, math.prod(scores.shape[1:])))
     return ScanResult(
         scores=scores,
         axes=axes,
         coverage=Coverage.of(axes),
-        method=method,
-        reason=reason,
+        method=evaluator.method,
+        reason=evaluator.reason,
         labels=model.labels,
         background=model.background,
         sample_rate=model.sample_rate,
         activation=activation_of(model),
         exclusive=exclusive(model),
     )
-
-
-def _method(model: Model, axes: tuple[Axis, ...]) -> tuple[str, str]:
-    """How to evaluate, and why.
-
-    Sharing costs about stride / window of a whole window per network position, and evaluates `computed_share` positions
-    for each one that is wanted: with steps as wide as the window there is nothing left to share.
-    """
-    reason = obstacle(model.network, model.input_shape)
-    if reason is not None:
-        return "windows", reason
-    computed = math.prod(axis.computed_share for axis in axes)
-    if computed > math.prod(axis.window / axis.stride for axis in axes):
-        return "windows", "the windows overlap too little to share work"
-    return "shared", "no layer pads inside the window"
 
 
 class _Report:
