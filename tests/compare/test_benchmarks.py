@@ -36,7 +36,7 @@ def test_drawn_layers_are_within_bounds_and_of_every_kind() -> None:
     assert any(max(one.layer.geometry(one.input_shape).dilation) > 1 for one in drawn)
 
 
-def test_ratios_take_the_better_layout() -> None:
+def test_ratios_in_the_better_layout_and_in_the_same() -> None:
     row = Ratios(
         3,
         "a layer",
@@ -46,8 +46,14 @@ def test_ratios_take_the_better_layout() -> None:
     assert row.ratio("forward") == 0.5
     assert row.ratio("backward") == 3.0
     spread, worst = sections([row])
-    assert [cells[1] for cells in spread.rows] == ["0 of 1", "1 of 1"]
-    assert [cells[3] for cells in worst.rows] == ["0.50", "3.00"]
+    assert row.ratio_in_same_layout("forward") == 2.0
+    assert [cells[:3] for cells in spread.rows] == [
+        ["forward", "the better", "0 of 1"],
+        ["forward", "the same", "1 of 1"],
+        ["backward", "the better", "1 of 1"],
+        ["backward", "the same", "1 of 1"],
+    ]
+    assert [cells[3:] for cells in worst.rows] == [["0.50", "2.00"], ["3.00", "3.00"]]
 
 
 def test_bytes_of_a_depthwise_kernel_are_its_inputs_for_every_output() -> None:

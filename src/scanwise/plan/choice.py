@@ -28,10 +28,10 @@ class Choice:
     """
 
     def __init__(self, *, long: bool = False) -> None:
-        tried = UNCOUNTED, TOGETHER, ALONE
-        self._uncounted, self._tried_together, self._tried_alone = (n // FEWER if long else n for n in tried)
+        counts = [n // FEWER if long else n for n in (UNCOUNTED, TOGETHER, ALONE, SOON)]
+        self._uncounted, self._tried_together, self._tried_alone, self._soon = counts
         self._left = 0  # calls before the next round
-        self._next = SOON  # calls after a round that ends with alone
+        self._next = self._soon  # calls after a round that ends with alone
         self._begin()
 
     def _begin(self) -> None:
@@ -54,4 +54,4 @@ class Choice:
             self.together = statistics.median(together) < LEAST_GAIN * statistics.median(alone)
             self.trying = False
             self._left = SETTLED if self.together else self._next
-            self._next = SOON if self.together else min(SETTLED, 2 * self._next)
+            self._next = self._soon if self.together else min(SETTLED, 2 * self._next)
