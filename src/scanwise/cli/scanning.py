@@ -64,7 +64,8 @@ def run_scan(request: ScanRequest) -> int:
         if failed < len(files):
             _tell(FORMS[request.form](outcomes), request.output)
     if failed and len(files) > 1:
-        say(f"{failed:,} of {len(files):,} files could not be scanned")
+        unwritten = f": {request.output} is not written" if request.output and failed == len(files) else ""
+        say(f"{failed:,} of {len(files):,} files could not be scanned{unwritten}")
     return 1 if failed else 0
 
 
