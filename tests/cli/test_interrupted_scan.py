@@ -73,7 +73,8 @@ def server() -> Iterator[Scan]:
 def test_killed_at_50_moments_it_goes_on_to_the_same_bytes(model: Path) -> None:
     write_traces(Path("d"), 30)
     Path("d/010-damaged.npy").write_bytes(b"no array")
-    moments, journal, lines = random.Random(0), Path("out.json.journal"), []
+    moments, journal = random.Random(0), Path("out.json.journal")
+    lines: list[int] = []
     with server() as scan:
         assert scan(model, "whole.json") == 1
         whole = Path("whole.json").read_bytes()

@@ -28,7 +28,7 @@ def test_the_pace_counts_what_was_scanned_and_the_part_of_the_present_file(
     shown: list[tuple[float, int, str]] = []
     network = sw.Sequential(sw.Flatten(), sw.Linear(2))
     model = sw.Model(network, shape, backend="reference", sample_rate=rate)
-    pace = Pace(lambda *told: shown.append(told), model, 4)  # type: ignore[arg-type]
+    pace = Pace(lambda *told: shown.append(told), model, 4)
     pace.file_done()  # of an earlier run
     pace.begin(extent)
     clock[0] = 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ def results(draw: st.DrawFn, file: str = "a.npy") -> FileResult:
     labels = draw(st.lists(st.text(max_size=4), min_size=1, max_size=4, unique=True))
     image = draw(st.booleans())
     rate = None if image else draw(st.sampled_from([None, 8000.0, 44100.5]))
-    point = st.tuples(place, place) if image else place
+    point: st.SearchStrategy[Any] = st.tuples(place, place) if image else place
     return FileResult(
         file=file,
         extent=draw(st.tuples(place, place) if image else st.tuples(place)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -70,11 +71,15 @@ def run_scan(request: ScanRequest) -> int:
 
 
 def _require_apart(output: Path, request: ScanRequest, model: Model) -> None:
-    """The next time the output would be among the signals of its folder."""
-    endings = signal_endings(kind_of(model.input_shape, whole_rate(model)))
-    for folder in filter(is_folder, request.files):
-        if output.suffix.lower() in endings and output.resolve().is_relative_to(folder.resolve()):
-            raise ArgumentError(f"output must lie outside the folders that are scanned. Got {output}.")
+    """Raise ArgumentError for an output that would be among the signals of its folder the next time."""
+    place = Path(os.path.realpath(output.parent))
+    if output.suffix.lower() in signal_endings(kind_of(model.input_shape, whole_rate(model))):
+        for folder in filter(is_folder, request.files):
+            if place.is_relative_to(os.path.realpath(folder)):
+                raise ArgumentError(
+                    "output must lie outside the folders that are scanned, or it would be taken for a signal. "
+                    f"Got {output}."
+                )
 
 
 def _tell(text: str, output: Path | None) -> None:
@@ -120,7 +125,7 @@ def _scan_all(
     """What comes of each file; what the journal has of an earlier run is not scanned again."""
     outcomes: list[FileResult | FailedFile] = []
     finished = {} if journal is None else journal.results
-    with progress_bar("scanning") as show:
+    with progress_bar("scanning files") as show:
         pace = Pace(show, model, len(files))
         for path in files:
             outcome: FileResult | FailedFile | None = finished.get(str(path))
