@@ -195,7 +195,9 @@ def scan(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FILE...", help="Signals of any size: audio, images, .npy, or CSV (a column a channel)."
+            metavar="FILE...",
+            help="Signals of any size: audio, images, .npy, or CSV (a column a channel). A folder stands for all under "
+            "it that the model can read. A file that is named twice is scanned once.",
         ),
     ],
     threshold: Annotated[float, typer.Option(help="Smallest probability of a detection.")] = 0.5,
@@ -206,14 +208,26 @@ def scan(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write the result to a file.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="Write the result to a file. Of several files, OUT.journal keeps what is finished until then: after "
+            "an interruption the same command goes on from there.",
+        ),
     ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Throw OUT.journal away, and scan all files again.")
+    ] = False,
     backend: BackendOption = BackendName.native,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Find where in whole recordings, images or traces a model's patterns occur.
 
     The label 'background' or 'none' is never reported. A model without one takes every window for one of its labels.
+
+    A file that cannot be scanned is named and does not stop the others; the exit code is 1.
     """
     from scanwise.cli.scanning import ScanRequest, run_scan
 
@@ -227,9 +241,10 @@ def scan(
         threshold=threshold,
         form="json" if json else format.value,
         output=output,
+        restart=restart,
         backend=backend.value,
     )
-    run_scan(request)
+    raise typer.Exit(run_scan(request))
 
 
 @app.command(short_help="Show the layers of a model or a network file.")

@@ -19,9 +19,9 @@ PATIENCE = 1.0
 
 
 class Progress(Protocol):
-    """Called with how much is done, and how much there is in all."""
+    """Called with how much is done, how much there is in all, and, if that is of interest, how fast it goes."""
 
-    def __call__(self, done: int, total: int) -> None: ...
+    def __call__(self, done: float, total: int, pace: str = "") -> None: ...
 
 
 def say(message: str) -> None:
@@ -109,7 +109,7 @@ def progress_bar(what: str) -> Iterator[Progress]:
     bar: Any = None
     task: Any = None
 
-    def show(done: int, total: int) -> None:
+    def show(done: float, total: int, pace: str = "") -> None:
         nonlocal bar, task
         if (
             bar is None
@@ -126,12 +126,13 @@ def progress_bar(what: str) -> Iterator[Progress]:
                 MofNCompleteColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
+                TextColumn("{task.fields[pace]}"),
             )
             bar = Progress(*columns, console=Console(stderr=True))
-            task = bar.add_task(what)
+            task = bar.add_task(what, pace=pace)
             bar.start()
         if bar is not None:
-            bar.update(task, completed=done, total=total)
+            bar.update(task, completed=done, total=total, pace=pace)
 
     try:
         yield show

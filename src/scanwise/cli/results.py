@@ -1,4 +1,4 @@
-"""What a scan of one file found: all that any form of output needs, and nothing that grows with the scores."""
+"""What came of one file: what a scan found, all that any form of output needs; or why it could not be scanned."""
 
 from __future__ import annotations
 
@@ -8,7 +8,19 @@ from typing import Any
 
 from scanwise.scanning import Detection, ScanResult
 
-__all__ = ["FileResult"]
+__all__ = ["FailedFile", "FileResult"]
+
+
+@dataclass(frozen=True)
+class FailedFile:
+    """A file that could not be scanned, and why."""
+
+    file: str
+    error: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The failure as plain JSON data."""
+        return {"file": self.file, "error": self.error}
 
 
 @dataclass(frozen=True)
@@ -77,3 +89,35 @@ class FileResult:
                 for found in self.detections
             ],
         }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> FileResult:
+        """The result that `as_json` told, also after it has been text: the same, bit for bit."""
+        number = {label: k for k, label in enumerate(data["presence"])}
+        return cls(
+            file=data["file"],
+            extent=tuple(data["extent"]),
+            sample_rate=data["sample_rate"],
+            window=_number_or_tuple(data["window"]),
+            step=_number_or_tuple(data["step"]),
+            method=data["method"],
+            reason=data["reason"],
+            uncovered=tuple(tuple((start, stop) for start, stop in gaps) for gaps in data["uncovered"]),
+            presence=data["presence"],
+            detections=tuple(
+                Detection(
+                    label=found["label"],
+                    index=number[found["label"]],
+                    score=found["score"],
+                    start=_number_or_tuple(found["start"]),
+                    stop=_number_or_tuple(found["stop"]),
+                    sample_rate=data["sample_rate"],
+                )
+                for found in data["detections"]
+            ),
+        )
+
+
+def _number_or_tuple(value: Any) -> Any:
+    """JSON has lists where a place in an image is a tuple."""
+    return tuple(value) if isinstance(value, list | tuple) else value

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from scanwise.cli.console import progress_bar, say
+from scanwise.cli.console import plain, progress_bar, say
 from scanwise.cli.evaluation import whole_rate
 from scanwise.cli.forms import FORMS
-from scanwise.cli.results import FileResult
+from scanwise.cli.journal import Journal, Work, stamp_of
+from scanwise.cli.pace import Pace
+from scanwise.cli.results import FailedFile, FileResult
 from scanwise.cli.training import require_writable
-from scanwise.data import read_signal
+from scanwise.data import read_signal, signal_files
 from scanwise.data.dataset import ImageMode
-from scanwise.errors import ArgumentError, DataError, ShapeError
+from scanwise.data.opening import kind_of, signal_endings
+from scanwise.errors import ArgumentError, DataError, FileError, ShapeError
 from scanwise.model import Model, load
 from scanwise.model_file import write_beside
+from scanwise.paths import is_folder
 from scanwise.scanning import scan as scan_signal
+
+# Fields of a request that what is found in a file does not depend on.
+_NO_OPTIONS = ("model", "files", "form", "output", "restart")
 
 
 @dataclass(frozen=True)
@@ -29,25 +39,115 @@ class ScanRequest:
     threshold: float
     form: str
     output: Path | None
+    restart: bool
     backend: str
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """By name, those that what is found in a file depends on."""
+        return {
+            field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NO_OPTIONS
+        }
 
-def run_scan(request: ScanRequest) -> None:
-    """Scan whole files and print, or write, what was found where."""
+
+def run_scan(request: ScanRequest) -> int:
+    """Scan whole files and print, or write, what was found where; 1 if a file could not be scanned, else 0."""
     if not 0 <= request.threshold <= 1:
         raise ArgumentError(f"threshold must be between 0 and 1. Got {request.threshold:g}.")
-    if request.output is not None:
-        require_writable(request.output, request.model, *request.files)
     model = load(request.model, backend=request.backend)
-    text = FORMS[request.form]([_scan(model, path, request) for path in request.files])
-    if request.output is None:
+    files = signal_files(request.files, input_shape=model.input_shape, sample_rate=whole_rate(model))
+    if request.output is not None:
+        _require_apart(request.output, request, model)
+        require_writable(request.output, request.model, *files)
+    with _journal(request, files) as journal:
+        outcomes = _scan_all(model, files, request, journal)
+        failed = sum(isinstance(outcome, FailedFile) for outcome in outcomes)
+        if failed < len(files):
+            _tell(FORMS[request.form](outcomes), request.output)
+    if failed and len(files) > 1:
+        unwritten = f": {request.output} is not written" if request.output and failed == len(files) else ""
+        say(f"{failed:,} of {len(files):,} files could not be scanned{unwritten}")
+    return 1 if failed else 0
+
+
+def _require_apart(output: Path, request: ScanRequest, model: Model) -> None:
+    """Raise ArgumentError for an output that would be among the signals of its folder the next time."""
+    place = Path(os.path.realpath(output.parent))
+    if output.suffix.lower() in signal_endings(kind_of(model.input_shape, whole_rate(model))):
+        for folder in filter(is_folder, request.files):
+            if place.is_relative_to(os.path.realpath(folder)):
+                raise ArgumentError(
+                    "output must lie outside the folders that are scanned, or it would be taken for a signal. "
+                    f"Got {output}."
+                )
+
+
+def _tell(text: str, output: Path | None) -> None:
+    if output is None:
         print(text, end="")
     else:
-        write_beside(request.output, text.encode(errors="backslashreplace"))
-        say(f"saved {request.output}")
+        write_beside(output, text.encode(errors="backslashreplace"))
+        say(f"saved {output}")
 
 
-def _scan(model: Model, path: Path, request: ScanRequest) -> FileResult:
+@contextmanager
+def _journal(request: ScanRequest, files: Sequence[Path]) -> Iterator[Journal | None]:
+    """The journal of a scan, beside its output; None where there is nothing to go on with."""
+    if request.output is None or len(files) == 1:
+        yield None
+        return
+    path = request.output.with_name(request.output.name + ".journal")
+    require_writable(path, request.model, *files)
+    with request.model.open("rb") as model:
+        work = Work(hashlib.file_digest(model, "sha256").hexdigest(), request.options, files)
+    journal = Journal(path, work, restart=request.restart)
+    for remark in journal.remarks:
+        say(remark)
+    if journal.results:
+        say(f"going on after {len(journal.results):,} of {len(files):,} files")
+    try:
+        yield journal
+    except BaseException:  # Ctrl-C too
+        if journal.results:
+            journal.close()
+            say(
+                f"{len(journal.results):,} of {len(files):,} files are done: the same command goes on from there"
+            )
+        else:
+            journal.remove()
+        raise
+    journal.remove()
+
+
+def _scan_all(
+    model: Model, files: Sequence[Path], request: ScanRequest, journal: Journal | None
+) -> list[FileResult | FailedFile]:
+    """What comes of each file; what the journal has of an earlier run is not scanned again."""
+    outcomes: list[FileResult | FailedFile] = []
+    finished = {} if journal is None else journal.results
+    with progress_bar("scanning files") as show:
+        pace = Pace(show, model, len(files))
+        for path in files:
+            outcome: FileResult | FailedFile | None = finished.get(str(path))
+            if outcome is None:
+                stamp = stamp_of(path)  # before the file is read, so that a change from then on is noticed
+                outcome = _try_scan(model, path, request, pace)
+                if journal is not None and isinstance(outcome, FileResult):
+                    journal.add(outcome, stamp)
+            outcomes.append(outcome)
+            pace.file_done()
+    return outcomes
+
+
+def _try_scan(model: Model, path: Path, request: ScanRequest, pace: Pace) -> FileResult | FailedFile:
+    try:
+        return _scan(model, path, request, pace)
+    except (DataError, FileError) as error:
+        say(f"error: {plain(str(error))}")
+        return FailedFile(str(path), str(error))
+
+
+def _scan(model: Model, path: Path, request: ScanRequest, pace: Pace) -> FileResult:
     signal = read_signal(
         path,
         input_shape=model.input_shape,
@@ -60,9 +160,9 @@ def _scan(model: Model, path: Path, request: ScanRequest) -> FileResult:
             f"{path} must be at least as large as the window {_extent(model, window)}. "
             f"Got {_extent(model, signal.shape[1:])}."
         )
+    pace.begin(signal.shape[1:])
     try:
-        with progress_bar(f"scanning {path.name}") as show:
-            result = scan_signal(model, signal, progress=show)
+        result = scan_signal(model, signal, progress=pace)
     except ShapeError as error:
         raise ShapeError(f"{model.network!r} cannot scan {path}: {error}") from None
     if not result.coverage.complete:

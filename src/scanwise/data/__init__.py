@@ -5,6 +5,7 @@ from scanwise.data.dataset import Dataset as Dataset
 from scanwise.data.dataset import Skipped as Skipped
 from scanwise.data.dataset import split as split
 from scanwise.data.folder import load_folder as load_folder
+from scanwise.data.listing import signal_files as signal_files
 from scanwise.data.opening import open_dataset as open_dataset
 from scanwise.data.opening import read_signal as read_signal
 from scanwise.data.series import load_csv as load_csv

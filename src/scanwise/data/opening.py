@@ -31,6 +31,12 @@ def kind_of(input_shape: tuple[int, ...], sample_rate: int | None) -> Kind:
     return "audio" if sample_rate is not None else "series"
 
 
+def signal_endings(kind: Kind) -> tuple[str, ...]:
+    """The endings of files that hold a signal of a kind."""
+    own = {"audio": audio.EXTENSIONS, "image": image.EXTENSIONS, "series": (".csv",)}[kind]
+    return (*own, *array.EXTENSIONS)
+
+
 def open_dataset(
     path: str | Path,
     *,
@@ -172,9 +178,8 @@ def read_signal(
     elif kind == "series" and suffix == ".csv":
         signal = read_trace(path, input_shape[0])
     else:
-        accepted = {"audio": audio.EXTENSIONS, "image": image.EXTENSIONS, "series": (".csv",)}[kind]
         raise DataError(
-            f"{path} must be {', '.join((*accepted, *array.EXTENSIONS))}: the model takes {PLURAL[kind]}. "
+            f"{path} must be {', '.join(signal_endings(kind))}: the model takes {PLURAL[kind]}. "
             f"Got {suffix or 'no extension'}."
         )
     if signal.ndim != len(input_shape) or signal.shape[0] != input_shape[0]:
