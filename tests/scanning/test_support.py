@@ -44,7 +44,7 @@ def window_of(signal: NDArray[Any], found: sw.Detection) -> NDArray[Any]:
 
 
 def changed_outside(signal: NDArray[Any], found: sw.Detection, scale: float) -> NDArray[Any]:
-    changed = signal + np.float32(scale) * random_values(*signal.shape)[..., ::-1]
+    changed: NDArray[Any] = signal + np.float32(scale) * random_values(*signal.shape)[..., ::-1]
     inside = (slice(None), *(slice(*one) for one in ranges_of(found)))
     changed[inside] = signal[inside]
     return changed

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from scanwise.cli.console import progress_bar, say
+from scanwise.cli.console import parse_extent, progress_bar, say
 from scanwise.cli.evaluation import whole_rate
-from scanwise.cli.forms import FORMS
+from scanwise.cli.forms import FORMS, require_form_fits
+from scanwise.cli.picture import draw, require_plot
 from scanwise.cli.results import FileResult
 from scanwise.cli.training import require_writable
 from scanwise.data import read_signal
@@ -18,6 +20,8 @@ from scanwise.errors import ArgumentError, DataError, ShapeError
 from scanwise.model import Model, load
 from scanwise.model_file import write_beside
 from scanwise.scanning import scan as scan_signal
+from scanwise.scanning.probability import activation_of
+from scanwise.scanning.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,14 @@ class ScanRequest:
     model: Path
     files: Sequence[Path]
     threshold: float
+    low: float | None
+    merge: str | None
+    min_extent: str | None
+    max_extent: str | None
+    support: bool
     form: str
     output: Path | None
+    plot: Path | None
     backend: str
 
 
@@ -36,10 +46,17 @@ def run_scan(request: ScanRequest) -> None:
     """Scan whole files and print, or write, what was found where."""
     if not 0 <= request.threshold <= 1:
         raise ArgumentError(f"threshold must be between 0 and 1. Got {request.threshold:g}.")
-    if request.output is not None:
-        require_writable(request.output, request.model, *request.files)
+    for written in (request.output, request.plot):
+        if written is not None:
+            require_writable(written, request.model, *request.files)
+    if request.plot is not None:
+        require_plot(request.plot, len(request.files))
+        if request.output is not None and request.plot.resolve() == request.output.resolve():
+            raise ArgumentError(f"plot must be another file than output. Got {request.plot}.")
     model = load(request.model, backend=request.backend)
-    text = FORMS[request.form]([_scan(model, path, request) for path in request.files])
+    require_form_fits(request.form, model, len(request.files))
+    selection = _selection(model, request)
+    text = FORMS[request.form]([_scan(model, path, selection, request) for path in request.files])
     if request.output is None:
         print(text, end="")
     else:
@@ -47,7 +64,35 @@ def run_scan(request: ScanRequest) -> None:
         say(f"saved {request.output}")
 
 
-def _scan(model: Model, path: Path, request: ScanRequest) -> FileResult:
+def _selection(model: Model, request: ScanRequest) -> Selection:
+    selection = Selection(
+        request.threshold,
+        low=request.low,
+        merge=_samples(model, request.merge, "merge"),
+        min_extent=_samples(model, request.min_extent, "min_extent"),
+        max_extent=_samples(model, request.max_extent, "max_extent"),
+    )
+    selection.check(activation_of(model), len(model.input_shape) - 1)
+    return selection
+
+
+def _samples(model: Model, text: str | None, option: str) -> int | tuple[int, int] | None:
+    """Seconds of audio, elements of a series, pixels or rows x columns of an image, in samples or pixels."""
+    if text is None:
+        return None
+    value = parse_extent(text, option)
+    if isinstance(value, tuple):
+        return cast("tuple[int, int]", value)  # `Selection.check` looks how many there are
+    if not math.isfinite(value):
+        raise ArgumentError(f"{option} must be finite. Got {text}.")
+    if model.sample_rate is not None:
+        return round(value * model.sample_rate)
+    if not value.is_integer():
+        raise ArgumentError(f"{option} must be a whole number. Got {text}.")
+    return int(value)
+
+
+def _scan(model: Model, path: Path, selection: Selection, request: ScanRequest) -> FileResult:
     signal = read_signal(
         path,
         input_shape=model.input_shape,
@@ -67,7 +112,11 @@ def _scan(model: Model, path: Path, request: ScanRequest) -> FileResult:
         raise ShapeError(f"{model.network!r} cannot scan {path}: {error}") from None
     if not result.coverage.complete:
         say(f"{path}: {result.coverage}")
-    return FileResult.of(path, result, request.threshold)
+    found = result.detections(**vars(selection))
+    if request.plot is not None:
+        draw(request.plot, signal, result, found, title=path.name)
+        say(f"saved {request.plot}")
+    return FileResult.of(path, result, found, support=request.support)
 
 
 def _extent(model: Model, extent: tuple[int, ...]) -> str:
