@@ -139,8 +139,8 @@ class TestMerging:
     @given(st.integers(1, 2), st.integers(0, 2), st.data())
     @settings(max_examples=100)
     def test_against_joining_pairs(self, axes: int, gap: int, data: st.DataObject) -> None:
-        ranges = st.tuples(st.integers(0, 20), st.integers(1, 4)).map(lambda one: (one[0], one[0] + one[1]))
-        boxes = data.draw(st.lists(st.tuples(st.integers(0, 1), st.tuples(*[ranges] * axes)), max_size=8))
+        ranges = st.tuples(st.integers(0, 30), st.integers(1, 6)).map(lambda one: (one[0], one[0] + one[1]))
+        boxes = data.draw(st.lists(st.tuples(st.integers(0, 1), st.tuples(*[ranges] * axes)), max_size=20))
         detections = [detection(label, box, 0.1 * number) for number, (label, box) in enumerate(boxes)]
         found = [(one.index, one.ranges) for one in merged(detections, (gap,) * axes)]
         assert sorted(found) == sorted(joined_pairs(list(boxes), gap))

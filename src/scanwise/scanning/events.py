@@ -81,10 +81,27 @@ def merged(detections: Sequence[Detection], gap: Sequence[int]) -> list[Detectio
         gap: samples, or rows and columns, between the end of one and the start of the next: 0 joins those that touch
             or overlap.
     """
-    found = list(detections)
-    while len(joined := _swept(found, gap)) < len(found):
-        found = joined
-    return found
+    # Best first, so that the smallest number of those that are joined is the best of them.
+    found = sorted(detections, key=lambda one: (-one.score, one.box))
+    ends = np.array([one.ranges for one in found], np.int64).reshape(len(found), len(gap), 2)
+    # The label is an axis too, along which nothing is near but itself.
+    label = np.array([one.index for one in found], np.int64)
+    low, high = (np.column_stack([ends[..., side], label]) for side in (0, 1))
+    kept = np.arange(len(found))
+    while True:
+        group = _near(low, high, np.array([*gap, 0]))
+        best = np.flatnonzero(group == np.arange(len(group)))
+        if len(best) == len(kept):
+            break
+        order = np.argsort(group, kind="stable")
+        starts = np.searchsorted(group[order], best)
+        low = np.minimum.reduceat(low[order], starts, axis=0)
+        high = np.maximum.reduceat(high[order], starts, axis=0)
+        kept = kept[best]
+    return [
+        replace(found[k], start=one_or_pair(_numbers(start[:-1])), stop=one_or_pair(_numbers(stop[:-1])))
+        for k, start, stop in zip(kept, low, high, strict=True)
+    ]
 
 
 def within(
@@ -116,8 +133,7 @@ def _strongest(candidates: Candidates) -> Candidates:
 def _connected(label: NDArray[np.intp], place: NDArray[np.intp]) -> NDArray[np.intp]:
     """For each candidate the number of the region of neighbours that it belongs to.
 
-    Runs within a row are found first; then those of neighbouring rows that share a column are linked, by a forest in
-    which every run points to an earlier one of its region.
+    Runs within a row are found first, then those of neighbouring rows that share a column are linked.
     """
     rows = place[:, 0] if place.shape[1] == 2 else np.zeros(len(place), np.intp)
     # One column and one row more than there are, so that the end of a row, or of a label, touches nothing.
@@ -130,53 +146,43 @@ def _connected(label: NDArray[np.intp], place: NDArray[np.intp]) -> NDArray[np.i
     lasts = number[np.append(np.flatnonzero(begins)[1:], len(number)) - 1]
     low = np.searchsorted(lasts, firsts - width, "left")
     high = np.searchsorted(firsts, lasts - width, "right")
-    root = list(range(len(firsts)))
+    root = np.arange(len(firsts))
     for run in np.flatnonzero(low < high):
         for above in range(low[run], high[run]):
-            a, b = _root(root, int(run)), _root(root, above)
-            root[max(a, b)] = min(a, b)
+            _link(root, int(run), above)
     region = np.array([_root(root, run) for run in range(len(root))])
     result = np.empty(len(label), np.intp)
     result[order] = region[np.cumsum(begins) - 1]
     return result
 
 
-def _root(root: list[int], run: int) -> int:
-    while root[run] != run:
-        root[run] = root[root[run]]
-        run = root[run]
-    return run
+def _link(root: NDArray[np.intp], a: int, b: int) -> None:
+    """In a forest, in which every number points to itself or to a smaller one that it is connected to."""
+    a, b = _root(root, a), _root(root, b)
+    root[max(a, b)] = min(a, b)
 
 
-def _swept(detections: Sequence[Detection], gap: Sequence[int]) -> list[Detection]:
-    """Near ones joined, from the first start to the last. What one grows towards is left for the next time."""
-    open_: dict[int, list[Detection]] = {}
-    done = []
-    for one in sorted(detections, key=lambda found: found.box):
-        grown, apart = one, []
-        for earlier in open_.get(one.index, ()):
-            if _near(earlier, grown, gap):
-                grown = _joined(earlier, grown)
-            elif earlier.ranges[0][1] + gap[0] < one.ranges[0][0]:
-                done.append(earlier)  # all that follow start later still
-            else:
-                apart.append(earlier)
-        open_[one.index] = [*apart, grown]
-    return [*done, *(found for label in open_.values() for found in label)]
+def _root(root: NDArray[np.intp], one: int) -> int:
+    while root[one] != one:
+        root[one] = root[root[one]]
+        one = int(root[one])
+    return one
 
 
-def _near(a: Detection, b: Detection, gap: Sequence[int]) -> bool:
-    return all(
-        max(a_start, b_start) - min(a_stop, b_stop) <= most
-        for (a_start, a_stop), (b_start, b_stop), most in zip(a.ranges, b.ranges, gap, strict=True)
-    )
-
-
-def _joined(a: Detection, b: Detection) -> Detection:
-    better = b if b.score > a.score else a
-    start = [min(of_a[0], of_b[0]) for of_a, of_b in zip(a.ranges, b.ranges, strict=True)]
-    stop = [max(of_a[1], of_b[1]) for of_a, of_b in zip(a.ranges, b.ranges, strict=True)]
-    return replace(better, start=one_or_pair(start), stop=one_or_pair(stop))
+def _near(low: NDArray[np.int64], high: NDArray[np.int64], gap: NDArray[np.int64]) -> NDArray[np.intp]:
+    """For each box the smallest number of any that a chain of near ones leads to."""
+    order = np.argsort(low[:, 0], kind="stable")
+    low, high = low[order], high[order]
+    # Along the first axis, the boxes that start before each is left behind.
+    reach = np.searchsorted(low[:, 0], high[:, 0] + gap[0], "right")
+    root = np.arange(len(order))
+    for i in np.flatnonzero(reach > np.arange(1, len(order) + 1)):
+        after = slice(i + 1, reach[i])
+        near = order[after][((low[after] - high[i] <= gap) & (low[i] - high[after] <= gap)).all(axis=1)]
+        for other in np.unique(root[near]):
+            _link(root, int(order[i]), int(other))
+        root[near] = _root(root, int(order[i]))  # so that those near the next have few different ones
+    return np.array([_root(root, box) for box in range(len(root))], np.intp)
 
 
 def _numbers(place: NDArray[np.intp]) -> tuple[int, ...]:

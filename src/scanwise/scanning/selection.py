@@ -84,7 +84,8 @@ class Selection:
         if gap is not None:
             detections = merged(detections, gap)
         smallest, largest = (self._extent(name, axes, 1) for name in ("min_extent", "max_extent"))
-        detections = within(detections, smallest, largest)
+        if smallest or largest:
+            detections = within(detections, smallest, largest)
         return sorted(detections, key=lambda found: (found.start, found.index))
 
     def _extent(self, name: str, axes: int, least: int) -> tuple[int, ...] | None:
