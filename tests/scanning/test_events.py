@@ -107,6 +107,7 @@ class TestMerging:
         assert spans(scan.detections(merge=0)) == [(0, 4), (5, 9), (12, 16)]
         assert spans(scan.detections(merge=1)) == [(0, 9), (12, 16)]
         assert spans(scan.detections(merge=3)) == [(0, 16)]
+        assert spans(scan.detections(merge=10**30, max_extent=10**30)) == [(0, 16)]
         assert scan.detections(merge=3)[0].score == pytest.approx(0.9)
 
     def test_windows_that_overlap_or_touch_are_one(self) -> None:

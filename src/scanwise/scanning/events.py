@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scanwise.scanning.detection import Candidates, Detection
 from scanwise.scanning.grid import one_or_pair
 
+_FARTHEST = 1 << 60  # beyond every signal, and small enough to be added to a place in it
+
 
 @dataclass(frozen=True)
 class Event:
@@ -87,9 +89,10 @@ def merged(detections: Sequence[Detection], gap: Sequence[int]) -> list[Detectio
     # The label is an axis too, along which nothing is near but itself.
     label = np.array([one.index for one in found], np.int64)
     low, high = (np.column_stack([ends[..., side], label]) for side in (0, 1))
+    most = np.array([*(min(each, _FARTHEST) for each in gap), 0])
     kept = np.arange(len(found))
     while True:
-        group = _near(low, high, np.array([*gap, 0]))
+        group = _near(low, high, most)
         best = np.flatnonzero(group == np.arange(len(group)))
         if len(best) == len(kept):
             break
