@@ -18,7 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 import scanwise
-from tests.pages import REPOSITORY, blocks, run
+from tests.pages import REPOSITORY, blocks, run, with_results
 from tests.test_layering import STAGE_OF
 
 PAGES = sorted(
@@ -86,7 +86,11 @@ def test_docstring_examples(name: str, in_tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith("docs/lecture/")])
 def test_page_examples(page: str, with_clips: Path) -> None:
-    run(page, with_clips)
+    """They run, and a page that shows what its examples print shows all that they print."""
+    printed = run(page, with_clips)
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    if "```text" in text:
+        assert with_results(text, printed) == text
 
 
 def test_readme_commands_are_those_of_ci() -> None:

@@ -27,6 +27,7 @@ STAGES = (
     ("tuning",),
     ("neocognitron",),
     ("models",),
+    ("routing",),
     ("scanning",),
     ("identities",),
     ("data",),

@@ -132,7 +132,9 @@ SIGNATURES = {
     "AdamW": "(lr, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)",
     "autotune": "(model, *, seconds=60.0, again=False, progress=True)",
     "scan": "(model, signal, *, step=None, progress=None)",
-    "ScanResult.detections": "(self, threshold=0.5, *, overlap=0.2)",
+    "ScanResult.detections": (
+        "(self, threshold=0.5, *, overlap=0.2, low=None, merge=None, min_extent=None, max_extent=None)"
+    ),
     "equivalent_matrix": "(layer, input_shape=None, parameters=None)",
     "fully_convolutional": "(model, input_shape=None)",
     "plot.structure": "(layer, input_shape=None, *, path=None)",

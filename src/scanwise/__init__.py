@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from scanwise.errors import ShapeError as ShapeError
     from scanwise.errors import UnknownNetworkError as UnknownNetworkError
     from scanwise.identities import EquivalentMatrix as EquivalentMatrix
-    from scanwise.identities import Route as Route
     from scanwise.identities import ShiftResponse as ShiftResponse
     from scanwise.identities import as_convolution as as_convolution
     from scanwise.identities import as_scan as as_scan
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from scanwise.identities import fully_convolutional as fully_convolutional
     from scanwise.identities import plot as plot
     from scanwise.identities import position_gradients as position_gradients
-    from scanwise.identities import route as route
     from scanwise.identities import shift_response as shift_response
     from scanwise.layers import Aggregate as Aggregate
     from scanwise.layers import AvgPool1d as AvgPool1d
@@ -76,6 +74,8 @@ if TYPE_CHECKING:
     from scanwise.model import Model as Model
     from scanwise.model import load as load
     from scanwise.neocognitron import Neocognitron as Neocognitron
+    from scanwise.routing import Route as Route
+    from scanwise.routing import route as route
     from scanwise.scanning import Coverage as Coverage
     from scanwise.scanning import Detection as Detection
     from scanwise.scanning import ScanResult as ScanResult
@@ -103,8 +103,8 @@ _PLACES = {
         "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
     ),
     "identities": (
-        "EquivalentMatrix", "Route", "ShiftResponse", "as_convolution", "as_scan", "equivalent_matrix",
-        "fully_convolutional", "plot", "position_gradients", "route", "shift_response",
+        "EquivalentMatrix", "ShiftResponse", "as_convolution", "as_scan", "equivalent_matrix",
+        "fully_convolutional", "plot", "position_gradients", "shift_response",
     ),
     "layers": (
         "Aggregate", "AvgPool1d", "AvgPool2d", "CPlane", "Conv1d", "Conv2d", "ConvTranspose1d",
@@ -115,6 +115,7 @@ _PLACES = {
     ),
     "model": ("Model", "load"),
     "neocognitron": ("Neocognitron",),
+    "routing": ("Route", "route"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),
     "threads": ("get_threads", "set_threads"),
     "training": (

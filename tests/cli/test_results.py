@@ -55,6 +55,7 @@ def test_results_of_scans_come_back(in_tmp_path: Path) -> None:
         (sw.Sequential(sw.MaxPool2d(3), sw.Flatten(), sw.Linear(2)), (1, 6, 6), np.ones((1, 20, 23))),
     ):
         model = sw.Model(network, shape, backend="reference")
-        result = FileResult.of(Path("x"), sw.scan(model, signal), 0.1)
+        found = sw.scan(model, signal)
+        result = FileResult.of(Path("x"), found, found.detections(0.1), support=True)
         assert result.detections
         assert FileResult.from_json(json.loads(json.dumps(result.as_json()))) == result

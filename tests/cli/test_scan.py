@@ -47,10 +47,11 @@ def test_scan_writes_csv_and_json(run: Run, model: Path, trace: Path) -> None:
 
 
 def test_the_output_s_ending_chooses_the_format(run: Run, model: Path, trace: Path) -> None:
-    for name in ("found.csv", "found.JSON", "found.txt"):
+    for name in ("found.csv", "found.JSON", "found.txt", "found.jsonl"):
         assert run("scan", model, trace, *REFERENCE, "-o", name).code == 0
     assert Path("found.csv").read_text().startswith("file,label,start,stop,score\n")
     assert json.loads(Path("found.JSON").read_text())[0]["detections"]
+    assert json.loads(Path("found.jsonl").read_text())["label"] == "pulse"
     assert Path("found.txt").read_text().split()[:2] == ["file", "label"]
     assert run("scan", model, trace, *REFERENCE, "-o", "found.csv", "--format", "table").code == 0
     assert "," not in Path("found.csv").read_text().splitlines()[0]
@@ -121,6 +122,65 @@ def test_a_threshold_is_a_probability(run: Run, model: Path, trace: Path, thresh
     outcome = run("scan", model, trace, "--threshold", threshold)
     assert outcome.code == 2
     assert "threshold must be between 0 and 1" in outcome.err
+
+
+def test_windows_are_joined_to_events(run: Run, model: Path) -> None:
+    values = np.zeros(100)
+    values[20:24] = values[60:64] = 4
+    np.save("two.npy", values)
+
+    def places(*options: str) -> list[tuple[int, int]]:
+        (result,) = run("scan", model, "two.npy", *REFERENCE, "--json", *options).json
+        return [(found["start"], found["stop"]) for found in result["detections"]]
+
+    assert places() == [(16, 28), (56, 68)]
+    assert places("--low", "0.2") == [(9, 35), (49, 75)]
+    assert places("--low", "0.2", "--merge", "13") == [(9, 35), (49, 75)]
+    assert places("--merge", "14") == [(9, 75)]
+    assert places("--merge", "14", "--min-extent", "67") == []
+    assert places("--merge", "13", "--max-extent", "26") == [(9, 35), (49, 75)]
+    assert places("--merge", "13", "--max-extent", "25") == []
+
+
+def test_extents_of_recordings_are_seconds(run: Run) -> None:
+    net = sw.Sequential(sw.Downsample1d(10), sw.Aggregate("max"), sw.Linear(2))
+    listener = sw.Model(net, (1, 400), backend="reference", labels=("none", "loud"), sample_rate=8000)
+    listener.parameters["2.weight"] = np.array([[-20.0], [20.0]])
+    listener.parameters["2.bias"] = np.array([5.0, -5.0])
+    listener.save("m")
+    write_tone(Path("a.wav"), 0.3, rate=8000)
+    (whole,) = run("scan", "m", "a.wav", *REFERENCE, "--merge", "0.01", "--json").json[0]["detections"]
+    assert whole["seconds"] == pytest.approx([0, 0.3], abs=0.02)
+    for options, count in ((["--min-extent", "0.2"], 1), (["--max-extent", "0.2"], 0)):
+        found = run("scan", "m", "a.wav", *REFERENCE, "--merge", "0.01", "--json", *options).json
+        assert len(found[0]["detections"]) == count
+
+
+def test_supports_are_told_if_asked_for(run: Run, model: Path, trace: Path) -> None:
+    for options, support in ([], None), (["--support"], [0, 4]):
+        (result,) = run("scan", model, trace, *REFERENCE, "--json", *options).json
+        assert [found["support"] for found in result["detections"]] == [support]
+        assert [found["support_seconds"] for found in result["detections"]] == [None]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--low", "0.7"), "low must be at most threshold, 0.5. Got 0.7."),
+        (("--low", "nan"), "low must be between 0 and 1. Got nan."),
+        (("--merge", "-1"), "merge must be at least 0. Got -1."),
+        (("--merge", "1.5"), "merge must be a whole number. Got 1.5."),
+        (("--merge", "2x3"), "merge must be a whole number. Got (2, 3)."),
+        (("--merge", "far"), "merge must be a number, or whole numbers such as 28x28. Got 'far'."),
+        (("--min-extent", "inf"), "min_extent must be finite. Got inf."),
+        (("--max-extent", "0"), "max_extent must be at least 1. Got 0."),
+    ],
+)
+def test_extents_and_thresholds_are_checked(
+    run: Run, model: Path, trace: Path, options: tuple[str, str], message: str
+) -> None:
+    outcome = run("scan", model, trace, *options)
+    assert (outcome.code, outcome.err) == (2, f"error: {message}\n")
 
 
 def test_json_output_has_no_nan(run: Run, model: Path, trace: Path) -> None:

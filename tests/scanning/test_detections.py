@@ -185,6 +185,15 @@ class TestDetections:
             ({"threshold": float("nan")}, sw.ArgumentError, "threshold must be between 0 and 1. Got nan"),
             ({"threshold": "high"}, sw.ArgumentTypeError, "threshold must be a number. Got 'high'"),
             ({"overlap": 2}, sw.ArgumentError, "overlap must be between 0 and 1. Got 2"),
+            ({"low": 0.6}, sw.ArgumentError, "low must be at most threshold, 0.5. Got 0.6"),
+            ({"low": -1}, sw.ArgumentError, "low must be between 0 and 1. Got -1"),
+            ({"low": float("nan")}, sw.ArgumentError, "low must be between 0 and 1. Got nan"),
+            ({"low": "0"}, sw.ArgumentTypeError, "low must be a number. Got '0'"),
+            ({"merge": -1}, sw.ArgumentError, "merge must be at least 0. Got -1"),
+            ({"merge": 1.5}, sw.ArgumentTypeError, "merge must be a whole number. Got 1.5"),
+            ({"merge": (1, 2)}, sw.ArgumentTypeError, r"merge must be a whole number. Got \(1, 2\)"),
+            ({"min_extent": 0}, sw.ArgumentError, "min_extent must be at least 1. Got 0"),
+            ({"max_extent": True}, sw.ArgumentTypeError, "max_extent must be a whole number. Got True"),
         ],
     )
     def test_bad_arguments(self, options: dict[str, Any], error: type[Exception], text: str) -> None:

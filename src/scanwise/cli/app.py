@@ -45,6 +45,11 @@ class FormatName(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+    jsonl = "jsonl"
+    audacity = "audacity"
+    raven = "raven"
+    coco = "coco"
+    geojson = "geojson"
 
 
 class BackendName(StrEnum):
@@ -201,10 +206,41 @@ def scan(
         ),
     ],
     threshold: Annotated[float, typer.Option(help="Smallest probability of a detection.")] = 0.5,
+    low: Annotated[
+        float | None,
+        typer.Option(
+            help="Join neighbouring windows to one event that goes on while the probability reaches this, if it "
+            "reaches the threshold somewhere."
+        ),
+    ] = None,
+    merge: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GAP",
+            help="Join events of one label that are at most so far apart; 0: that touch or overlap. Seconds of audio, "
+            "elements of a series, pixels or HxW of an image.",
+        ),
+    ] = None,
+    min_extent: Annotated[
+        str | None,
+        typer.Option(metavar="EXTENT", help="Leave out what is shorter or smaller; in the same units."),
+    ] = None,
+    max_extent: Annotated[
+        str | None,
+        typer.Option(metavar="EXTENT", help="Leave out what is longer or larger; in the same units."),
+    ] = None,
+    support: Annotated[
+        bool,
+        typer.Option(
+            "--support", help="Find which part of the signal decided each score; told by json and jsonl."
+        ),
+    ] = False,
     format: Annotated[  # noqa: A002
         FormatName | None,
         typer.Option(
-            "--format", help="Of the result.  [default: by OUT's ending, .csv or .json, else table]"
+            "--format",
+            help="Of the result; audacity, raven: of recordings; coco, geojson: of images.  [default: by OUT's ending, "
+            ".csv, .json, .jsonl or .geojson, else table]",
         ),
     ] = None,
     output: Annotated[
@@ -220,6 +256,13 @@ def scan(
     restart: Annotated[
         bool, typer.Option("--restart", help="Throw OUT.journal away, and scan all files again.")
     ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PNG",
+            help="Draw the signal, the probabilities and what was found (of one file; needs scanwise[plot]).",
+        ),
+    ] = None,
     backend: BackendOption = BackendName.native,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
@@ -229,19 +272,25 @@ def scan(
 
     A file that cannot be scanned is named and does not stop the others; the exit code is 1.
     """
+    from scanwise.cli.forms import ENDINGS
     from scanwise.cli.scanning import ScanRequest, run_scan
 
-    if format is None:
-        ending = "" if output is None else output.suffix.lower()
-        format = {".csv": FormatName.csv, ".json": FormatName.json}.get(ending, FormatName.table)  # noqa: A001
-
+    form = "json" if json else format
+    if form is None:
+        form = ENDINGS.get("" if output is None else output.suffix.lower(), "table")
     request = ScanRequest(
         model=model,
         files=files,
         threshold=threshold,
-        form="json" if json else format.value,
+        low=low,
+        merge=merge,
+        min_extent=min_extent,
+        max_extent=max_extent,
+        support=support,
+        form=str(form),
         output=output,
         restart=restart,
+        plot=plot,
         backend=backend.value,
     )
     raise typer.Exit(run_scan(request))

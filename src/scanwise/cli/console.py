@@ -35,16 +35,16 @@ def print_json(result: Any) -> None:
     print(as_json(result))
 
 
-def as_json(result: Any) -> str:
+def as_json(result: Any, *, indent: int | None = 2) -> str:
     """JSON text with letters as they are; half of a surrogate pair (from a file name that is no text) is escaped."""
-    text = json.dumps(result, indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(result, indent=indent, ensure_ascii=False, allow_nan=False)
     if (
         sys.stdout is not None
         and (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
         and _is_text(text)
     ):
         return text
-    return json.dumps(result, indent=2, allow_nan=False)
+    return json.dumps(result, indent=indent, allow_nan=False)
 
 
 def plain(text: str) -> str:

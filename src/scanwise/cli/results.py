@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scanwise.scanning import Detection, ScanResult
 
-__all__ = ["FailedFile", "FileResult"]
+__all__ = ["FailedFile", "FileResult", "detection_json"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class FileResult:
         method, reason: how windows were evaluated, and why.
         uncovered: for each axis the ranges (start, stop) that no window reaches.
         presence: for each label the largest probability of any window.
-        detections: what was found where, in the order of the places.
+        detections: what was found where, in the order of the places. They do not hold the signal.
     """
 
     file: str
@@ -50,8 +51,10 @@ class FileResult:
     detections: tuple[Detection, ...]
 
     @classmethod
-    def of(cls, path: Path, result: ScanResult, threshold: float) -> FileResult:
-        """What a scan of a file found with probabilities from `threshold` on."""
+    def of(
+        cls, path: Path, result: ScanResult, detections: Sequence[Detection], *, support: bool
+    ) -> FileResult:
+        """What a scan of a file found; with the supports of its detections if they are asked for."""
         labels = result.labels or tuple(str(k) for k in range(len(result.scores)))
         return cls(
             file=str(path),
@@ -63,8 +66,29 @@ class FileResult:
             reason=result.reason,
             uncovered=result.coverage.uncovered,
             presence={label: float(p) for label, p in zip(labels, result.presence, strict=True)},
-            detections=tuple(result.detections(threshold)),
+            detections=tuple(
+                replace(found, trace=found.support if support else None) for found in detections
+            ),
         )
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> FileResult:
+        """The result that `as_json` told, also after it has been text."""
+        detections = tuple(
+            Detection(
+                label=found["label"],
+                index=found["index"],
+                score=found["score"],
+                start=_tuples(found["start"]),
+                stop=_tuples(found["stop"]),
+                sample_rate=data["sample_rate"],
+                trace=_tuples(found["support"]),
+            )
+            for found in data["detections"]
+        )
+        axes = {name: _tuples(data[name]) for name in ("extent", "window", "step", "uncovered")}
+        plain = {name: data[name] for name in ("file", "sample_rate", "method", "reason", "presence")}
+        return cls(**axes, **plain, detections=detections)
 
     def as_json(self) -> dict[str, Any]:
         """The result as plain JSON data."""
@@ -78,46 +102,24 @@ class FileResult:
             "reason": self.reason,
             "uncovered": self.uncovered,
             "presence": self.presence,
-            "detections": [
-                {
-                    "label": found.label,
-                    "score": found.score,
-                    "start": found.start,
-                    "stop": found.stop,
-                    "seconds": found.seconds,
-                }
-                for found in self.detections
-            ],
+            "detections": [detection_json(found) for found in self.detections],
         }
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> FileResult:
-        """The result that `as_json` told, also after it has been text: the same, bit for bit."""
-        number = {label: k for k, label in enumerate(data["presence"])}
-        return cls(
-            file=data["file"],
-            extent=tuple(data["extent"]),
-            sample_rate=data["sample_rate"],
-            window=_number_or_tuple(data["window"]),
-            step=_number_or_tuple(data["step"]),
-            method=data["method"],
-            reason=data["reason"],
-            uncovered=tuple(tuple((start, stop) for start, stop in gaps) for gaps in data["uncovered"]),
-            presence=data["presence"],
-            detections=tuple(
-                Detection(
-                    label=found["label"],
-                    index=number[found["label"]],
-                    score=found["score"],
-                    start=_number_or_tuple(found["start"]),
-                    stop=_number_or_tuple(found["stop"]),
-                    sample_rate=data["sample_rate"],
-                )
-                for found in data["detections"]
-            ),
-        )
+
+def detection_json(found: Detection) -> dict[str, Any]:
+    """A detection as plain JSON data: places in samples or pixels, and in seconds where the rate is known."""
+    return {
+        "label": found.label,
+        "index": found.index,
+        "score": found.score,
+        "start": found.start,
+        "stop": found.stop,
+        "seconds": found.seconds,
+        "support": found.support,
+        "support_seconds": found.support_seconds,
+    }
 
 
-def _number_or_tuple(value: Any) -> Any:
-    """JSON has lists where a place in an image is a tuple."""
-    return tuple(value) if isinstance(value, list | tuple) else value
+def _tuples(value: Any) -> Any:
+    """JSON has lists where there were tuples."""
+    return tuple(_tuples(each) for each in value) if isinstance(value, list | tuple) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,11 +11,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
-from scanwise.cli.console import plain, progress_bar, say
+from scanwise.cli.console import parse_extent, plain, progress_bar, say
 from scanwise.cli.evaluation import whole_rate
-from scanwise.cli.forms import FORMS
+from scanwise.cli.forms import FORMS, require_form_fits
 from scanwise.cli.journal import Journal, Work, stamp_of
 from scanwise.cli.pace import Pace
+from scanwise.cli.picture import draw, require_plot
 from scanwise.cli.results import FailedFile, FileResult
 from scanwise.cli.training import require_writable
 from scanwise.data import read_signal, signal_files
@@ -25,9 +27,11 @@ from scanwise.model import Model, load
 from scanwise.model_file import write_beside
 from scanwise.paths import is_folder
 from scanwise.scanning import scan as scan_signal
+from scanwise.scanning.probability import activation_of
+from scanwise.scanning.selection import Selection
 
 # Fields of a request that what is found in a file does not depend on.
-_NO_OPTIONS = ("model", "files", "form", "output", "restart")
+_NO_OPTIONS = ("model", "files", "form", "output", "restart", "plot")
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,15 @@ class ScanRequest:
     model: Path
     files: Sequence[Path]
     threshold: float
+    low: float | None
+    merge: str | None
+    min_extent: str | None
+    max_extent: str | None
+    support: bool
     form: str
     output: Path | None
     restart: bool
+    plot: Path | None
     backend: str
 
     @property
@@ -56,11 +66,11 @@ def run_scan(request: ScanRequest) -> int:
         raise ArgumentError(f"threshold must be between 0 and 1. Got {request.threshold:g}.")
     model = load(request.model, backend=request.backend)
     files = signal_files(request.files, input_shape=model.input_shape, sample_rate=whole_rate(model))
-    if request.output is not None:
-        _require_apart(request.output, request, model)
-        require_writable(request.output, request.model, *files)
+    _require_outputs(request, model, files)
+    require_form_fits(request.form, model, len(files))
+    selection = _selection(model, request)
     with _journal(request, files) as journal:
-        outcomes = _scan_all(model, files, request, journal)
+        outcomes = _scan_all(model, files, selection, request, journal)
         failed = sum(isinstance(outcome, FailedFile) for outcome in outcomes)
         if failed < len(files):
             _tell(FORMS[request.form](outcomes), request.output)
@@ -68,6 +78,18 @@ def run_scan(request: ScanRequest) -> int:
         unwritten = f": {request.output} is not written" if request.output and failed == len(files) else ""
         say(f"{failed:,} of {len(files):,} files could not be scanned{unwritten}")
     return 1 if failed else 0
+
+
+def _require_outputs(request: ScanRequest, model: Model, files: Sequence[Path]) -> None:
+    """Raise ArgumentError unless all that is to be written can be, and is nothing that is read."""
+    for written in (request.output, request.plot):
+        if written is not None:
+            _require_apart(written, request, model)
+            require_writable(written, request.model, *files)
+    if request.plot is not None:
+        require_plot(request.plot, len(files))
+        if request.output is not None and request.plot.resolve() == request.output.resolve():
+            raise ArgumentError(f"plot must be another file than output. Got {request.plot}.")
 
 
 def _require_apart(output: Path, request: ScanRequest, model: Model) -> None:
@@ -120,7 +142,11 @@ def _journal(request: ScanRequest, files: Sequence[Path]) -> Iterator[Journal | 
 
 
 def _scan_all(
-    model: Model, files: Sequence[Path], request: ScanRequest, journal: Journal | None
+    model: Model,
+    files: Sequence[Path],
+    selection: Selection,
+    request: ScanRequest,
+    journal: Journal | None,
 ) -> list[FileResult | FailedFile]:
     """What comes of each file; what the journal has of an earlier run is not scanned again."""
     outcomes: list[FileResult | FailedFile] = []
@@ -131,7 +157,7 @@ def _scan_all(
             outcome: FileResult | FailedFile | None = finished.get(str(path))
             if outcome is None:
                 stamp = stamp_of(path)  # before the file is read, so that a change from then on is noticed
-                outcome = _try_scan(model, path, request, pace)
+                outcome = _try_scan(model, path, selection, request, pace)
                 if journal is not None and isinstance(outcome, FileResult):
                     journal.add(outcome, stamp)
             outcomes.append(outcome)
@@ -139,15 +165,45 @@ def _scan_all(
     return outcomes
 
 
-def _try_scan(model: Model, path: Path, request: ScanRequest, pace: Pace) -> FileResult | FailedFile:
+def _try_scan(
+    model: Model, path: Path, selection: Selection, request: ScanRequest, pace: Pace
+) -> FileResult | FailedFile:
     try:
-        return _scan(model, path, request, pace)
+        return _scan(model, path, selection, request, pace)
     except (DataError, FileError) as error:
         say(f"error: {plain(str(error))}")
         return FailedFile(str(path), str(error))
 
 
-def _scan(model: Model, path: Path, request: ScanRequest, pace: Pace) -> FileResult:
+def _selection(model: Model, request: ScanRequest) -> Selection:
+    selection = Selection(
+        request.threshold,
+        low=request.low,
+        merge=_samples(model, request.merge, "merge"),
+        min_extent=_samples(model, request.min_extent, "min_extent"),
+        max_extent=_samples(model, request.max_extent, "max_extent"),
+    )
+    selection.check(activation_of(model), len(model.input_shape) - 1)
+    return selection
+
+
+def _samples(model: Model, text: str | None, option: str) -> int | tuple[int, int] | None:
+    """Seconds of audio, elements of a series, pixels or rows x columns of an image, in samples or pixels."""
+    if text is None:
+        return None
+    value = parse_extent(text, option)
+    if isinstance(value, tuple):
+        return cast("tuple[int, int]", value)  # `Selection.check` looks how many there are
+    if not math.isfinite(value):
+        raise ArgumentError(f"{option} must be finite. Got {text}.")
+    if model.sample_rate is not None:
+        return round(value * model.sample_rate)
+    if not value.is_integer():
+        raise ArgumentError(f"{option} must be a whole number. Got {text}.")
+    return int(value)
+
+
+def _scan(model: Model, path: Path, selection: Selection, request: ScanRequest, pace: Pace) -> FileResult:
     signal = read_signal(
         path,
         input_shape=model.input_shape,
@@ -167,7 +223,11 @@ def _scan(model: Model, path: Path, request: ScanRequest, pace: Pace) -> FileRes
         raise ShapeError(f"{model.network!r} cannot scan {path}: {error}") from None
     if not result.coverage.complete:
         say(f"{path}: {result.coverage}")
-    return FileResult.of(path, result, request.threshold)
+    found = result.detections(**vars(selection))
+    if request.plot is not None:
+        draw(request.plot, signal, result, found, title=path.name)
+        say(f"saved {request.plot}")
+    return FileResult.of(path, result, found, support=request.support)
 
 
 def _extent(model: Model, extent: tuple[int, ...]) -> str:

@@ -5,13 +5,11 @@ from scanwise.identities.conversion import as_convolution, as_scan
 from scanwise.identities.convolutional import fully_convolutional
 from scanwise.identities.equivalent import equivalent_matrix
 from scanwise.identities.positions import position_gradients
-from scanwise.identities.routing import Route, route
 from scanwise.identities.shifting import ShiftResponse, shift_response
 from scanwise.identities.sparse import EquivalentMatrix
 
 __all__ = [
     "EquivalentMatrix",
-    "Route",
     "ShiftResponse",
     "as_convolution",
     "as_scan",
@@ -19,6 +17,5 @@ __all__ = [
     "fully_convolutional",
     "plot",
     "position_gradients",
-    "route",
     "shift_response",
 ]

@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.executor import unit_range
-from scanwise.identities.parts import part, run
 from scanwise.inputs import as_gradient, as_samples, check_finite
 from scanwise.layers import (
     Conv1d,
@@ -27,6 +26,7 @@ from scanwise.layers import (
 )
 from scanwise.memory import available_bytes, gibibytes
 from scanwise.model import Model
+from scanwise.routing.parts import part, run
 
 __all__ = ["position_gradients"]
 
@@ -197,9 +197,9 @@ def _at(place: str, steps: Steps, x: Array, dy: Array, model: Model) -> tuple[Ar
     before, (name, layer), after = steps[:number], steps[number], steps[number + 1 :]
     parameters: Mapping[str, Array] = model.parameters
     if before:
-        x = run(before, x, parameters, model.backend)
+        x = run(part(before, x.shape[1:], parameters, model.backend), before[-1], x)
     if after:
-        y = run([(name, layer)], x, parameters, model.backend)
+        y = run(part([(name, layer)], x.shape[1:], parameters, model.backend), (name, layer), x)
         dy, _ = part(after, y.shape[1:], parameters, model.backend).gradients(y, dy)
         check_finite(dy, f"the gradient by the output of layer {name} {layer.label()}")
     if isinstance(layer, Residual):  # y = x + f(x): the gradient by f(x) is that by y

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+# (start, stop) in samples, or ((top, bottom), (left, right)) in pixels.
+Support = tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -17,9 +22,11 @@ class Detection:
         label: its name, or its number as text if the model has no names.
         index: its number, 0 to K-1.
         score: its probability, 0 to 1.
-        start: where the window begins: a sample, or (row, column).
-        stop: where the window ends, exclusive: a sample, or (row, column).
+        start: where its window, or the first of them, begins: a sample, or (row, column).
+        stop: where its window, or the last of them, ends, exclusive: a sample, or (row, column).
         sample_rate: samples per second, if the model knows.
+        trace: the support, or what finds it; left out of comparisons. A scan's detection holds the signal by it; a
+            pickled one has the support itself.
 
     >>> Detection("yes", 3, 0.98, start=4000, stop=12000, sample_rate=8000.0).seconds
     (0.5, 1.5)
@@ -31,6 +38,49 @@ class Detection:
     start: int | tuple[int, int]
     stop: int | tuple[int, int]
     sample_rate: float | None = None
+    trace: Support | Callable[[], Support] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def support(self) -> Support | None:
+        """The part of the signal that decided the score: `(start, stop)` in samples, or `((top, bottom), (left,
+        right))` in pixels; None if the signal was not kept.
+
+        A maximum depends on the one input that it chose. So the maxima that the network took lead from its output for
+        the label, at the detection's best window, back to the inputs that it comes from (lecture part 7). All other
+        layers lead to all that they are connected to: without a maximum this is the receptive field. As long as the
+        maxima stay where they are, no sample or pixel outside can change that output. Where the network's own padding
+        alone decided, the range is empty.
+
+        It is found when it is first asked for, which takes one or two more runs of one window.
+
+        Raises:
+            ArgumentError: the model or the signal has changed since the scan.
+
+        >>> import numpy as np, scanwise as sw
+        >>> model = sw.Model(sw.Sequential(sw.Conv1d(1, 3), sw.Aggregate("max")), (1, 20), labels=["bump"])
+        >>> model.parameters["0.weight"] = [[[1.0, 2.0, 1.0]]]
+        >>> signal = np.zeros((1, 100)); signal[0, 48:51] = [1, 2, 1]
+        >>> (found,) = sw.scan(model, signal).detections(0.9)
+        >>> (found.start, found.stop), found.support
+        ((39, 59), (48, 51))
+        """
+        return self.trace() if callable(self.trace) else self.trace
+
+    @property
+    def support_seconds(self) -> tuple[float, float] | None:
+        """The support as (start, stop) in seconds, for a signal whose sample rate is known."""
+        if self.sample_rate is None or self.support is None:
+            return None
+        start, stop = self.support
+        if isinstance(start, tuple) or isinstance(stop, tuple):
+            return None
+        return start / self.sample_rate, stop / self.sample_rate
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """(start, stop) along each axis."""
+        half = len(self.box) // 2
+        return tuple(zip(self.box[:half], self.box[half:], strict=True))
 
     @property
     def box(self) -> tuple[int, ...]:
@@ -47,6 +97,9 @@ class Detection:
         if self.sample_rate is None or isinstance(self.start, tuple) or isinstance(self.stop, tuple):
             return None
         return self.start / self.sample_rate, self.stop / self.sample_rate
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "trace": self.support}
 
 
 @dataclass(frozen=True)

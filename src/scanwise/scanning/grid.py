@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scanwise.errors import ArgumentError, ArgumentTypeError
 
 
 @dataclass(frozen=True)
@@ -131,3 +134,35 @@ class Coverage:
             return text
         shown = ", ".join(gaps[:4]) + (f" and {len(gaps) - 4} more" if len(gaps) > 4 else "")
         return f"{text}; not covered: {shown}"
+
+
+def per_axis(name: str, value: Any, axes: int, least: int) -> tuple[int, ...]:
+    """What a user gave as one number, or one for each axis, as one for each axis.
+
+    Raises:
+        ArgumentTypeError: it is neither.
+        ArgumentError: a number is smaller than `least`.
+
+    >>> per_axis("step", 3, axes=2, least=1)
+    (3, 3)
+    """
+    values = tuple(value) if isinstance(value, tuple | list) else (value,) * axes
+    what = "a whole number" if axes == 1 else "a whole number or a pair of them"
+    if len(values) != axes or any(
+        isinstance(each, bool) or not isinstance(each, int | np.integer) for each in values
+    ):
+        raise ArgumentTypeError(f"{name} must be {what}. Got {value!r}.")
+    if any(each < least for each in values):
+        raise ArgumentError(f"{name} must be at least {least}. Got {value!r}.")
+    return tuple(int(each) for each in values)
+
+
+@overload
+def one_or_pair(values: Sequence[int]) -> int | tuple[int, int]: ...
+@overload
+def one_or_pair(
+    values: Sequence[tuple[int, int]],
+) -> tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]: ...
+def one_or_pair(values: Sequence[Any]) -> Any:
+    """What belongs to each axis, as users see it: of a signal the thing itself, of an image (of rows, of columns)."""
+    return values[0] if len(values) == 1 else (values[0], values[1])

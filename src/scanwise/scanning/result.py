@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.errors import ArgumentError, ArgumentTypeError
-from scanwise.scanning.detection import Candidates, Detection, best_of_overlapping, overlap_pattern
-from scanwise.scanning.grid import Axis, Coverage
+from scanwise.scanning.detection import Candidates, Detection, Support
+from scanwise.scanning.events import Event
+from scanwise.scanning.grid import Axis, Coverage, one_or_pair
 from scanwise.scanning.probability import margins, probabilities
+from scanwise.scanning.selection import Selection
+from scanwise.scanning.support import SupportFinder
 
 _PIECE = 1 << 20  # scores turned into probabilities in one go
 
@@ -34,6 +37,7 @@ class ScanResult:
         activation: how scores become probabilities: `"softmax"`, `"sigmoid"`, `"probability"` (they are) or `"value"`
             (they do not; see `scanning.probability`).
         exclusive: whether a window shows one label at most.
+        find_support: finds the supports of detections in the signal, or None if that is not kept.
 
     >>> import scanwise as sw
     >>> model = sw.Model(sw.Sequential(sw.Conv1d(3, 4), sw.Aggregate("max")), (1, 8))
@@ -52,16 +56,17 @@ class ScanResult:
     sample_rate: float | None
     activation: str
     exclusive: bool
+    find_support: SupportFinder | None = field(default=None, repr=False)
 
     @property
-    def window(self) -> int | tuple[int, ...]:
+    def window(self) -> int | tuple[int, int]:
         """Extent of a window: samples, or (rows, columns)."""
-        return _plain(tuple(axis.window for axis in self.axes))
+        return one_or_pair([axis.window for axis in self.axes])
 
     @property
-    def step(self) -> int | tuple[int, ...]:
+    def step(self) -> int | tuple[int, int]:
         """Samples, or (rows, columns), between neighbouring windows."""
-        return _plain(tuple(axis.step for axis in self.axes))
+        return one_or_pair([axis.step for axis in self.axes])
 
     @property
     def positions(self) -> NDArray[np.int64]:
@@ -81,43 +86,63 @@ class ScanResult:
             best = np.maximum(best, probabilities(piece, self.activation).max(axis=1))
         return best
 
-    def detections(self, threshold: float = 0.5, *, overlap: float = 0.2) -> list[Detection]:
-        """What was found where: windows whose probability reaches `threshold`, the best of overlapping ones.
+    def detections(
+        self,
+        threshold: float = 0.5,
+        *,
+        overlap: float = 0.2,
+        low: float | None = None,
+        merge: int | tuple[int, int] | None = None,
+        min_extent: int | tuple[int, int] | None = None,
+        max_extent: int | tuple[int, int] | None = None,
+    ) -> list[Detection]:
+        """What was found where: windows whose probability reaches `threshold`, the best of overlapping ones or joined.
 
-        Of two windows that overlap too much the one that speaks more strongly for its label stays; of neighbours that
-        speak for it equally (all that hold an event, if the network ends in a maximum) the one in the middle. Windows
-        of different labels compete if a window shows one label at most (softmax), and do not if it may show several
-        (sigmoid). The background label is never reported.
+        Without `low` and `merge` windows compete, and every detection is one window. Of two windows that overlap too
+        much the one that speaks more strongly for its label stays; of neighbours that speak for it equally (all that
+        hold an event, if the network ends in a maximum) the one in the middle. Windows of different labels compete if
+        a window shows one label at most (softmax), and do not if it may show several (sigmoid).
+
+        With `low` or `merge` neighbouring windows of one label are joined to an event, from the start of the first to
+        the end of the last, with the score of the best. A window that shows one label at most belongs to the one that
+        it speaks for most strongly. In an image an event is the smallest box around its windows.
+
+        The background label is never reported.
 
         Args:
             threshold: smallest probability, 0 to 1 (for a model trained with `"mse"`: smallest output, any number).
-            overlap: intersection over union above which two windows count as overlapping, 0 (any overlap) to 1.
+            overlap: intersection over union above which two windows count as overlapping, 0 (any overlap) to 1. Of no
+                meaning with `low` or `merge`.
+            low: an event goes on through neighbouring windows whose probability reaches this, which is at most
+                `threshold`, as long as one of them reaches `threshold` (hysteresis). None: `threshold`.
+            merge: events of one label are joined if at most so many samples, or pixels along each axis, lie between
+                them: 0 joins those that touch or overlap. A pair is (rows, columns).
+            min_extent: smallest extent of a detection, in samples or pixels; smaller ones are left out. No event is
+                shorter than a window: n windows in a row are window + (n - 1) step.
+            max_extent: largest extent of a detection; larger ones are left out.
 
         Returns:
             Detections in the order of their places; the sort key is the start, then the label.
 
         Raises:
             ArgumentError, ArgumentTypeError: an argument is not as stated.
-        """
-        self._check(threshold, overlap)
-        counts = self.scores.shape[1:]
-        candidates = self._candidates(threshold)
-        window, step = (tuple(getattr(axis, name) for axis in self.axes) for name in ("window", "step"))
-        reach = overlap_pattern(window, step, counts, overlap)
-        half = [axis.window // 2 // axis.step for axis in self.axes]
-        kept = best_of_overlapping(candidates, counts, reach, half, exclusive=self.exclusive)
-        found = [self._detection(candidates, i) for i in kept]
-        return sorted(found, key=lambda detection: (detection.start, detection.index))
 
-    def _check(self, threshold: object, overlap: object) -> None:
-        for name, value in (("threshold", threshold), ("overlap", overlap)):
-            if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
-                raise ArgumentTypeError(f"{name} must be a number. Got {value!r}.")
-            bounded = name == "overlap" or self.activation != "value"
-            if not math.isfinite(value) or (bounded and not 0.0 <= value <= 1.0):
-                raise ArgumentError(
-                    f"{name} must be {'between 0 and 1' if bounded else 'finite'}. Got {value!r}."
-                )
+        >>> import scanwise as sw
+        >>> net = sw.Sequential(sw.Conv1d(1, 1, bias=False), sw.Aggregate("mean"), sw.Sigmoid())
+        >>> model = sw.Model(net, (1, 4), labels=["high"])
+        >>> model.parameters["0.weight"] = [[[1.0]]]
+        >>> signal = np.full((1, 60), -4.0); signal[0, 10:30] = 4; signal[0, 34:40] = 4
+        >>> result = sw.scan(model, signal)
+        >>> [(found.start, found.stop) for found in result.detections(0.9, merge=2)]
+        [(10, 30), (34, 40)]
+        >>> [(found.start, found.stop) for found in result.detections(0.9, merge=2, min_extent=10)]
+        [(10, 30)]
+        """
+        selection = Selection(threshold, overlap, low, merge, min_extent, max_extent)
+        selection.check(self.activation, len(self.axes))
+        candidates = self._candidates(selection.lowest)
+        events = selection.events(candidates, self.axes, exclusive=self.exclusive)
+        return selection.finished([self._detection(event) for event in events], len(self.axes))
 
     def _candidates(self, threshold: float) -> Candidates:
         counts = self.scores.shape[1:]
@@ -145,25 +170,35 @@ class ScanResult:
         for first in range(0, flat.shape[1], size):
             yield first, flat[:, first : first + size]
 
-    def _detection(self, candidates: Candidates, i: int) -> Detection:
-        start = tuple(int(p) * axis.step for p, axis in zip(candidates.place[i], self.axes, strict=True))
-        stop = tuple(begin + axis.window for begin, axis in zip(start, self.axes, strict=True))
-        index = int(candidates.label[i])
-        return Detection(
-            label=self.labels[index] if self.labels else str(index),
-            index=index,
-            score=float(candidates.score[i]),
-            start=start[0] if len(start) == 1 else (start[0], start[1]),
-            stop=stop[0] if len(stop) == 1 else (stop[0], stop[1]),
-            sample_rate=self.sample_rate,
+    def _detection(self, event: Event) -> Detection:
+        begin, last = (
+            [number * axis.step for number, axis in zip(numbers, self.axes, strict=True)]
+            for numbers in (event.first, event.last)
         )
+        return Detection(
+            label=self.labels[event.label] if self.labels else str(event.label),
+            index=event.label,
+            score=event.score,
+            start=one_or_pair(begin),
+            stop=one_or_pair([start + axis.window for start, axis in zip(last, self.axes, strict=True)]),
+            sample_rate=self.sample_rate,
+            trace=self._trace(event),
+        )
+
+    def _trace(self, event: Event) -> Callable[[], Support] | None:
+        """A function that holds the signal, but not the scores."""
+        find = self.find_support
+        if find is None:
+            return None
+        start = tuple(number * axis.step for number, axis in zip(event.best, self.axes, strict=True))
+        score = float(self.scores[(event.label, *event.best)])
+        return lambda: find(event.label, start, score)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "find_support": None}  # a copy in another process has no signal
 
     def __repr__(self) -> str:
         return (
             f"<ScanResult of {math.prod(self.scores.shape[1:]):,} windows: scores {self.scores.shape}, "
             f"window {self.window}, step {self.step}, method {self.method!r}>"
         )
-
-
-def _plain(values: tuple[int, ...]) -> int | tuple[int, ...]:
-    return values[0] if len(values) == 1 else values

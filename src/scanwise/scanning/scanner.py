@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scanwise import shapes
-from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
+from scanwise.errors import ArgumentTypeError, ShapeError
 from scanwise.inputs import check_finite, number_array
 from scanwise.model import Model
 from scanwise.scanning.evaluation import Region, evaluate
 from scanwise.scanning.evaluators import evaluator_for
-from scanwise.scanning.grid import Axis, Coverage
+from scanwise.scanning.grid import Axis, Coverage, per_axis
 from scanwise.scanning.probability import activation_of, exclusive
 from scanwise.scanning.result import ScanResult
+from scanwise.scanning.support import SupportFinder
 
 Progress = Callable[[int, int], None]
 
@@ -71,7 +72,7 @@ def scan(
     labels = _score_count(model)
     array = _checked_signal(model, signal)
     stride = shapes.receptive_field(model.network, model.input_shape)[1]
-    steps = _checked_step(step, stride)
+    steps = stride if step is None else per_axis("step", step, len(stride), 1)
     axes = tuple(
         Axis(extent, window, min(each, _LONGEST_STEP), own)
         for extent, window, each, own in zip(
@@ -99,6 +100,7 @@ def scan(
         sample_rate=model.sample_rate,
         activation=activation_of(model),
         exclusive=exclusive(model),
+        find_support=SupportFinder(model, read),
     )
 
 
@@ -158,17 +160,3 @@ def _check_signal_finite(signal: NDArray[Any]) -> None:
             origin = [0] * signal.ndim
             origin[axis] = start
             check_finite(values, "signal", tuple(origin))
-
-
-def _checked_step(step: Any, stride: tuple[int, ...]) -> tuple[int, ...]:
-    if step is None:
-        return stride
-    values = tuple(step) if isinstance(step, tuple | list) else (step,) * len(stride)
-    what = "a whole number" if len(stride) == 1 else "a whole number or a pair of them"
-    if len(values) != len(stride) or any(
-        isinstance(value, bool) or not isinstance(value, int | np.integer) for value in values
-    ):
-        raise ArgumentTypeError(f"step must be {what}. Got {step!r}.")
-    if any(value < 1 for value in values):
-        raise ArgumentError(f"step must be at least 1. Got {step!r}.")
-    return tuple(int(value) for value in values)

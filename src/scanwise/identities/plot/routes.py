@@ -16,7 +16,7 @@ from scanwise.identities.plot.figures import (
     finite_values,
     require_matplotlib,
 )
-from scanwise.identities.routing import Route
+from scanwise.routing import Route
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 from scanwise.executor import unit_range
-from scanwise.identities.masks import Choice, Mask, Trail, inputs_of
-from scanwise.identities.maxima import first_maxima, takes_maxima
-from scanwise.identities.parts import run
 from scanwise.inputs import as_samples, number_array
 from scanwise.layers import Layer, Residual
 from scanwise.model import Model
+from scanwise.routing.masks import Choice, Mask, Trail, inputs_of
+from scanwise.routing.maxima import first_maxima, takes_maxima
+from scanwise.routing.parts import part, run
 
-__all__ = ["Route", "route"]
+__all__ = ["Route", "Router", "route"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,23 +71,73 @@ def route(model: Model, x: ArrayLike, label: str | int) -> Route:
     >>> found.score, found.region, found.path[0].positions.tolist()
     (6.0, ((8, 11),), [[0, 8]])
     """
-    if not isinstance(model, Model):
-        raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
-    number = _label_number(model, label)
-    array = number_array(x, "x")
-    sample = as_samples(array[None] if array.shape == model.input_shape else array, model.input_shape)
-    if len(sample) != 1:
-        raise ShapeError(f"x must be one sample, of shape {model.input_shape}. Got {len(sample)} samples.")
-    score = model(sample).reshape(-1)[number]
-    values = unit_range(sample).astype(np.float32)
-    maxima: dict[str, NDArray[np.int64]] = {}
-    _store_maxima(list(model.network.flat()), values, model.parameters, model.backend, maxima)
-    trail = Trail(maxima)
-    outputs = np.zeros(model.output_shape, bool)
-    outputs.flat[number] = True
-    mask = np.array(inputs_of(model.network, outputs, model.input_shape, "", trail))
-    name = str(number) if model.labels is None else model.labels[number]
-    return Route(name, float(score), _bounds(mask), mask, tuple(trail.choices))
+    return Router(model).route(x, label)
+
+
+class Router:
+    """Follows many scores of one model back: the parts of the network between its maxima are made once.
+
+    They have the parameters that the model had when they were made, by the first score that was followed.
+    """
+
+    def __init__(self, model: Model) -> None:
+        if not isinstance(model, Model):
+            raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
+        self._model = model
+        self._layers = list(model.network.flat())
+        self._parts: dict[tuple[str, ...], Model] = {}
+
+    @property
+    def chooses(self) -> bool:
+        """Whether a layer takes a maximum, so that routes differ from one input to the next."""
+        return any(_holds_maxima(layer) for _, layer in self._layers)
+
+    def route(self, x: ArrayLike, label: str | int) -> Route:
+        """As the function `route`."""
+        model = self._model
+        number = _label_number(model, label)
+        array = number_array(x, "x")
+        sample = as_samples(array[None] if array.shape == model.input_shape else array, model.input_shape)
+        if len(sample) != 1:
+            raise ShapeError(
+                f"x must be one sample, of shape {model.input_shape}. Got {len(sample)} samples."
+            )
+        score = model(sample).reshape(-1)[number]
+        maxima: dict[str, NDArray[np.int64]] = {}
+        self._store_maxima(self._layers, unit_range(sample).astype(np.float32), maxima)
+        trail = Trail(maxima)
+        outputs = np.zeros(model.output_shape, bool)
+        outputs.flat[number] = True
+        mask = np.array(inputs_of(model.network, outputs, model.input_shape, "", trail))
+        name = str(number) if model.labels is None else model.labels[number]
+        return Route(name, float(score), _bounds(mask), mask, tuple(trail.choices))
+
+    def _store_maxima(
+        self,
+        layers: Iterable[tuple[str, Layer]],
+        x: NDArray[np.float32],
+        maxima: dict[str, NDArray[np.int64]],
+    ) -> None:
+        """Run the layers up to each layer of maxima in turn, and store what that one chooses.
+
+        The layers in between run together, as they do in the whole network, so that their outputs have its bits.
+        """
+        waiting: list[tuple[str, Layer]] = []
+        for place, layer in layers:
+            if _holds_maxima(layer):
+                if waiting:
+                    x, waiting = self._run(waiting, x), []
+                if isinstance(layer, Residual):
+                    self._store_maxima(layer.flat(f"{place}."), x, maxima)
+                else:
+                    maxima[place] = first_maxima(layer, x[0])
+            waiting.append((place, layer))
+
+    def _run(self, layers: list[tuple[str, Layer]], x: NDArray[np.float32]) -> NDArray[np.float32]:
+        places = tuple(place for place, _ in layers)
+        if places not in self._parts:
+            self._parts[places] = part(layers, x.shape[1:], self._model.parameters, self._model.backend)
+        return run(self._parts[places], layers[-1], x)
 
 
 def _label_number(model: Model, label: Any) -> int:
@@ -108,29 +158,6 @@ def _label_number(model: Model, label: Any) -> int:
     if not 0 <= number < count:
         raise ArgumentError(f"label must be {known}. Got {label!r}.")
     return number
-
-
-def _store_maxima(
-    layers: list[tuple[str, Layer]],
-    x: NDArray[np.float32],
-    parameters: Mapping[str, NDArray[np.float32]],
-    backend: str,
-    maxima: dict[str, NDArray[np.int64]],
-) -> None:
-    """Run the layers up to each layer of maxima in turn, and store what that one chooses.
-
-    The layers in between run together, as they do in the whole network, so that their outputs have its bits.
-    """
-    waiting: list[tuple[str, Layer]] = []
-    for place, layer in layers:
-        if _holds_maxima(layer):
-            if waiting:
-                x, waiting = run(waiting, x, parameters, backend), []
-            if isinstance(layer, Residual):
-                _store_maxima(list(layer.flat(f"{place}.")), x, parameters, backend, maxima)
-            else:
-                maxima[place] = first_maxima(layer, x[0])
-        waiting.append((place, layer))
 
 
 def _holds_maxima(layer: Layer) -> bool:

@@ -40,19 +40,18 @@ def part(
     return model
 
 
-def run(
-    layers: Sequence[tuple[str, Layer]], x: NDArray[np.float32], parameters: Mapping[str, Any], backend: str
-) -> NDArray[np.float32]:
-    """What some of a network's layers make of `x`.
+def run(model: Model, last: tuple[str, Layer], x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a part of a network makes of `x`.
 
     Args:
-        layers, parameters, backend: as for `part`.
-        x: `(N, ...)`, the input of the first.
+        model: the part.
+        last: (place, layer) of its last layer in the whole network, which an error names.
+        x: `(N, ...)`, the input of the part.
 
     Raises:
-        ArgumentError: it leaves the range of float32, so that no further layer takes it.
+        ArgumentError: the output leaves the range of float32, so that no further layer takes it.
     """
-    y = part(layers, x.shape[1:], parameters, backend)(x)
-    place, layer = layers[-1]
+    y = model(x)
+    place, layer = last
     check_finite(y, f"the output of layer {place} {layer.label()}")
     return y
