@@ -126,7 +126,7 @@ def test_ctrl_c_says_how_to_go_on(run: Run, model: Path, stop: int, code: int) -
 
 
 @pytest.mark.parametrize(
-    ("room", "journal", "full"), [(500, False, "journal"), (3000, True, "journal"), (11_000, True, "output")]
+    ("room", "journal", "full"), [(500, False, "journal"), (3000, True, "journal"), (13_500, True, "output")]
 )
 def test_on_a_full_disk_what_was_finished_stays_usable(
     run: Run, model: Path, room: int, journal: bool, full: str

@@ -60,8 +60,8 @@ def coco(outcomes: Sequence[FileResult | FailedFile]) -> str:
     """A list of results as `COCO.loadRes` of pycocotools takes it, boxes as [x, y, width, height] in pixels.
 
     `category_id` is the label's number in the model, from 0. `image_id` is the number that a file is called by, as
-    COCO's own images are (`000000000139.jpg`), if all files are called by different ones; else the file's place among
-    those that were to be scanned, from 1. `file_name` and `category_name`, which pycocotools passes over, say it in words.
+    COCO's own images are (`000000000139.jpg`), if all files are called by different ones; else the file's place in the
+    order of scanning, from 1. `file_name` and `category_name`, which pycocotools passes over, say it in words.
 
     Source: cocodataset.org, "Results Format"; `PythonAPI/pycocotools/coco.py`.
     """
