@@ -215,7 +215,8 @@ class TestTiles:
         assert evaluation.tile_counts(long, [evaluators.TILE_POSITIONS[len(axes)]] * len(axes)) == caps
 
     def test_are_no_larger_than_the_signal(self) -> None:
-        assert evaluation.tile_counts([Axis(100, 12, 1, 1)], [1024]) == [64]
+        assert evaluation.tile_counts([Axis(75, 12, 1, 1)], [1024]) == [64]
+        assert evaluation.tile_counts([Axis(80, 12, 1, 1)], [1024]) == [32]  # 3 tiles of 43, not 2 of 75
         assert [tile.windows for tile in evaluation.tiles([Axis(20, 12, 1, 1)], [4])] == [
             ((0, 4),),
             ((4, 8),),

@@ -36,6 +36,8 @@ SHARDS = 8
 _KEPT_SHAPES = 8
 # Samples of each thread below which it matters that one has one more than another.
 _FEW = 8
+# Positions of an output from which on weights are read often enough by one sample: larger inputs go one by one.
+_MANY_POSITIONS = 16
 # Floats of the sums of gradients that are kept between calls: 64 MiB.
 _MOST_SUMS = 1 << 24
 
@@ -166,8 +168,11 @@ class NativeExecutor:
         """Outputs `(N, K, P, Q)` of a graph; `key` tells it from others, so that it is made once."""
         key = (*key, x.dtype.name)
         known = self._runners.get(key)
-        runner = self._runner(key, known.graph if known else graph(), x.dtype.name, Goal())
-        output = np.empty((len(x), *runner.graph.extents[runner.graph.output]), np.float32)
+        made = known.graph if known else graph()
+        channels, rows, columns = made.extents[made.output]
+        samples = 1 if rows * columns >= _MANY_POSITIONS else self._samples
+        runner = self._runner(key, made, x.dtype.name, Goal(), samples)
+        output = np.empty((len(x), channels, rows, columns), np.float32)
         self._infer(runner, fitted(x, runner.graph.extents[0][1:]), output)
         return output
 
@@ -212,12 +217,14 @@ class NativeExecutor:
 
     # --- running --------------------------------------------------------------------------------------------------
 
-    def _runner(self, key: tuple[object, ...], graph: Graph, dtype: str, goal: Goal) -> Runner:
+    def _runner(
+        self, key: tuple[object, ...], graph: Graph, dtype: str, goal: Goal, samples: int | None = None
+    ) -> Runner:
         known = self._runners.get(key)
         if known is not None:
             known.refresh(self._version)
             return known
-        compiled = compile_plan(graph, self._layout, dtype, goal, self.target, self._samples)
+        compiled = compile_plan(graph, self._layout, dtype, goal, self.target, samples or self._samples)
         runner = Runner(graph, compiled, self._layout, self._parameters, self.target)
         shapes = [k for k in self._runners if k[0] == "at"]
         if key[0] == "at" and len(shapes) >= _KEPT_SHAPES:

@@ -43,7 +43,7 @@ class Axis:
         """Ranges (start, stop) along this axis that no window reaches."""
         ends = self.starts + self.window
         nexts = np.append(self.starts[1:], self.extent)
-        return [(int(end), int(start)) for end, start in zip(ends, nexts, strict=True) if end < start]
+        return [(int(ends[i]), int(nexts[i])) for i in np.flatnonzero(ends < nexts)]
 
 
 @dataclass(frozen=True)
