@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import scanwise as sw
+from scanwise.plan import larger_input
 from scanwise.scanning import evaluation, evaluators
 from scanwise.scanning.grid import Axis
 from tests.backends import (
@@ -136,6 +138,53 @@ class TestContract:
             assert_scan_is_its_windows(model, signal, sw.scan(model, signal, step=step))
 
 
+PARTLY_SHARED = {
+    "signal": (
+        sw.Sequential(
+            *[sw.LogMel(8000, 16, 4, 6), sw.Conv1d(8, 3), sw.ReLU(), sw.MaxPool1d(3, 2)],
+            *[sw.Conv1d(4, 3, padding="same"), sw.ReLU(), sw.Flatten(), sw.Linear(3)],
+        ),
+        (1, 60),
+        "4",
+    ),
+    "image": (
+        sw.Sequential(
+            *[sw.Conv2d(6, 3), sw.ReLU(), sw.Sequential(sw.Conv2d(6, 3, stride=(2, 1)), sw.Tanh())],
+            *[sw.Residual(sw.Conv2d(6, 3, padding=1)), sw.Aggregate("max"), sw.Linear(3)],
+        ),
+        (2, 11, 9),
+        "3",
+    ),
+}
+
+
+@pytest.mark.parametrize(("network", "shape", "place"), PARTLY_SHARED.values(), ids=PARTLY_SHARED)
+class TestPartlyShared:
+    """The layers before the first padded one see a whole tile, those from there on one window."""
+
+    @pytest.mark.parametrize("step", [None, 1, 2, 3])
+    def test_equals_its_windows(
+        self, network: sw.Sequential, shape: tuple[int, ...], place: str, step: int | None
+    ) -> None:
+        signal = random_values(shape[0], *(extent + 15 for extent in shape[1:]))
+        for backend in BACKENDS:
+            model = sw.Model(network, shape, backend=backend)
+            result = sw.scan(model, signal, step=step)
+            assert_scan_is_its_windows(model, signal, result)
+            assert result.reason.startswith(f"layer {place}")
+            assert result.method == "partly shared" or step == 3
+
+    def test_tiles_and_batches_do_not_show(
+        self, network: sw.Sequential, shape: tuple[int, ...], place: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = sw.Model(network, shape)
+        signal = random_values(shape[0], *(extent + 15 for extent in shape[1:]))
+        whole = sw.scan(model, signal, step=1)
+        monkeypatch.setattr(evaluators, "_TILE_VALUES", 1)
+        monkeypatch.setattr(larger_input, "_BATCH_WINDOWS", 3)
+        np.testing.assert_array_equal(sw.scan(model, signal, step=1).scores, whole.scores)
+
+
 @given(extent=st.integers(12, 90), step=st.integers(1, 30), cap=st.sampled_from([1, 2, 8, 16]))
 def test_any_extent_step_and_tile(extent: int, step: int, cap: int) -> None:
     model = signal_model("reference")
@@ -213,6 +262,18 @@ class TestTiles:
     def test_are_small_enough(self, axes: list[tuple[int, int]], caps: list[int]) -> None:
         long = [Axis(10**13, window, stride, stride) for window, stride in axes]
         assert evaluation.tile_counts(long, [evaluators.TILE_POSITIONS[len(axes)]] * len(axes)) == caps
+
+    @pytest.mark.parametrize("step", [1, 4, 32])
+    @pytest.mark.parametrize("window", [64, 512])
+    def test_hold_a_bounded_number_of_values(self, window: int, step: int) -> None:
+        layers = [sw.Conv2d(64, 3, stride=4), sw.ReLU(), sw.Conv2d(64, 3), sw.MaxPool2d(8), sw.Flatten()]
+        model = sw.Model(sw.Sequential(*layers, sw.Linear(10)), (1, window, window))
+        axes = [Axis(10**6, window, step, 32)] * 2
+        evaluator = evaluators.evaluator_for(model, axes)
+        assert evaluator.method == "shared"
+        counts = evaluation.tile_counts(axes, evaluator.most)
+        pixels = math.prod(axis.span(n) for axis, n in zip(axes, counts, strict=True))
+        assert pixels * (3 * 64 / 4**2 + 10 / step**2) < max(1 << 23, 16 * window**2)
 
     def test_are_no_larger_than_the_signal(self) -> None:
         assert evaluation.tile_counts([Axis(75, 12, 1, 1)], [1024]) == [64]

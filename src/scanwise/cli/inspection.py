@@ -91,11 +91,6 @@ _METHODS = {
 }
 
 
-def _scan_text(method: str, reason: str, advice: str | None) -> str:
-    line = f"{reason}: {_METHODS[method]}"
-    return line if advice is None else f"{line}\nto share all work, {advice}"
-
-
 def _text(network: Sequential, shape: Shape, facts: dict[str, Any]) -> str:
     lines = [summary_table(network, shape), "", f"connections {network.connection_count(shape):,}"]
     if len(shape) > 1:
@@ -104,7 +99,10 @@ def _text(network: Sequential, shape: Shape, facts: dict[str, Any]) -> str:
         window = f"{extent} ({shape[-1] / rate:g} s at {rate:g} Hz)" if rate else extent
         stride = receptive_field(network, shape)[1]
         lines.append(f"window {window}, scanned at steps of {'x'.join(map(str, stride))}")
-        lines.append(_scan_text(**_scan(network, shape)))
+        scan = _scan(network, shape)
+        lines.append(f"{scan['reason']}: {_METHODS[str(scan['method'])]}")
+        if scan["advice"] is not None:
+            lines.append(f"to share all work, {scan['advice']}")
     for name in ("labels", "background", "image_mode", "loss"):
         value = facts.get(name)
         if value is not None:

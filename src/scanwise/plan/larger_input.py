@@ -1,4 +1,4 @@
-"""A network on a larger input: its outputs at windows that overlap, with the work that these have in common done once."""
+"""A network on a larger input: its outputs at windows that overlap, what these have in common computed once."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ class LargerInput:
     def __init__(self, graph: Graph, stride: Sequence[int], run: Run) -> None:
         self._graph, self._stride, self._run = graph, stride, run
 
-    def __call__(
-        self, x: NDArray[Any], step: Sequence[int] | None, until: str | None
-    ) -> NDArray[np.float32]:
+    def __call__(self, x: NDArray[Any], step: Sequence[int] | None, until: str | None) -> NDArray[np.float32]:
         """Outputs `(N, K, *positions)` of `x` `(N, C, *extent)`, as `Executor.forward_at` says."""
         steps = self._stride if step is None else step
         pair = (steps[0], steps[1]) if len(steps) == 2 else (1, steps[0])
@@ -59,7 +57,7 @@ class LargerInput:
         apart = [s // between for s, between in zip(stride, spacing, strict=True)]
         reach = [(n - 1) * d + 1 for n, d in zip(extent, apart, strict=True)]
         every = [max(1, step // between) for step, between in zip(steps, spacing, strict=True)]
-        views = np.lib.stride_tricks.sliding_window_view(values, reach, axis=(2, 3))  # type: ignore[call-overload]
+        views = np.lib.stride_tricks.sliding_window_view(values, reach, axis=(2, 3))
         views = views[:, :, :: every[0], :: every[1], :: apart[0], :: apart[1]]
         views = np.moveaxis(views, 1, 3)  # (N, P, Q, C, rows, columns)
         places = views.shape[:3]
@@ -90,10 +88,11 @@ class LargerInput:
         positions = tuple(
             (end + (n - 1) * s) // g + 1 for end, n, s, g in zip(last, extent, stride, spacing, strict=True)
         )
-        larger = functools.partial(fragments, graph, positions, spacing)
-        key = ("at", until, positions, spacing)
-        values = self._run(key, larger, x)
-        return values[:, :, : positions[0], : positions[1]], (spacing[0], spacing[1])
+        rows, columns = positions
+        between = (spacing[0], spacing[1])
+        larger = functools.partial(fragments, graph, (rows, columns), between)
+        values = self._run(("at", until, positions, between), larger, x)
+        return values[:, :, :rows, :columns], between
 
 
 def fitted(x: NDArray[Any], extent: Pair) -> NDArray[Any]:

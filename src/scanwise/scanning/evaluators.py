@@ -24,8 +24,10 @@ from scanwise.scanning.methods import Method, method_for
 TILE_POSITIONS = {1: 1024, 2: 32}
 TILE_WINDOWS = 8
 
-# Values of all maps of a tile, at most (unless there is a single window): 32 MiB.
+# Values of all maps of a tile, at most (unless there is a single window): 32 MiB for each thread. Those of the output
+# count more: several tiles' are there at the same time.
 _TILE_VALUES = 1 << 23
+_OUTPUT_COUNTS = 8
 
 _BATCH_BYTES = 1 << 24
 _BATCH_WINDOWS = 1024
@@ -78,14 +80,16 @@ class SharedEvaluator:
 
 
 def _values(method: Method, axes: Sequence[Axis], counts: Sequence[int]) -> float:
-    """Values of the maps of a tile with so many windows: one fragment of each layer, and the last layer's output at all
-    positions.
+    """Values of the maps of a tile with so many windows: of each layer those at its stride, since fragments share their
+    memory, and the last layer's output at all positions.
     """
     pixels = math.prod(axis.span(n) for axis, n in zip(axes, counts, strict=True))
     last = method.shared[-1]
-    maps = sum(row.output_shape[0] / math.prod(row.stride) for row in method.shared if len(row.output_shape) > 1)
+    maps = sum(
+        row.output_shape[0] / math.prod(row.stride) for row in method.shared if len(row.output_shape) > 1
+    )
     spacing = math.prod(math.gcd(axis.step, s) for axis, s in zip(axes, last.stride, strict=True))
-    return pixels * (maps + last.output_shape[0] / spacing)
+    return pixels * (maps + _OUTPUT_COUNTS * last.output_shape[0] / spacing)
 
 
 class WindowEvaluator:

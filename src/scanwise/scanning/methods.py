@@ -40,7 +40,7 @@ def method_for(network: Sequential, input_shape: Shape, steps: Sequence[int]) ->
     """The quickest way to evaluate windows at these steps, one entry a spatial axis.
 
     >>> from scanwise.layers import Aggregate, Conv1d
-    >>> method_for(Sequential(Conv1d(4, 5), Conv1d(2, 3, padding=1), Aggregate("max")), (1, 40), (1,)).name
+    >>> method_for(Sequential(Conv1d(16, 9), Conv1d(2, 3, padding=1), Aggregate("max")), (1, 40), (1,)).name
     'partly shared'
     """
     rows = tuple(shapes.walk(network, input_shape))
