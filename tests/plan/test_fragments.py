@@ -22,6 +22,7 @@ from scanwise.plan.graph import build_graph
 from scanwise.plan.parameters import ParameterLayout
 from scanwise.plan.program import compile_plan
 from scanwise.scanning import obstacle
+from scanwise.shapes import receptive_field
 from tests.plan.drawn_networks import Case, networks, random_values
 from tests.plan.test_same_bits import TARGETS, assert_same_bits, drawn_detector
 
@@ -109,6 +110,14 @@ class TestBits:
         assert y.shape == (1, 2, 4)
         np.testing.assert_array_equal(y[:, :, 2], oracle.forward(np.ascontiguousarray(x[:, :, 6:15])))
         np.testing.assert_allclose(executor(case).forward_at(x, (3,)), y, rtol=1e-5, atol=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(case=networks(padding=False, flat=False))
+def test_operations_have_the_strides_of_their_layers(case: Case) -> None:
+    graph = build_graph(case.network, case.input_shape)
+    stride = receptive_field(case.network, case.input_shape)[1]
+    assert strides(graph)[graph.output][2 - len(stride) :] == stride
 
 
 class TestSharing:

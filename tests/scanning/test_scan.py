@@ -16,6 +16,7 @@ import scanwise as sw
 from scanwise.plan import larger_input
 from scanwise.scanning import evaluation, evaluators
 from scanwise.scanning.grid import Axis
+from scanwise.scanning.sharing import advice
 from tests.backends import (
     BACKENDS,
     IMAGE_SHAPE,
@@ -244,6 +245,16 @@ class TestMethod:
         total = result.scores.shape[1]
         assert seen[-1] == (total, total)
         assert seen == sorted(seen)
+
+
+def test_a_network_that_takes_the_advice_keeps_its_parameters_and_shares_all_work() -> None:
+    def network(padding: int) -> sw.Sequential:
+        first, second = sw.Conv1d(4, 3, padding=padding), sw.Conv1d(4, 5, padding=2 * padding)
+        return sw.Sequential(first, sw.ReLU(), sw.MaxPool1d(2), second, sw.Flatten(), sw.Linear(3))
+
+    assert advice(network(1), (1, 16)) == "use padding=0 in layers 0 and 3 with a window larger by 10"
+    assert network(0).parameter_shapes((1, 26)) == network(1).parameter_shapes((1, 16))
+    assert advice(network(0), (1, 26)) is None
 
 
 class TestTiles:
