@@ -34,7 +34,7 @@ from scanwise.layers import (
     Subsample2d,
     UnitBias,
 )
-from scanwise.shapes import has_padding, parameter_shapes, receptive_field, summary_table, walk
+from scanwise.shapes import added_positions, parameter_shapes, receptive_field, summary_table, walk
 
 LENET = Sequential(
     Conv2d(6, 5, padding="same"),
@@ -167,9 +167,9 @@ def test_flat_layers_see_everything_before_them() -> None:
         (Sequential(AvgPool1d(3, padding=1)), "0"),
     ],
 )
-def test_has_padding(network: Sequential, name: str | None) -> None:
-    row = has_padding(network, (1, 10))
-    assert (row.name if row else None) == name
+def test_added_positions(network: Sequential, name: str | None) -> None:
+    rows = walk(network, (1, 10))
+    assert next((row.name for row in rows if any(added_positions(row))), None) == name
 
 
 def test_misfit_prints_the_table_up_to_it() -> None:

@@ -7,7 +7,7 @@ is not asked to find out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -49,11 +49,16 @@ class Executor(Protocol):
         """The mean loss over the N samples, and its gradient by every parameter. Dropout is the identity."""
         ...
 
-    def forward_at(self, x: Samples) -> NDArray[np.float32]:
+    def forward_at(
+        self, x: Samples, step: Sequence[int] | None = None, *, until: str | None = None
+    ) -> NDArray[np.float32]:
         """The network applied to a larger input: `x` is `(N, C, *larger)`.
 
-        Gives `(N, K, *positions)`, one output for every window that fits, at the network's own stride, with the bits
-        that `forward` gives for that window. Only asked for where `scanning.sharing.obstacle` finds none.
+        Gives `(N, K, *positions)`, one output for every window that fits and starts at a multiple of `step` (one entry
+        a spatial axis; None: the network's own stride), with the bits that `forward` gives for that window.
+
+        Neighbouring windows share the work of all layers; with `until` of the layers before the one at that place in
+        the network, the first that `scanning.sharing.obstacle` finds, and they go through the others one by one.
         """
         ...
 
@@ -97,14 +102,17 @@ class ReferenceExecutor:
         )
         return float(value), {name: _narrow(g) for name, g in gradients.items()}
 
-    def forward_at(self, x: Samples) -> NDArray[np.float32]:
+    def forward_at(
+        self, x: Samples, step: Sequence[int] | None = None, *, until: str | None = None
+    ) -> NDArray[np.float32]:
         """Every window cut out and run by itself: what shared evaluation must equal."""
         from scanwise import shapes
 
+        del until  # nothing is shared
         window = self.input_shape[1:]
-        _, stride = shapes.receptive_field(self.network, self.input_shape)
+        steps = shapes.receptive_field(self.network, self.input_shape)[1] if step is None else step
         windows = np.lib.stride_tricks.sliding_window_view(x, window, axis=tuple(range(2, x.ndim)))
-        windows = windows[(slice(None), slice(None), *(slice(None, None, s) for s in stride))]
+        windows = windows[(slice(None), slice(None), *(slice(None, None, s) for s in steps))]
         # (N, C, *positions, *window) -> (N, *positions, C, *window)
         windows = np.moveaxis(windows, 1, 1 + len(window))
         leading = windows.shape[: 1 + len(window)]

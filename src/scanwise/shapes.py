@@ -11,7 +11,7 @@ from .layers import Layer, Pad1d, Pad2d, Residual, Sequential, Shape
 from .layers.arguments import integer
 from .layers.window import _Windowed
 
-__all__ = ["Row", "has_padding", "parameter_shapes", "receptive_field", "summary_table", "walk"]
+__all__ = ["Row", "added_positions", "parameter_shapes", "receptive_field", "summary_table", "walk"]
 
 
 @dataclass(frozen=True)
@@ -94,22 +94,30 @@ def parameter_shapes(network: Sequential, input_shape: Shape) -> dict[str, Shape
     return network.parameter_shapes(tuple(input_shape))
 
 
-def has_padding(network: Sequential, input_shape: Shape) -> Row | None:
-    """The first layer that adds positions around its input, so that a window's edge differs from its inside.
+def added_positions(row: Row) -> Shape:
+    """Positions that a layer adds around its input along each axis, so that a window's edge differs from its inside.
 
-    That is a padded convolution or pooling, a `Pad` layer, or a pooling whose last window (`ceil_mode`)
-    reaches over the end. None where there is no such layer: then a scan may share all overlapping work.
+    They are those of a padded convolution or pooling or a `Pad` layer, and what the last window of a pooling with
+    `ceil_mode` reaches over the end. Where no layer adds any, a scan may share all overlapping work.
 
     >>> from scanwise.layers import Conv1d
-    >>> has_padding(Sequential(Conv1d(4, 5), Conv1d(4, 3, padding="same")), (1, 20)).name
-    '1'
+    >>> [added_positions(row) for row in walk(Sequential(Conv1d(4, 5), Conv1d(4, 3, padding="same")), (1, 20))]
+    [(0,), (2,)]
     """
-    for row in walk(network, input_shape):
-        if isinstance(row.layer, Pad1d | Pad2d) and any(row.layer.pads):
-            return row
-        if isinstance(row.layer, _Windowed) and _reaches_over(row.layer, row.input_shape):
-            return row
-    return None
+    axes = len(row.input_shape) - 1
+    if isinstance(row.layer, Pad1d | Pad2d):
+        top, bottom, left, right = row.layer.pads
+        return (top + bottom, left + right)[2 - axes :]
+    if not isinstance(row.layer, _Windowed):
+        return (0,) * axes
+    geometry = row.layer.geometry(row.input_shape)
+    added = []
+    for axis, extent in enumerate((1, *row.input_shape[1:])[-2:]):
+        padded = extent + geometry.padding[2 * axis] + geometry.padding[2 * axis + 1]
+        reached = (geometry.output[axis] - 1) * geometry.stride[axis]
+        reached += geometry.dilation[axis] * (geometry.kernel[axis] - 1) + 1
+        added.append(max(padded, reached) - extent)
+    return tuple(added)[2 - axes :]
 
 
 def summary_table(network: Sequential, input_shape: Shape) -> str:
@@ -181,18 +189,6 @@ def _widen(reach: _Reach, layer: Layer, shape: Shape) -> _Reach:
     extent, step = layer.reach(shape)
     field = tuple(f + (e - 1) * s for f, e, s in zip(field, extent, stride, strict=True))
     return field, tuple(s * t for s, t in zip(stride, step, strict=True))
-
-
-def _reaches_over(layer: _Windowed, shape: Shape) -> bool:
-    geometry = layer.geometry(shape)
-    extents = (1, *shape[1:])[-2:]
-    inside = all(
-        (outputs - 1) * stride + dilation * (kernel - 1) + 1 <= extent
-        for outputs, stride, dilation, kernel, extent in zip(
-            geometry.output, geometry.stride, geometry.dilation, geometry.kernel, extents, strict=True
-        )
-    )
-    return any(geometry.padding) or not inside
 
 
 def _checked(input_shape: object) -> Shape:

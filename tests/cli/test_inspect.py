@@ -73,3 +73,51 @@ def test_what_else_keeps_windows_from_sharing_is_named(run: Run) -> None:
     Path("n.json").write_text(json.dumps(net.to_json()))
     outcome = run("inspect", "n.json", "--input-shape", "1x9")
     assert "layer 1 UnitBias() has a bias for each place in the window: a scan evaluates every" in outcome.out
+    assert "to share all work, leave out layer 1\n" in outcome.out
+
+
+_HEAD = (sw.Conv1d(8, 5), sw.ReLU(), sw.MaxPool1d(2))
+
+
+@pytest.mark.parametrize(
+    ("layers", "method", "advice"),
+    [
+        ([*_HEAD], "shared", None),
+        (
+            [*_HEAD, sw.Conv1d(8, 3, padding="same")],
+            "partly shared",
+            "use padding=0 in layer 3 with a window larger by 4",
+        ),
+        (
+            [sw.Conv1d(8, 3, padding=1), sw.MaxPool1d(2), sw.Pad1d((0, 3)), sw.Conv1d(8, 3, padding=1)],
+            "windows",
+            "use padding=0 in layers 0 and 3, leave out layer 2 with a window larger by 12",
+        ),
+        (
+            [*_HEAD, sw.Residual(sw.Conv1d(8, 3, padding="same"), sw.ReLU())],
+            "partly shared",
+            "use kernels of 1 and no padding in layer 3",
+        ),
+        (
+            [*_HEAD, sw.Conv1d(4, 18), sw.Residual(sw.Downsample1d(3))],
+            "partly shared",
+            "move the stride out of layer 4",
+        ),
+    ],
+    ids=repr,
+)
+def test_how_a_scan_shares_work_and_what_to_change(
+    run: Run, layers: list[Layer], method: str, advice: str | None
+) -> None:
+    net = sw.Sequential(*layers, sw.Aggregate("max"))
+    Path("n.json").write_text(json.dumps(net.to_json()))
+    found = run("inspect", "n.json", "--input-shape", "6x40", "--json").json["scan"]
+    assert (found["method"], found["advice"]) == (method, advice)
+    text = run("inspect", "n.json", "--input-shape", "6x40").out
+    assert found["reason"] in text
+    assert (f"to share all work, {advice}" in text) == (advice is not None)
+
+
+def test_a_network_for_vectors_has_nothing_to_scan(run: Run) -> None:
+    Path("n.json").write_text(json.dumps(sw.Sequential(sw.Linear(2)).to_json()))
+    assert run("inspect", "n.json", "--input-shape", "9", "--json").json["scan"] is None

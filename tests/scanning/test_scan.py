@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import scanwise as sw
+from scanwise.plan import larger_input
 from scanwise.scanning import evaluation, evaluators
 from scanwise.scanning.grid import Axis
+from scanwise.scanning.sharing import advice
 from tests.backends import (
     BACKENDS,
     IMAGE_SHAPE,
@@ -70,6 +73,7 @@ class TestContract:
         signal, image = random_values(2, 61), random_values(2, 19, 22)
         whole, area = sw.scan(model, signal, step=step), sw.scan(picture, image, step=step)
         monkeypatch.setattr(evaluators, "TILE_POSITIONS", {1: cap, 2: cap})
+        monkeypatch.setattr(evaluators, "TILE_WINDOWS", 0)
         monkeypatch.setattr(evaluation, "_BATCH_TILES", 3)
         np.testing.assert_array_equal(sw.scan(model, signal, step=step).scores, whole.scores)
         np.testing.assert_array_equal(sw.scan(picture, image, step=step).scores, area.scores)
@@ -135,22 +139,67 @@ class TestContract:
             assert_scan_is_its_windows(model, signal, sw.scan(model, signal, step=step))
 
 
+PARTLY_SHARED = {
+    "signal": (
+        sw.Sequential(
+            *[sw.LogMel(8000, 16, 4, 6), sw.Conv1d(64, 3), sw.Conv1d(8, 3), sw.MaxPool1d(3, 2)],
+            *[sw.Conv1d(4, 3, padding="same"), sw.ReLU(), sw.Flatten(), sw.Linear(3)],
+        ),
+        (1, 60),
+        "4",
+    ),
+    "image": (
+        sw.Sequential(
+            *[sw.Conv2d(32, 3), sw.ReLU(), sw.Sequential(sw.Conv2d(6, 3, stride=(2, 1)), sw.Tanh())],
+            *[sw.Residual(sw.Conv2d(6, 3, padding=1)), sw.Aggregate("max"), sw.Linear(3)],
+        ),
+        (2, 11, 9),
+        "3",
+    ),
+}
+
+
+@pytest.mark.parametrize(("network", "shape", "place"), PARTLY_SHARED.values(), ids=PARTLY_SHARED)
+class TestPartlyShared:
+    """The layers before the first padded one see a whole tile, those from there on one window."""
+
+    @pytest.mark.parametrize("step", [None, 1, 2, 3])
+    def test_equals_its_windows(
+        self, network: sw.Sequential, shape: tuple[int, ...], place: str, step: int | None
+    ) -> None:
+        signal = random_values(shape[0], *(extent + 15 for extent in shape[1:]))
+        for backend in BACKENDS:
+            model = sw.Model(network, shape, backend=backend)
+            result = sw.scan(model, signal, step=step)
+            assert_scan_is_its_windows(model, signal, result)
+            assert result.reason.startswith(f"layer {place}")
+            assert result.method == "partly shared" or step == 3
+
+    def test_tiles_and_batches_do_not_show(
+        self, network: sw.Sequential, shape: tuple[int, ...], place: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        model = sw.Model(network, shape)
+        signal = random_values(shape[0], *(extent + 15 for extent in shape[1:]))
+        whole = sw.scan(model, signal, step=1)
+        monkeypatch.setattr(evaluators, "_TILE_VALUES", 1)
+        monkeypatch.setattr(larger_input, "_BATCH_WINDOWS", 3)
+        np.testing.assert_array_equal(sw.scan(model, signal, step=1).scores, whole.scores)
+
+
 @given(extent=st.integers(12, 90), step=st.integers(1, 30), cap=st.sampled_from([1, 2, 8, 16]))
 def test_any_extent_step_and_tile(extent: int, step: int, cap: int) -> None:
     model = signal_model("reference")
     signal = random_values(2, extent)
     expected = np.stack([model(signal[None, :, s : s + 12])[0] for s in range(0, extent - 11, step)], axis=1)
-    before = evaluators.TILE_POSITIONS
-    evaluators.TILE_POSITIONS = {1: cap, 2: cap}
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluators, "TILE_POSITIONS", {1: cap, 2: cap})
+        patch.setattr(evaluators, "TILE_WINDOWS", 0)
         np.testing.assert_array_equal(sw.scan(model, signal, step=step).scores, expected)
-    finally:
-        evaluators.TILE_POSITIONS = before
 
 
 class TestMethod:
     @pytest.mark.parametrize(
-        ("step", "method"), [(None, "shared"), (1, "shared"), (2, "shared"), (12, "shared"), (14, "windows")]
+        ("step", "method"), [(None, "shared"), (1, "shared"), (2, "shared"), (4, "shared"), (12, "windows")]
     )
     def test_windows_that_do_not_overlap_have_nothing_to_share(self, step: int | None, method: str) -> None:
         assert sw.scan(signal_model("reference"), random_values(2, 60), step=step).method == method
@@ -174,10 +223,6 @@ class TestMethod:
                 "layer 1 .* has a stride within",
             ),
             (
-                sw.Sequential(sw.Sequential(sw.Conv1d(3, 3), sw.UnitBias()), sw.Aggregate("max")),
-                r"layer 0.1 UnitBias\(\) has a bias for each place in the window",
-            ),
-            (
                 sw.Sequential(sw.Pad1d(1, value=-1.0), sw.Conv1d(3, 3), sw.Aggregate("max")),
                 r"layer 0 Pad1d\(1, value=-1.0\) pads inside the window",
             ),
@@ -187,7 +232,7 @@ class TestMethod:
     def test_reason_names_the_layer(self, network: sw.Sequential, reason: str) -> None:
         model = sw.Model(network, SIGNAL_SHAPE, backend="reference")
         result = sw.scan(model, random_values(2, 20))
-        assert result.method == "windows"
+        assert result.method in ("partly shared", "windows")
         with pytest.raises(AssertionError, match=reason):
             raise AssertionError(result.reason)
 
@@ -200,6 +245,16 @@ class TestMethod:
         total = result.scores.shape[1]
         assert seen[-1] == (total, total)
         assert seen == sorted(seen)
+
+
+def test_a_network_that_takes_the_advice_keeps_its_parameters_and_shares_all_work() -> None:
+    def network(padding: int) -> sw.Sequential:
+        first, second = sw.Conv1d(4, 3, padding=padding), sw.Conv1d(4, 5, padding=2 * padding)
+        return sw.Sequential(first, sw.ReLU(), sw.MaxPool1d(2), second, sw.Flatten(), sw.Linear(3))
+
+    assert advice(network(1), (1, 16)) == "use padding=0 in layers 0 and 3 with a window larger by 10"
+    assert network(0).parameter_shapes((1, 26)) == network(1).parameter_shapes((1, 16))
+    assert advice(network(0), (1, 26)) is None
 
 
 class TestTiles:
@@ -219,8 +274,21 @@ class TestTiles:
         long = [Axis(10**13, window, stride, stride) for window, stride in axes]
         assert evaluation.tile_counts(long, [evaluators.TILE_POSITIONS[len(axes)]] * len(axes)) == caps
 
+    @pytest.mark.parametrize("step", [1, 4, 32])
+    @pytest.mark.parametrize("window", [64, 512])
+    def test_hold_a_bounded_number_of_values(self, window: int, step: int) -> None:
+        layers = [sw.Conv2d(64, 3, stride=4), sw.ReLU(), sw.Conv2d(64, 3), sw.MaxPool2d(8), sw.Flatten()]
+        model = sw.Model(sw.Sequential(*layers, sw.Linear(10)), (1, window, window))
+        axes = [Axis(10**6, window, step, 32)] * 2
+        evaluator = evaluators.evaluator_for(model, axes)
+        assert evaluator.method == "shared"
+        counts = evaluation.tile_counts(axes, evaluator.most)
+        pixels = math.prod(axis.span(n) for axis, n in zip(axes, counts, strict=True))
+        assert pixels * (3 * 64 / 4**2 + 10 / step**2) < max(1 << 23, 16 * window**2)
+
     def test_are_no_larger_than_the_signal(self) -> None:
-        assert evaluation.tile_counts([Axis(100, 12, 1, 1)], [1024]) == [64]
+        assert evaluation.tile_counts([Axis(75, 12, 1, 1)], [1024]) == [64]
+        assert evaluation.tile_counts([Axis(80, 12, 1, 1)], [1024]) == [32]  # 3 tiles of 43, not 2 of 75
         assert [tile.windows for tile in evaluation.tiles([Axis(20, 12, 1, 1)], [4])] == [
             ((0, 4),),
             ((4, 8),),

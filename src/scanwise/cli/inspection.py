@@ -10,7 +10,8 @@ from scanwise.cli.training import read_network
 from scanwise.errors import ArgumentError
 from scanwise.layers import Sequential, Shape
 from scanwise.model import load
-from scanwise.scanning.sharing import obstacle
+from scanwise.scanning.methods import method_for
+from scanwise.scanning.sharing import advice
 from scanwise.shapes import receptive_field, summary_table, walk
 
 
@@ -59,6 +60,7 @@ def _as_json(network: Sequential, shape: Shape, facts: dict[str, Any]) -> dict[s
         "parameters": sum(row.parameters for row in rows),
         "operations": sum(row.operations for row in rows),
         "connections": sum(row.connections for row in rows),
+        "scan": _scan(network, shape) if len(shape) > 1 else None,
         "layers": [
             {
                 "place": row.name,
@@ -76,6 +78,19 @@ def _as_json(network: Sequential, shape: Shape, facts: dict[str, Any]) -> dict[s
     }
 
 
+def _scan(network: Sequential, shape: Shape) -> dict[str, str | None]:
+    """How a scan at the network's own stride evaluates windows, why, and what to change so that it shares all work."""
+    method = method_for(network, shape, receptive_field(network, shape)[1])
+    return {"method": method.name, "reason": method.reason, "advice": advice(network, shape)}
+
+
+_METHODS = {
+    "shared": "a scan computes once what windows have in common",
+    "partly shared": "a scan computes once what windows have in common before it, and the rest for every window",
+    "windows": "a scan evaluates every window by itself",
+}
+
+
 def _text(network: Sequential, shape: Shape, facts: dict[str, Any]) -> str:
     lines = [summary_table(network, shape), "", f"connections {network.connection_count(shape):,}"]
     if len(shape) > 1:
@@ -84,9 +99,10 @@ def _text(network: Sequential, shape: Shape, facts: dict[str, Any]) -> str:
         window = f"{extent} ({shape[-1] / rate:g} s at {rate:g} Hz)" if rate else extent
         stride = receptive_field(network, shape)[1]
         lines.append(f"window {window}, scanned at steps of {'x'.join(map(str, stride))}")
-        reason = obstacle(network, shape)
-        if reason is not None:
-            lines.append(f"{reason}: a scan evaluates every window by itself")
+        scan = _scan(network, shape)
+        lines.append(f"{scan['reason']}: {_METHODS[str(scan['method'])]}")
+        if scan["advice"] is not None:
+            lines.append(f"to share all work, {scan['advice']}")
     for name in ("labels", "background", "image_mode", "loss"):
         value = facts.get(name)
         if value is not None:

@@ -74,6 +74,10 @@ class ConvOperation(Operation):
     def border(self) -> Border:
         return self.padding
 
+    @property
+    def step(self) -> tuple[int, int]:
+        return self.convolution.stride
+
     def gradient_border(self) -> Border:
         return input_gradient_border(self.convolution)
 

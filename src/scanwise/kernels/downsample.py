@@ -81,6 +81,10 @@ class DownsampleOperation(Operation):
         )
         return self.extent[0], rows, columns
 
+    @property
+    def step(self) -> tuple[int, int]:
+        return self.stride
+
     def resized(self, rows: int, columns: int) -> "DownsampleOperation":
         return replace(self, extent=(self.extent[0], rows, columns))
 

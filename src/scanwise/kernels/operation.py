@@ -157,6 +157,11 @@ class Operation:
         """Zeros that `forward` needs around x."""
         return NO_BORDER
 
+    @property
+    def step(self) -> tuple[int, int]:
+        """Rows and columns of x from one position of y to the next."""
+        return 1, 1
+
     def gradient_border(self) -> Border:
         """Zeros that `backward` needs around dy."""
         return NO_BORDER

@@ -59,7 +59,11 @@ class Inside:
 
     def pays(self, positions: int, taps: int) -> bool:
         """Whether enough of the products fall on the border."""
-        met = sum(self.meets(p, t) for p in range(positions) for t in range(taps))
+        met = 0
+        for tap in range(taps):
+            first = self.start + self.tap * tap
+            begin, end = -(first // self.step), -((first - self.extent) // self.step)
+            met += max(0, min(end, positions) - max(begin, 0))
         return met < (1 - LEAST_BORDER) * positions * taps
 
     def taps(self, e: Emitter, first: Index, positions: int, count: int) -> tuple[Index, Index]:

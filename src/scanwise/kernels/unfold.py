@@ -64,6 +64,10 @@ class UnfoldOperation(Operation):
         )
         return self.extent[0] * self.window[0] * self.window[1], rows, columns
 
+    @property
+    def step(self) -> tuple[int, int]:
+        return self.stride
+
     def resized(self, rows: int, columns: int) -> "UnfoldOperation":
         return replace(self, extent=(self.extent[0], rows, columns))
 

@@ -214,6 +214,10 @@ class WindowOperation(Operation):
         return (self.extent[0], *self.pooling.positions)
 
     @property
+    def step(self) -> tuple[int, int]:
+        return self.pooling.stride
+
+    @property
     def work(self) -> int:
         P, Q = self.pooling.positions
         return P * Q * self.pooling.taps * self.extent[0]

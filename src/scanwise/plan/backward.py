@@ -44,8 +44,8 @@ class Backward:
     def plan(self) -> None:
         """Plan the calls of all nodes, the last node first."""
         self._start(self.graph.output)
-        for index in range(len(self.graph.nodes) - 1, -1, -1):
-            self._backward(index, self.graph.nodes[index])
+        for node in reversed(self.graph.nodes):
+            self._backward(node)
 
     def _gradient_map(self, value: int) -> FeatureMap:
         """The map of a value's gradient, with the border that its producer's backward pass reads."""
@@ -81,31 +81,31 @@ class Backward:
         places = (place, self.program.targets, gradient[1], statistics, Place(Base.STEP_ROW, StepRow.SCALE))
         self.program.emit(loss_kernel(self.program.goal, extent, gradient[0]), *places)
 
-    def _backward(self, index: int, node: Node) -> None:
+    def _backward(self, node: Node) -> None:
         if not self.needs[node.output]:
             return
         routed = self._routed(node)
         if routed is not None:
-            self._through_maxima(index, node, routed)
+            self._through_maxima(node, routed)
             if not self._needs_dense(node, routed):
                 return
         dy, dy_place = self.gathered(node.output)
         self.program.close_stage()
         if routed is None:
-            self._parameter_gradients(index, node, dy, dy_place)
+            self._parameter_gradients(node, dy, dy_place)
         # Neither the gradients by parameters nor those by inputs need the other.
         self._ends = [len(self.program.calls)]
-        self._backward_to_inputs(index, node, dy, dy_place)
+        self._backward_to_inputs(node, dy, dy_place)
         self.program.add_stage([*self._ends, len(self.program.calls)], node.operation.work)
 
-    def _backward_to_inputs(self, index: int, node: Node, dy: FeatureMap, dy_place: Place) -> None:
+    def _backward_to_inputs(self, node: Node, dy: FeatureMap, dy_place: Place) -> None:
         if isinstance(node.operation, AddOperation):
             for value in node.inputs:
                 self.contributions.setdefault(value, []).append((dy, dy_place))
             return
-        self._backward_to(index, node, dy, dy_place)
+        self._backward_to(node, dy, dy_place)
         for value in node.inputs[1:]:
-            self._backward_to_other(index, node, value, dy, dy_place)
+            self._backward_to_other(node, value, dy, dy_place)
 
     # Where a max pooling alone reads a convolution's output, gradients may be summed over its windows.
 
@@ -122,29 +122,29 @@ class Backward:
         (value,) = node.inputs
         return self.needs[value] and not routed.input_gradient_pays(self._plain_gradient(value))
 
-    def _through_maxima(self, index: int, node: Node, routed: Routed) -> None:
+    def _through_maxima(self, node: Node, routed: Routed) -> None:
         (pooling,) = self.graph.consumers(node.output)
         _, dy = self.gathered(pooling.output)
-        self.program.routes[index] = self.program.floats(routed.size)
+        self.program.routes[node.number] = self.program.floats(routed.size)
         self.program.reserve_scratch(routed.scratch)
         for call in routed.calls():
-            self.program.call(call, index, node, dy)
+            self.program.call(call, node, dy)
         (value,) = node.inputs
         if not self.needs[value] or self._needs_dense(node, routed):
             return
         dx, place = self.program.reserve(self._plain_gradient(value))
-        self.program.derive(index, "derived", routed.derived(dx))
+        self.program.derive(node, "derived", routed.derived(dx))
         for call in routed.input_calls(dx):
-            self.program.call(call, index, node, dy, place)
+            self.program.call(call, node, dy, place)
         self.contributions.setdefault(value, []).append((dx, place))
 
-    def _parameter_gradients(self, index: int, node: Node, dy: FeatureMap, dy_place: Place) -> None:
+    def _parameter_gradients(self, node: Node, dy: FeatureMap, dy_place: Place) -> None:
         maps = self.program.maps(node, dy)
         self.program.reserve_scratch(node.operation.scratch(maps))
         for call in node.operation.parameter_gradients(maps):
-            self.program.call(call, index, node, dy_place)
+            self.program.call(call, node, dy_place)
 
-    def _backward_to(self, index: int, node: Node, dy: FeatureMap, dy_place: Place) -> None:
+    def _backward_to(self, node: Node, dy: FeatureMap, dy_place: Place) -> None:
         """The gradient of the value that the node reads first."""
         value = node.inputs[0]
         if not self.needs[value]:
@@ -160,11 +160,11 @@ class Backward:
         direct = alone and fused and node.operation.writes_to(goal)
         dx, dx_place = self.program.reserve(goal if direct else self._plain_gradient(value))
         maps = self.program.maps(node, dy, dx)
-        self.program.derive(index, "derived", node.operation.derived(maps))
+        self.program.derive(node, "derived", node.operation.derived(maps))
         self.program.reserve_scratch(node.operation.scratch(maps))
         for piece in self._pieces(node, maps, function if direct else None):
             for call in piece:
-                self.program.call(call, index, node, dy_place, dx_place)
+                self.program.call(call, node, dy_place, dx_place)
             self._ends.append(len(self.program.calls))
         if direct:
             self.finished[value] = (dx, dx_place)
@@ -180,13 +180,13 @@ class Backward:
             return [operation.backward(maps, activation)]
         return [cut.calls(first, stop) for first, stop in pairwise(cut.points(parts))]
 
-    def _backward_to_other(self, index: int, node: Node, value: int, dy: FeatureMap, dy_place: Place) -> None:
+    def _backward_to_other(self, node: Node, value: int, dy: FeatureMap, dy_place: Place) -> None:
         """The gradient of the value that the node reads beside the first."""
         if not self.needs[value]:
             return
         dx, dx_place = self.program.reserve(self._plain_gradient(value))
         for call in node.operation.backward_other(self.program.maps(node, dy, dx)):
-            self.program.call(call, index, node, dy_place, dx_place)
+            self.program.call(call, node, dy_place, dx_place)
         self.contributions.setdefault(value, []).append((dx, dx_place))
 
     def _function(self, value: int) -> Activation | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from scanwise.layers import Sequential
 from scanwise.plan.compiled import Compiled, Goal
 from scanwise.plan.crew import LONG
 from scanwise.plan.driver import STATISTICS, Field
-from scanwise.plan.graph import Graph, build_graph, extent_of
+from scanwise.plan.graph import Graph, build_graph
+from scanwise.plan.larger_input import LargerInput, fitted
 from scanwise.plan.losses import goal_for, loss_graph
 from scanwise.plan.one_gradient import OneGradient
 from scanwise.plan.one_sample import OneSample
@@ -24,6 +25,7 @@ from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import compile_plan
 from scanwise.plan.records import Base
 from scanwise.plan.runner import Runner
+from scanwise.shapes import receptive_field
 from scanwise.threads import get_threads
 
 __all__ = ["SHARDS", "NativeExecutor", "shards_for"]
@@ -34,6 +36,8 @@ SHARDS = 8
 _KEPT_SHAPES = 8
 # Samples of each thread below which it matters that one has one more than another.
 _FEW = 8
+# Positions of an output from which on weights are read often enough by one sample: larger inputs go one by one.
+_MANY_POSITIONS = 16
 # Floats of the sums of gradients that are kept between calls: 64 MiB.
 _MOST_SUMS = 1 << 24
 
@@ -87,6 +91,10 @@ class NativeExecutor:
     @functools.cached_property
     def _fast_graph(self) -> Graph:
         return self._graph.with_fast_algorithms()
+
+    @functools.cached_property
+    def _larger_input(self) -> LargerInput:
+        return LargerInput(self._graph, receptive_field(self.network, self.input_shape)[1], self._outputs)
 
     def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
         """Take new parameters."""
@@ -147,18 +155,25 @@ class NativeExecutor:
         graph = self._fast_graph if fast else self._graph
         return self._runner(("forward", dtype.name, fast), graph, dtype.name, Goal())
 
-    def forward_at(self, x: NDArray[Any]) -> NDArray[np.float32]:
+    def forward_at(
+        self, x: NDArray[Any], step: Sequence[int] | None = None, *, until: str | None = None
+    ) -> NDArray[np.float32]:
         """Outputs `(N, K, *positions)` of the network on a larger input."""
-        extent = extent_of(x.shape[1:])
         with self._lock:
-            key = ("at", x.dtype.name, extent)
-            known = self._runners.get(key)
-            graph = known.graph if known else self._graph.with_flat_output().resized(*extent[1:])
-            runner = self._runner(key, graph, x.dtype.name, Goal())
-            channels, rows, columns = graph.extents[graph.output]
-            positions = (columns,) if x.ndim == 3 else (rows, columns)
-            output = np.empty((len(x), channels, *positions), np.float32)
-            self._infer(runner, x, output)
+            return self._larger_input(x, step, until)
+
+    def _outputs(
+        self, key: tuple[object, ...], graph: Callable[[], Graph], x: NDArray[Any]
+    ) -> NDArray[np.float32]:
+        """Outputs `(N, K, P, Q)` of a graph; `key` tells it from others, so that it is made once."""
+        key = (*key, x.dtype.name)
+        known = self._runners.get(key)
+        made = known.graph if known else graph()
+        channels, rows, columns = made.extents[made.output]
+        samples = 1 if rows * columns >= _MANY_POSITIONS else self._samples
+        runner = self._runner(key, made, x.dtype.name, Goal(), samples)
+        output = np.empty((len(x), channels, rows, columns), np.float32)
+        self._infer(runner, fitted(x, runner.graph.extents[0][1:]), output)
         return output
 
     def gradients(
@@ -202,12 +217,14 @@ class NativeExecutor:
 
     # --- running --------------------------------------------------------------------------------------------------
 
-    def _runner(self, key: tuple[object, ...], graph: Graph, dtype: str, goal: Goal) -> Runner:
+    def _runner(
+        self, key: tuple[object, ...], graph: Graph, dtype: str, goal: Goal, samples: int | None = None
+    ) -> Runner:
         known = self._runners.get(key)
         if known is not None:
             known.refresh(self._version)
             return known
-        compiled = compile_plan(graph, self._layout, dtype, goal, self.target, self._samples)
+        compiled = compile_plan(graph, self._layout, dtype, goal, self.target, samples or self._samples)
         runner = Runner(graph, compiled, self._layout, self._parameters, self.target)
         shapes = [k for k in self._runners if k[0] == "at"]
         if key[0] == "at" and len(shapes) >= _KEPT_SHAPES:

@@ -44,12 +44,16 @@ class Node:
 
     Attributes:
         name: the layer's place in the network, as in parameter names.
+        number: of the node in the network's own graph, by which its parameters are found.
+        shift: rows and columns of the inputs that are passed over: its origin lies there.
     """
 
     name: str
     operation: Operation
     inputs: tuple[int, ...]
     output: int
+    number: int = -1
+    shift: tuple[int, int] = (0, 0)
 
 
 @dataclass
@@ -57,7 +61,7 @@ class Graph:
     """Nodes in order of evaluation; value 0 is the network's input.
 
     Attributes:
-        nodes: operations.
+        nodes: operations. Where several write one value, each reader reads what the last one before it has written.
         extents: (C, H, W) of every value.
         output: the network's output value.
         parameter_shapes: PyTorch's, by network-wide name; kernels see one-dimensional layers in two dimensions.
@@ -97,7 +101,7 @@ class Graph:
     def input_pitch(self) -> int:
         """Floats per position of the network's input; 0 stands for channels padded to the vector width."""
         readers = self.consumers(0)
-        if len(readers) == 1 and readers[0].operation.reads_values:
+        if readers and all(node.operation.reads_values for node in readers):
             return self.extents[0][0]
         return 0
 
@@ -110,18 +114,24 @@ class Graph:
             return self
         flatten = FlattenOperation(extent)
         goal = len(self.extents)
-        node = Node("flatten", flatten, (self.output,), goal)
+        node = Node("flatten", flatten, (self.output,), goal, len(self.nodes))
         return replace(self, nodes=[*self.nodes, node], extents=[*self.extents, flatten.output], output=goal)
 
-    def resized(self, rows: int, columns: int) -> Graph:
-        """The same network on a larger input: every window keeps its size (scanning)."""
-        larger = Graph(extents=[(self.extents[0][0], rows, columns)], output=self.output)
-        for node in self.nodes:
-            _, height, width = larger.extents[node.inputs[0]]
-            operation = node.operation.resized(height, width)
-            larger.nodes.append(replace(node, operation=operation))
-            larger.extents.append(operation.output)
-        return larger
+    def cut(self, name: str) -> tuple[Graph, Graph]:
+        """The network before the layer at this place, and what comes from there on, which reads the first one's output.
+
+        Nothing from there on may read anything before.
+        """
+        first = next(i for i, n in enumerate(self.nodes) if n.name == name or n.name.startswith(f"{name}."))
+        value = self.nodes[first].inputs[0]
+        rest = [
+            replace(node, inputs=tuple(i - value for i in node.inputs), output=node.output - value)
+            for node in self.nodes[first:]
+        ]
+        return (
+            Graph(self.nodes[:first], self.extents[: value + 1], value),
+            Graph(rest, self.extents[value:], self.output - value),
+        )
 
 
 def extent_of(shape: Shape) -> Extent:
@@ -229,8 +239,8 @@ def _renumber(graph: Graph) -> None:
         numbers[node.output] = len(numbers)
     graph.extents = [graph.extents[old] for old in numbers]
     graph.nodes = [
-        replace(node, inputs=tuple(numbers[i] for i in node.inputs), output=numbers[node.output])
-        for node in graph.nodes
+        replace(node, inputs=tuple(numbers[i] for i in node.inputs), output=numbers[node.output], number=n)
+        for n, node in enumerate(graph.nodes)
     ]
     graph.output = numbers[graph.output]
 

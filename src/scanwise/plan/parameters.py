@@ -34,7 +34,7 @@ class ParameterLayout:
     """Offsets of the parameters of a graph.
 
     Attributes:
-        places: (node index, parameter name) -> place.
+        places: (number of a node, parameter name) -> place.
         trained: network-wide name -> (parameter, offset).
         shapes: network-wide name -> PyTorch's shape.
         size: floats of the parameter buffer, a multiple of the optimizer's chunk.
@@ -52,9 +52,9 @@ class ParameterLayout:
         layout = cls(shapes=graph.parameter_shapes)
         offset, fixed = 0, 0
         constants: list[tuple[int, NDArray[np.float32]]] = []
-        for index, node in enumerate(graph.nodes):
+        for node in graph.nodes:
             for parameter in node.operation.parameters():
-                key = (index, parameter.name)
+                key = (node.number, parameter.name)
                 if parameter.fixed is not None:
                     layout.places[key] = Place(Base.CONSTANTS, fixed)
                     constants.append((fixed, parameter.fixed))

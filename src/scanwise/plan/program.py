@@ -89,7 +89,7 @@ class Program:
         self.owners: list[str] = []
         self.stages: list[list[int]] = []  # for each piece the number of calls up to its end
         self.derived_calls: list[tuple[Call, list[Place]]] = []
-        self.routes: dict[int, Place] = {}  # by node
+        self.routes: dict[int, Place] = {}  # by number of node
         self.assigned: list[tuple[int, int]] = []  # of a shard's gradients: first float, floats
         self.derived_places: dict[tuple[int, str], Place] = {}
         self.values: list[Buffer] = [self.reserve(self._value_map(v)) for v in range(len(graph.extents))]
@@ -139,14 +139,15 @@ class Program:
         self.close_stage()
 
     def _plan_forward(self) -> None:
-        for index, node in enumerate(self.graph.nodes):
-            self.derive(index, "transformed", node.operation.transformed())
+        for node in self.graph.nodes:
+            if (node.number, "transformed") not in self.derived_places:
+                self.derive(node, "transformed", node.operation.transformed())
             self.reserve_scratch(node.operation.scratch(self.maps(node)))
         for stage in pieces.stages(self.graph, self.maps, self.parts):
             ends = []
             for piece in stage:
                 for index, call in piece:
-                    self.call(call, index, self.graph.nodes[index])
+                    self.call(call, self.graph.nodes[index])
                 ends.append(len(self.calls))
             self.add_stage(ends)
 
@@ -181,15 +182,15 @@ class Program:
             self.samples,
         )
 
-    def derive(self, index: int, name: str, derived: Derived | None) -> None:
+    def derive(self, node: Node, name: str, derived: Derived | None) -> None:
         """Give what an operation derives from its weights a place, and plan its calls."""
         if derived is None:
             return
         place = Place(Base.DERIVED, self.derived_floats)
         self.derived_floats += round_up(derived.size, _LINE)
-        self.derived_places[index, name] = place
+        self.derived_places[node.number, name] = place
         self.reserve_scratch(derived.scratch)
-        weight = self.layout.places[index, "weight"]
+        weight = self.layout.places[node.number, "weight"]
         for kernel, source, goal in derived.parts:
             places = [Place(weight.base, weight.offset + source), Place(place.base, place.offset + goal)]
             places += [Place(Base.SCRATCH, 0)] * (kernel.pointers - 2)
@@ -199,11 +200,13 @@ class Program:
         """Calls run one after another, so they share one scratch."""
         self.scratch_floats = max(self.scratch_floats, round_up(floats, _LINE))
 
-    def call(self, call: Call, index: int, node: Node, dy: Place = _NOWHERE, dx: Place = _NOWHERE) -> None:
+    def call(self, call: Call, node: Node, dy: Place = _NOWHERE, dx: Place = _NOWHERE) -> None:
         places = []
         for name in call.arguments:
             if name in ("x", "other"):
-                places.append(self.values[node.inputs[1 if name == "other" else 0]][1])
+                extent, place = self.values[node.inputs[1 if name == "other" else 0]]
+                passed = node.shift[0] * extent.row + node.shift[1] * extent.pitch
+                places.append(Place(place.base, place.offset + passed))
             elif name == "y":
                 places.append(self.values[node.output][1])
             elif name in ("dy", "dx", "none", "keys"):
@@ -211,18 +214,18 @@ class Program:
             elif name == "scratch":
                 places.append(Place(Base.SCRATCH, 0))
             elif name == "routes":
-                places.append(self.routes[index])
+                places.append(self.routes[node.number])
             elif name == "turn":
                 places.append(Place(Base.TURN))
             elif name in ("derived", "transformed"):
-                places.append(self.derived_places[index, name])
+                places.append(self.derived_places[node.number, name])
             elif name.startswith("d "):
-                places.append(Place(Base.GRADIENTS, self.layout.places[index, name[2:]].offset))
+                places.append(Place(Base.GRADIENTS, self.layout.places[node.number, name[2:]].offset))
                 if "turn" in call.arguments:
                     (size,) = (p.size for p in node.operation.parameters() if p.name == name[2:])
                     self.assigned.append((places[-1].offset, round_up(size, _LINE)))
             else:
-                places.append(self.layout.places[index, name])
+                places.append(self.layout.places[node.number, name])
         if call.offsets:
             places = [Place(p.base, p.offset + o) for p, o in zip(places, call.offsets, strict=True)]
         self.calls.append((call, places))
@@ -245,9 +248,8 @@ class Program:
         return np.array(ranges, np.int64)
 
     def compiled(self, target: Target) -> Compiled:
-        calls = [
-            (replace(call, kernel=choices.chosen(call.kernel, target)), places) for call, places in self.calls
-        ]
+        chosen = {call.kernel: choices.chosen(call.kernel, target) for call, _ in self.calls}
+        calls = [(replace(call, kernel=chosen[call.kernel]), places) for call, places in self.calls]
         jit.addresses(
             [*(call.kernel for call, _ in [*calls, *self.derived_calls]), Driver()], target
         )  # all together is fastest

@@ -87,10 +87,10 @@ def _evaluate_group(
 def tile_counts(axes: Sequence[Axis], most: Sequence[int]) -> list[int]:
     """Windows in a tile along each axis.
 
-    Every new tile shape is compiled, so that counts come from a short ladder: the largest power of two up to what an
-    evaluator takes at most, and up to what there is.
+    Every new tile shape is compiled, so that counts come from a short ladder: powers of two, up to what an evaluator
+    takes at most, and up to what there is. Of these it is the one with which tiles overlap least.
     """
-    counts = [1 << (min(cap, axis.count).bit_length() - 1) for cap, axis in zip(most, axes, strict=True)]
+    counts = [_least_overlap(axis, min(cap, axis.count)) for cap, axis in zip(most, axes, strict=True)]
     limit = max(TILE_EXTENT, 4 * math.prod(axis.window for axis in axes))
     while max(counts) > 1:
         spans = [axis.span(n) for axis, n in zip(axes, counts, strict=True)]
@@ -99,6 +99,11 @@ def tile_counts(axes: Sequence[Axis], most: Sequence[int]) -> list[int]:
         widest = max(range(len(axes)), key=lambda a: (counts[a] > 1, spans[a]))
         counts[widest] //= 2
     return counts
+
+
+def _least_overlap(axis: Axis, most: int) -> int:
+    ladder = [1 << power for power in reversed(range(most.bit_length()))]
+    return min(ladder, key=lambda n: -(-axis.count // n) * axis.span(n))
 
 
 def tiles(axes: Sequence[Axis], counts: Sequence[int]) -> Iterator[Tile]:

@@ -1,15 +1,14 @@
 """Ways to evaluate the windows of a tile, with the same bits.
 
-- `SharedEvaluator`: the network is applied to the tile as a whole, and computes each value that windows share once.
+- `SharedEvaluator`: the network, or its first layers, is applied to the tile as a whole, and computes each value that
+  windows share once.
 - `WindowEvaluator`: every window is cut out and run by itself.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,11 +17,17 @@ from numpy.typing import NDArray
 from scanwise.executor import Executor, Samples
 from scanwise.model import Model
 from scanwise.scanning.grid import Axis
-from scanwise.scanning.sharing import obstacle
+from scanwise.scanning.methods import Method, method_for
 
-# Positions of a network in a tile along each axis, at most: many more than a window has, so that little is computed
-# twice at the tile's edges, and few enough for its maps to fit into memory anywhere.
+# Positions of a network in a tile along each axis, and windows side by side, if its maps allow it: many more than a
+# window has, so that little is computed twice at the tile's edges.
 TILE_POSITIONS = {1: 1024, 2: 32}
+TILE_WINDOWS = 8
+
+# Values of all maps of a tile, at most (unless there is a single window): 32 MiB for each thread. Those of the output
+# count more: several tiles' are there at the same time.
+_TILE_VALUES = 1 << 23
+_OUTPUT_COUNTS = 8
 
 _BATCH_BYTES = 1 << 24
 _BATCH_WINDOWS = 1024
@@ -47,54 +52,44 @@ class Evaluator(Protocol):
 
 
 def evaluator_for(model: Model, axes: Sequence[Axis]) -> Evaluator:
-    """The quickest way to evaluate these windows.
-
-    Sharing costs about stride / window of a whole window per network position, and evaluates `computed_share` positions
-    for each one that is wanted: with steps as wide as the window there is nothing left to share.
-    """
-    reason = obstacle(model.network, model.input_shape)
-    if reason is not None:
-        return WindowEvaluator(model.executor, axes, reason)
-    computed = math.prod(axis.computed_share for axis in axes)
-    if computed > math.prod(axis.window / axis.stride for axis in axes):
-        return WindowEvaluator(model.executor, axes, "the windows overlap too little to share work")
-    return SharedEvaluator(model.executor, axes)
+    """The quickest way to evaluate these windows."""
+    method = method_for(model.network, model.input_shape, [axis.step for axis in axes])
+    if method.name == "windows":
+        return WindowEvaluator(model.executor, axes, method.reason)
+    return SharedEvaluator(model.executor, axes, method)
 
 
 class SharedEvaluator:
-    """Applies the network to tiles."""
+    """Applies the network to tiles, or its first layers, after which windows go their own way."""
 
-    method = "shared"
-    reason = "no layer pads inside the window"
-
-    def __init__(self, executor: Executor, axes: Sequence[Axis]) -> None:
-        self._executor = executor
-        self._axes = axes
-        self.most = tuple(
-            max(1, (TILE_POSITIONS[len(axes)] * axis.stride - 1) // axis.step + 1) for axis in axes
-        )
+    def __init__(self, executor: Executor, axes: Sequence[Axis], method: Method) -> None:
+        self._executor, self._axes, self._until = executor, axes, method.until
+        self.method, self.reason = method.name, method.reason
+        most = [
+            max(1, max(TILE_POSITIONS[len(axes)] * axis.stride, TILE_WINDOWS * axis.window) // axis.step)
+            for axis in axes
+        ]
+        while max(most) > 1 and _values(method, axes, most) > _TILE_VALUES:
+            widest = max(range(len(axes)), key=lambda a: (most[a] > 1, axes[a].span(most[a])))
+            most[widest] = (most[widest] + 1) // 2
+        self.most = tuple(most)
 
     def __call__(self, tiles: Samples) -> NDArray[np.float32]:
-        """Scores of tiles: the network is applied once for each phase of the steps within its stride."""
-        axes = [
-            replace(axis, extent=extent) for axis, extent in zip(self._axes, tiles.shape[2:], strict=True)
-        ]
-        scores: NDArray[np.float32] | None = None
-        for phases in itertools.product(*(tuple(axis.phases()) for axis in axes)):
-            pairs = list(zip(axes, phases, strict=True))
-            reach = [
-                slice(phase.offset, phase.offset + axis.window + (phase.positions - 1) * axis.stride)
-                for axis, phase in pairs
-            ]
-            maps = self._executor.forward_at(as_float(tiles[(slice(None), slice(None), *reach)]))
-            if scores is None:
-                scores = np.empty((*maps.shape[:2], *(axis.count for axis in axes)), np.float32)
-            to = tuple(slice(phase.first, None, phase.groups) for phase in phases)
-            wanted = tuple(slice(None, None, phase.every) for phase in phases)
-            maps = maps.reshape(*maps.shape[:2], *(phase.positions for phase in phases))
-            scores[(slice(None), slice(None), *to)] = maps[(slice(None), slice(None), *wanted)]
-        assert scores is not None
-        return scores
+        """Scores of tiles."""
+        return self._executor.forward_at(tiles, [axis.step for axis in self._axes], until=self._until)
+
+
+def _values(method: Method, axes: Sequence[Axis], counts: Sequence[int]) -> float:
+    """Values of the maps of a tile with so many windows: of each layer those at its stride, since fragments share their
+    memory, and the last layer's output at all positions.
+    """
+    pixels = math.prod(axis.span(n) for axis, n in zip(axes, counts, strict=True))
+    last = method.shared[-1]
+    maps = sum(
+        row.output_shape[0] / math.prod(row.stride) for row in method.shared if len(row.output_shape) > 1
+    )
+    spacing = math.prod(math.gcd(axis.step, s) for axis, s in zip(axes, last.stride, strict=True))
+    return pixels * (maps + _OUTPUT_COUNTS * last.output_shape[0] / spacing)
 
 
 class WindowEvaluator:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -43,41 +43,11 @@ class Axis:
         """From the start of a window to the end of the last of so many."""
         return self.window + (windows - 1) * self.step
 
-    def phases(self) -> Iterator[Phase]:
-        """The windows in groups whose starts differ by multiples of the network's stride.
-
-        With g = gcd(step, stride) there are stride / g groups, and within one every step/g-th position of the network
-        is wanted: a step that is a multiple of the stride is one group, a finer one several.
-        """
-        g = math.gcd(self.step, self.stride)
-        groups, every = self.stride // g, self.step // g
-        for first in range(min(groups, self.count)):
-            wanted = (self.count - 1 - first) // groups + 1
-            yield Phase(first, groups, first * self.step, every, (wanted - 1) * every + 1)
-
-    @property
-    def computed_share(self) -> float:
-        """Network positions evaluated for each one wanted, when they are evaluated together."""
-        return self.step / math.gcd(self.step, self.stride)
-
     def uncovered(self) -> list[tuple[int, int]]:
         """Ranges (start, stop) along this axis that no window reaches."""
         ends = self.starts + self.window
         nexts = np.append(self.starts[1:], self.extent)
-        return [(int(end), int(start)) for end, start in zip(ends, nexts, strict=True) if end < start]
-
-
-@dataclass(frozen=True)
-class Phase:
-    """Some windows of an axis: every `groups`-th from number `first`; in the signal from `offset` on, every
-    `every`-th of `positions` network positions.
-    """
-
-    first: int
-    groups: int
-    offset: int
-    every: int
-    positions: int
+        return [(int(ends[i]), int(nexts[i])) for i in np.flatnonzero(ends < nexts)]
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ class ScanResult:
         window: extent of a window: samples, or (rows, columns).
         step: between neighbouring windows: samples, or (rows, columns).
         coverage: which part of the signal lies in a window.
-        method: `"shared"` (each shared value was computed once) or `"windows"` (every window by itself).
+        method: `"shared"` (each shared value was computed once), `"partly shared"` (those of the layers before the
+            first that keeps windows from sharing) or `"windows"` (every window by itself).
         reason: why that method.
         labels: names of the K outputs, or None.
         background: the label that is never reported as a detection, or None.

@@ -38,15 +38,15 @@ def scan(
     """Run the model at every window of a signal.
 
     `scores[:, p]` equals `model(window at p)` bit for bit. Windows start at 0, `step`, 2 `step`, ... as long as
-    they fit; what the last one does not reach is named in `.coverage`. Where the network does not pad inside its
-    window, work that overlapping windows have in common is done once (lecture 3.5). Memory beyond the scores does
-    not grow with the signal, which may be a memory map.
+    they fit; what the last one does not reach is named in `.coverage`. Work that overlapping windows have in common is
+    done once (lecture 3.5), up to the first layer that pads inside the window. Memory beyond the scores does not grow
+    with the signal, which may be a memory map.
 
     Args:
         model: a model for windows `(C, T)` or `(C, H, W)` that gives one vector of scores per window.
         signal: `(C, T)` or `(C, H, W)`, any real dtype (uint8 is taken as 0..1), at least as large as the window.
         step: between neighbouring windows, in samples or pixels; a pair is (rows, columns). None: the network's own
-            stride. Any other step gives the same scores as far as windows coincide.
+            stride. Any other step, also a finer one, gives the same scores as far as windows coincide.
         progress: is called with (windows finished, windows in all) now and then.
 
     Raises:
