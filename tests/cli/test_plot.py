@@ -109,7 +109,7 @@ class TestRefused:
         ("options", "told"),
         [
             (("s.npy", "--plot", "p.jpg"), "plot must be a file that ends in .png. Got p.jpg."),
-            (("s.npy", "s.npy", "--plot", "p.png"), "plot must be asked for with one file to scan. Got 2."),
+            (("s.npy", "t.npy", "--plot", "p.png"), "plot must be asked for with one file to scan. Got 2."),
             (("s.npy", "--plot", "no/p.png"), "output must be in a folder that exists. Got no/p.png."),
             (
                 ("s.npy", "--plot", "p.png", "-o", "./p.png"),
@@ -118,7 +118,8 @@ class TestRefused:
         ],
     )
     def test_wrong_use(self, run: Run, model: Path, options: tuple[str, ...], told: str) -> None:
-        np.save("s.npy", np.zeros(40))
+        for name in ("s.npy", "t.npy"):
+            np.save(name, np.zeros(40))
         outcome = run("scan", model, *options, *REFERENCE)
         assert (outcome.code, outcome.out, outcome.err) == (2, "", f"error: {told}\n")
         assert not Path("p.png").exists()

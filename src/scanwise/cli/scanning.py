@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, cast
 
+from numpy.typing import NDArray
+
 from scanwise.cli.console import parse_extent, plain, progress_bar, say
 from scanwise.cli.evaluation import whole_rate
 from scanwise.cli.forms import FORMS, require_form_fits
@@ -26,6 +28,7 @@ from scanwise.errors import ArgumentError, DataError, FileError, ShapeError
 from scanwise.model import Model, load
 from scanwise.model_file import write_beside
 from scanwise.paths import is_folder
+from scanwise.scanning import ScanResult
 from scanwise.scanning import scan as scan_signal
 from scanwise.scanning.probability import activation_of
 from scanwise.scanning.selection import Selection
@@ -169,10 +172,17 @@ def _try_scan(
     model: Model, path: Path, selection: Selection, request: ScanRequest, pace: Pace
 ) -> FileResult | FailedFile:
     try:
-        return _scan(model, path, selection, request, pace)
+        signal, result = _scan(model, path, pace)
     except (DataError, FileError) as error:
         say(f"error: {plain(str(error))}")
         return FailedFile(str(path), str(error))
+    if not result.coverage.complete:
+        say(f"{path}: {result.coverage}")
+    found = result.detections(**vars(selection))
+    if request.plot is not None:
+        draw(request.plot, signal, result, found, title=path.name)
+        say(f"saved {request.plot}")
+    return FileResult.of(path, result, found, support=request.support)
 
 
 def _selection(model: Model, request: ScanRequest) -> Selection:
@@ -203,7 +213,8 @@ def _samples(model: Model, text: str | None, option: str) -> int | tuple[int, in
     return int(value)
 
 
-def _scan(model: Model, path: Path, selection: Selection, request: ScanRequest, pace: Pace) -> FileResult:
+def _scan(model: Model, path: Path, pace: Pace) -> tuple[NDArray[Any], ScanResult]:
+    """The signal of a file, and the scores of its windows."""
     signal = read_signal(
         path,
         input_shape=model.input_shape,
@@ -218,16 +229,9 @@ def _scan(model: Model, path: Path, selection: Selection, request: ScanRequest, 
         )
     pace.begin(signal.shape[1:])
     try:
-        result = scan_signal(model, signal, progress=pace)
+        return signal, scan_signal(model, signal, progress=pace)
     except ShapeError as error:
         raise ShapeError(f"{model.network!r} cannot scan {path}: {error}") from None
-    if not result.coverage.complete:
-        say(f"{path}: {result.coverage}")
-    found = result.detections(**vars(selection))
-    if request.plot is not None:
-        draw(request.plot, signal, result, found, title=path.name)
-        say(f"saved {request.plot}")
-    return FileResult.of(path, result, found, support=request.support)
 
 
 def _extent(model: Model, extent: tuple[int, ...]) -> str:
