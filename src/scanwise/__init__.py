@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from scanwise.model import Model as Model
     from scanwise.model import load as load
     from scanwise.neocognitron import Neocognitron as Neocognitron
+    from scanwise.presence import Presence as Presence
     from scanwise.scanning import Coverage as Coverage
     from scanwise.scanning import Detection as Detection
     from scanwise.scanning import ScanResult as ScanResult
@@ -115,6 +116,7 @@ _PLACES = {
     ),
     "model": ("Model", "load"),
     "neocognitron": ("Neocognitron",),
+    "presence": ("Presence",),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),
     "threads": ("get_threads", "set_threads"),
     "training": (
