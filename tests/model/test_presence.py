@@ -58,8 +58,9 @@ def image_model(mode: str) -> sw.Model:
 def at_its_size(model: sw.Model, signal: NDArray[Any]) -> NDArray[np.float32]:
     """What a model that is made for the signal gives."""
     other = sw.Model(model.network, signal.shape, backend=model.backend)
-    other.parameters = model.parameters  # type: ignore[assignment]
-    return other(signal[None])[0]
+    other.parameters = model.parameters
+    scores: NDArray[np.float32] = other(signal[None])[0]
+    return scores
 
 
 def assert_at_their_size(model: sw.Model, signals: list[NDArray[Any]]) -> None:
@@ -143,7 +144,9 @@ class TestBits:
     @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float64, bool])
     @pytest.mark.usefixtures("small_tiles")
     def test_dtypes(self, dtype: type) -> None:
-        signals = [np.random.default_rng(n).integers(0, 200, (2, n)).astype(dtype) for n in (12, 90)]
+        signals: list[NDArray[Any]] = [
+            np.random.default_rng(n).integers(0, 200, (2, n)).astype(dtype) for n in (12, 90)
+        ]
         assert_at_their_size(signal_model("softmax"), signals)
 
     def test_more_sizes_than_are_kept(self) -> None:
@@ -164,7 +167,7 @@ def test_any_network_size_and_tile(case: Case, mode: str, rows: int, columns: in
     assume(len(case.output_shape) == rank)
     assume(all(row.layer.unshared is None for row in shapes.walk(case.network, case.input_shape)))
     model = sw.Model(sw.Sequential(*case.network, Aggregate(mode), sw.Linear(3)), case.input_shape)
-    model.parameters = {name: case.parameters.get(name, value) for name, value in model.parameters.items()}  # type: ignore[assignment]
+    model.parameters = {name: case.parameters.get(name, value) for name, value in model.parameters.items()}
     more = (0, rows) if rank == 2 else (0, columns, rows)
     signals = [
         random_values(*(extent + times * m for extent, m in zip(case.input_shape, more, strict=True)))
@@ -187,7 +190,7 @@ class TestPlaces:
         assert found.positions.shape == found.scores.shape == (3, 20)
         assert found.support.shape == (3, 20, 2)
         alone = sw.Model(model.network, (2, 6))
-        alone.parameters = model.parameters  # type: ignore[assignment]
+        alone.parameters = model.parameters
         for n, signal in enumerate(signals):
             for k, (start, stop) in enumerate(found.support[n]):
                 assert stop - start == 6

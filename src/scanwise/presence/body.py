@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.executor import Samples
 from scanwise.presence.parts import Part
 from scanwise.presence.signals import read
 from scanwise.presence.tiles import Band, Grid
@@ -68,7 +67,7 @@ class _Tile:
     band: Band
     signal: Signal
     start: tuple[int, ...]
-    values: Samples
+    values: NDArray[Any]
     last: bool  # of its band
 
     @property

@@ -46,7 +46,7 @@ class Part:
             if name.startswith(f"{place}.")
         }
         for model in self._models.values():
-            model.parameters = self._parameters  # type: ignore[assignment]  # the setter takes any mapping
+            model.parameters = self._parameters
 
     def at(self, input_shape: Shape) -> Model:
         """The layers on inputs of this shape."""
@@ -54,7 +54,7 @@ class Part:
             if len(self._models) == _KEPT_SHAPES:
                 del self._models[next(iter(self._models))]
             model = Model(self.network, input_shape, backend=self._backend)
-            model.parameters = self._parameters  # type: ignore[assignment]
+            model.parameters = self._parameters
             self._models[input_shape] = model
         return self._models[input_shape]
 

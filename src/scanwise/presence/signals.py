@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
-from scanwise.executor import Samples
 from scanwise.inputs import check_finite, number_array, real_array
 from scanwise.layers import Shape
 
@@ -42,14 +41,14 @@ def as_signals(signals: Sequence[ArrayLike] | ArrayLike, input_shape: Shape) -> 
     return arrays
 
 
-def read(signal: NDArray[Any], number: int, start: Shape, extent: Shape) -> Samples:
-    """A part of a signal, as an executor takes it.
+def read(signal: NDArray[Any], number: int, start: Shape, extent: Shape) -> NDArray[Any]:
+    """A part of a signal, as an executor takes it: C-contiguous float32, or uint8.
 
     Raises:
         ArgumentError: a value is not finite; the message has its place in the signal.
     """
     part = signal[(slice(None), *(slice(s, s + e) for s, e in zip(start, extent, strict=True)))]
-    values: Samples = real_array(part, f"signals[{number}]")
+    values = real_array(part, f"signals[{number}]")
     if values.dtype != np.uint8:
         check_finite(values, f"signals[{number}]", (0, *start))
     return values
