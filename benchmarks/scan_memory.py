@@ -39,7 +39,7 @@ def memory(setting: Setting) -> Section:
             code = _SCAN.format(path=str(path))
             children.run(["-c", code], folder, setting.threads)  # compiles, which takes memory of its own
             most = float(children.run(["-c", code], folder, setting.threads)[1])
-            name = f"peak memory of a process that scans {length} minutes of 16 kHz audio with ds-cnn"
+            name = f"peak memory of a process that scans {length} min of 16 kHz audio with ds-cnn"
             note = f"{path.stat().st_size / (1 << 20):.0f} MiB of it are pages of the file, at most"
             figures.append(Figure(name, most, "MiB", MOST_MIB, direction="smaller", note=note))
             path.unlink()

@@ -36,10 +36,11 @@ _BATCH = 64  # windows one by one come in batches, which is quicker
 _TEXT = (
     "Scans at the network's own stride, which stands first, and at finer steps. The contender {windows!r} runs "
     "batches of {batch} windows that are cut out beforehand, and is given for as many windows as the scan has. "
-    "PyTorch: each layer once over the whole signal, with dilation for finer steps; once for each shift; and "
-    "windows by `unfold` in batches; the quickest counts. The ideal ratio is of operations: all windows one by "
-    "one, over each shared value once. Errors are the largest difference from float64 at {checked} windows, as a "
-    "share of the largest score; Scanwise's scores there must be those of the windows bit for bit."
+    "PyTorch: each layer once over the whole signal, with dilation for finer steps; once for each shift; or "
+    "windows by `unfold` in batches, where a layer pads; the quickest counts. The ideal ratio is of operations: "
+    "all windows one by one, over each shared value once. Errors are the largest difference from float64 at "
+    "{checked} windows, as a share of the largest score; Scanwise's scores there must be those of the windows bit "
+    "for bit."
 )
 
 

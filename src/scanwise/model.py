@@ -142,8 +142,8 @@ class Model:
         shape, gives for it, bit for bit; so one of shape `input_shape` has those of a call. Memory does not grow with
         the length of a signal, or the height of an image. (An image's width counts: a row of positions is held.)
 
-        Layers may pad: then a signal is padded at its own ends alone, goes through the network whole, and must fit into
-        memory. So must every signal on the reference backend.
+        Layers may pad: then a signal is padded at its own ends alone, goes through the network whole, which is compiled
+        for each size, and must fit into memory. So must every signal on the reference backend.
 
         Args:
             signals: a list of arrays `(C, T)` or `(C, H, W)`, of any extents that are at least the receptive field of

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -316,6 +317,15 @@ class TestErrors:
         signals[1][1, 77] = value
         with pytest.raises(sw.ArgumentError, match=r"^signals\[1\] must be finite .* at index \(1, 77\)\.$"):
             signal_model(backend=backend).presence(signals)
+
+    @pytest.mark.parametrize("place", [(0, 3, 38), (1, 38, 3), (0, 38, 39), (1, 13, 13), (0, 12, 15)])
+    @pytest.mark.usefixtures("small_tiles")
+    def test_also_where_no_position_looks(self, place: tuple[int, ...]) -> None:
+        network = sw.Sequential(sw.MaxPool2d(2), sw.Downsample2d((5, 7)), Aggregate("max"))
+        image = np.ones((2, 39, 40))
+        image[place] = np.nan
+        with pytest.raises(sw.ArgumentError, match=rf"at index {re.escape(str(place))}\.$"):
+            sw.Model(network, (2, 20, 20)).presence([image])
 
     @pytest.mark.parametrize("input_shape", [(1, 4), (3,)])
     def test_networks_without_aggregate(self, input_shape: tuple[int, ...]) -> None:

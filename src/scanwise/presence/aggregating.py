@@ -33,8 +33,7 @@ class AggregatingNetwork:
 
     Signals on which no layer pads go through the body tile by tile. Where a layer pads, a signal goes through it whole,
     since it is padded at its own ends alone. On the reference backend all do: it computes in float64 from end to end,
-    which pieces in float32 would not give. Safe for use from several threads, one at a
-    time.
+    which pieces in float32 would not give. Safe for use from several threads, one at a time.
 
     Args:
         network: with an `Aggregate`.

@@ -81,13 +81,13 @@ def pieces(
 ) -> Iterator[tuple[Signal, NDArray[np.float32]]]:
     """The body's values of all signals, `(J, n)` after `(J, n)`. The pieces of a signal come in row-major order.
 
-    Signals whose tiles are equal come one after another, so that several go through the body together.
+    Signals of one size come one after another, since a size is compiled, and so do those whose tiles are equal, so that
+    several go through the body together.
     """
-    for signal in signals:
-        if signal.layout.whole:
-            shape = signal.values.shape
-            values = read(signal.values, signal.number, (0,) * (len(shape) - 1), shape[1:])
-            yield signal, body.at(shape).executor.forward(values[None])[0].reshape(channels, -1)
+    for signal in sorted((s for s in signals if s.layout.whole), key=lambda s: s.values.shape):
+        shape = signal.values.shape
+        values = read(signal.values, signal.number, (0,) * (len(shape) - 1), shape[1:])
+        yield signal, body.at(shape).executor.forward(values[None])[0].reshape(channels, -1)
     tiled = sorted((s for s in signals if not s.layout.whole), key=lambda s: s.layout.grid.counts)
     for group in _groups(_tiles(tiled, channels)):
         window = (group[0].values.shape[0], *group[0].signal.layout.grid.field)
@@ -114,11 +114,23 @@ def _groups(tiles: Iterator[_Tile]) -> Iterator[list[_Tile]]:
 def _tiles(signals: Sequence[Signal], channels: int) -> Iterator[_Tile]:
     """Tiles are read when they are asked for."""
     for signal in signals:
-        grid = signal.layout.grid
-        extent = grid.span(grid.counts)
-        for band in grid.bands(channels):
+        for band in signal.layout.grid.bands(channels):
             starts = band.tiles()
             for start in starts:
-                first = tuple(p * s for p, s in zip(start, grid.stride, strict=True))
-                part = read(signal.values, signal.number, first, extent)
-                yield _Tile(band, signal, start, part, start is starts[-1])
+                yield _Tile(band, signal, start, _read(signal, start), start is starts[-1])
+
+
+def _read(signal: Signal, start: tuple[int, ...]) -> NDArray[Any]:
+    """The part of the signal that a tile sees. What lies between it and the next tile or the signal's end is read
+    too: no position looks there, but it must be finite as well.
+    """
+    grid = signal.layout.grid
+    span = grid.span(grid.counts)
+    first = tuple(p * s for p, s in zip(start, grid.stride, strict=True))
+    reach = tuple(
+        extent - f if p + n == total else max(inside, n * stride)
+        for extent, f, p, n, total, inside, stride in zip(
+            signal.values.shape[1:], first, start, grid.counts, grid.positions, span, grid.stride, strict=True
+        )
+    )
+    return read(signal.values, signal.number, first, reach)[(slice(None), *map(slice, span))]
