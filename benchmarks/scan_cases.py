@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,15 +49,17 @@ class ScanCase:
         return [random.uniform(low, 1.0, shape).astype(np.float32) for _ in range(SIGNALS)]
 
 
-def _unpadded(network: sw.Sequential) -> sw.Sequential:
-    """The same layers without padding: what one takes to scan."""
-    return sw.Sequential(*_without(network))
+def _with_padding(network: sw.Sequential, *, padded: bool) -> sw.Sequential:
+    """The same layers: convolutions that keep the extent, or that do not pad, which is what one takes to scan."""
+    return sw.Sequential(*(_convolution(layer, padded) for layer in network))
 
 
-def _without(network: sw.Sequential) -> Iterator[layers.Layer]:
-    for layer in network:
-        padded = isinstance(layer, layers.Conv1d | layers.Conv2d) and layer.padding not in (0, "valid")
-        yield replace(layer, padding=0) if padded else layer  # type: ignore[call-arg]
+def _convolution(layer: layers.Layer, padded: bool) -> layers.Layer:
+    if not isinstance(layer, layers.Conv1d | layers.Conv2d):
+        return layer
+    kernel = layer.kernel_size
+    around = tuple(k // 2 for k in kernel) if isinstance(kernel, tuple) else kernel // 2
+    return replace(layer, padding=around if padded else 0)
 
 
 def _audio(name: str, network: sw.Sequential, *steps: int) -> ScanCase:
@@ -73,13 +74,13 @@ def _heard(name: str) -> sw.Sequential:
 # A LogMel's hop is 160 samples: the tdnn pools by 4 behind it, the ds-cnn strides by 2.
 AUDIO = (
     _audio("tdnn", _heard("tdnn"), 640, 160),
-    _audio("ds-cnn", _unpadded(_heard("ds-cnn")), 320, 160),
-    _audio("ds-cnn, padded", _heard("ds-cnn"), 320),
+    _audio("ds-cnn", _with_padding(_heard("ds-cnn"), padded=False), 320, 160),
+    _audio("ds-cnn, padded", _with_padding(_heard("ds-cnn"), padded=True), 320),
 )
 IMAGES = (
     ScanCase(
         "lenet5",
-        _unpadded(models.get("lenet5", (1, 32, 32), 10)),
+        _with_padding(models.get("lenet5", (1, 32, 32), 10), padded=False),
         (1, 32, 32),
         ((4, 4), (1, 1)),
         (256, 256),
