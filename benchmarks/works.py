@@ -8,7 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 import scanwise as sw
-from benchmarks import growth, kernel_minimums, kernels, mnist, process, roofline, scanning, sweep, tasks
+from benchmarks import (
+    growth,
+    kernel_minimums,
+    kernels,
+    mnist,
+    process,
+    roofline,
+    scan_memory,
+    scan_speed,
+    scanning,
+    stream_speed,
+    sweep,
+    tasks,
+)
 from benchmarks.figure import Figure
 from benchmarks.network_speed import inference, latency, training
 from benchmarks.processors import processors
@@ -67,6 +80,13 @@ def _scanning(setting: Setting) -> list[Section]:
     return [Section("Forms of the scanning MLP", figures=_named(found))]
 
 
+def _scan(setting: Setting) -> Iterable[Section]:
+    yield from scan_speed.scan(setting)
+    if hasattr(sw, "Stream"):
+        yield from stream_speed.streams(setting)
+    yield scan_memory.memory(setting)
+
+
 def _process(setting: Setting) -> list[Section]:
     found = process.figures(setting.threads, repeats=2 if setting.quick else 5)
     return [Section("Whole processes", figures=_named(found, at_most=process.AT_MOST))]
@@ -106,4 +126,5 @@ WORKS: dict[str, Callable[[Setting], Iterable[Section]]] = {
     "sweep": _sweep,
     "kernels": _kernels,
     "scanning": _scanning,
+    "scan": _scan,
 }

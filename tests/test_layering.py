@@ -22,7 +22,7 @@ STAGES = (
     ("plan",),
     ("executor",),
     ("inputs", "initialization", "parameters"),
-    ("model", "model_file"),
+    ("model", "model_file", "presence"),
     ("training",),
     ("tuning",),
     ("neocognitron",),

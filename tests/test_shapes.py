@@ -26,6 +26,7 @@ from scanwise.layers import (
     MaxPool1d,
     MaxPool2d,
     Pad1d,
+    Pad2d,
     RadialBasis,
     ReLU,
     Residual,
@@ -34,7 +35,14 @@ from scanwise.layers import (
     Subsample2d,
     UnitBias,
 )
-from scanwise.shapes import added_positions, parameter_shapes, receptive_field, summary_table, walk
+from scanwise.shapes import (
+    added_positions,
+    padding_before,
+    parameter_shapes,
+    receptive_field,
+    summary_table,
+    walk,
+)
 
 LENET = Sequential(
     Conv2d(6, 5, padding="same"),
@@ -182,6 +190,15 @@ def test_misfit_prints_the_table_up_to_it() -> None:
     )
     assert [line.split()[0] for line in lines[1:]] == ["place", "input", "0", "1", "2", "3.0"]
     assert lines[-1].endswith("does not fit")
+
+
+def test_padding_before_the_first_output() -> None:
+    network = Sequential(
+        Pad2d((1, 2, 3, 4)), Conv2d(2, 3, stride=2, padding=1), ReLU(), Residual(Conv2d(2, 3, padding="same"))
+    )
+    assert padding_before(network, (1, 20, 20)) == (3 + 1 + 2, 1 + 1 + 2)
+    assert padding_before(Sequential(Conv1d(2, 3, padding="causal"), Flatten(), Linear(3)), (1, 9)) == (2,)
+    assert padding_before(Sequential(MaxPool2d(2)), (1, 8, 8)) == (0, 0)
 
 
 def test_misfit_inside_and_of_a_residual() -> None:

@@ -74,6 +74,7 @@ if TYPE_CHECKING:
     from scanwise.model import Model as Model
     from scanwise.model import load as load
     from scanwise.neocognitron import Neocognitron as Neocognitron
+    from scanwise.presence import Presence as Presence
     from scanwise.routing import Route as Route
     from scanwise.routing import route as route
     from scanwise.scanning import Coverage as Coverage
@@ -115,6 +116,7 @@ _PLACES = {
     ),
     "model": ("Model", "load"),
     "neocognitron": ("Neocognitron",),
+    "presence": ("Presence",),
     "routing": ("Route", "route"),
     "scanning": ("Coverage", "Detection", "ScanResult", "scan"),
     "threads": ("get_threads", "set_threads"),

@@ -30,6 +30,7 @@ from scanwise.parameters import Parameters
 
 if TYPE_CHECKING:
     from scanwise.executor import Executor
+    from scanwise.presence import AggregatingNetwork, Presence
 
 BACKENDS = ("native", "reference")
 IMAGE_MODES = ("L", "RGB")
@@ -91,7 +92,8 @@ class Model:
         self._parameters = Parameters(initial_parameters(network, self.input_shape, seed))
         self._executor: Executor | None = None
         self._loaded_version = -1  # of the parameters that the executor holds
-        self._lock = threading.Lock()  # of the two lines above
+        self._aggregating: AggregatingNetwork | None = None
+        self._lock = threading.Lock()  # of the three lines above
 
     # -- predictions and gradients ---------------------------------------------------------------------------------
 
@@ -132,6 +134,48 @@ class Model:
             samples = as_samples(samples, self.input_shape)  # says which
             y = executor.forward(samples, fast=fast)  # another thread has changed x meanwhile
         return y
+
+    def presence(self, signals: Sequence[ArrayLike] | ArrayLike) -> Presence:
+        """Whether patterns occur anywhere in signals of any length, and where: for a network that ends in `Aggregate`.
+
+        A signal has the scores that a model with the same network and parameters, made for inputs of the signal's
+        shape, gives for it, bit for bit; so one of shape `input_shape` has those of a call. Memory does not grow with
+        the length of a signal, or the height of an image. (An image's width counts: a row of positions is held.)
+
+        Layers may pad: then a signal is padded at its own ends alone, goes through the network whole, which is compiled
+        for each size, and must fit into memory. So must every signal on the reference backend.
+
+        Args:
+            signals: a list of arrays `(C, T)` or `(C, H, W)`, of any extents that are at least the receptive field of
+                the layers before the `Aggregate`, or one array `(N, C, ...)`; of any real dtype (uint8 is taken as
+                0..1). They may be memory maps.
+
+        Returns:
+            `Presence`: scores `(N, K)`, and for each the position that decided.
+
+        Raises:
+            ArgumentError: the network has no `Aggregate`, or before it a layer that has one size (`UnitBias`,
+                `ConvTranspose1d`, `ConvTranspose2d`); there is no signal, or one holds NaN or infinity.
+            ArgumentTypeError: it is not a list of arrays of real numbers.
+            ShapeError: a signal has other axes or channels, is too small, or too large to be evaluated whole.
+
+        Source: lecture 1.2, step 5, and 2.2.
+
+        >>> import numpy as np, scanwise as sw
+        >>> model = sw.Model(sw.Sequential(sw.Conv1d(8, 5), sw.ReLU(), sw.Aggregate("max"), sw.Linear(2)), (1, 100))
+        >>> noise = np.random.default_rng(0).standard_normal((1, 1000))
+        >>> found = model.presence([noise, noise[:, :100], noise[:, 7:50]])
+        >>> found.scores.shape, found.positions.shape
+        ((3, 2), (3, 2))
+        >>> np.array_equal(found.scores[1], model(noise[None, :, :100])[0])
+        True
+        """
+        from scanwise.presence import AggregatingNetwork
+
+        with self._lock:
+            if self._aggregating is None:
+                self._aggregating = AggregatingNetwork(self.network, self.input_shape, self.backend)
+        return self._aggregating(signals, self._parameters, self.labels)
 
     def gradients(
         self, x: ArrayLike, dy: ArrayLike
@@ -340,7 +384,7 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         # An executor holds machine code and is made again at first use.
-        return {**self.__dict__, "_executor": None, "_lock": None}
+        return {**self.__dict__, "_executor": None, "_aggregating": None, "_lock": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())

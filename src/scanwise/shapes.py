@@ -11,7 +11,15 @@ from .layers import Layer, Pad1d, Pad2d, Residual, Sequential, Shape
 from .layers.arguments import integer
 from .layers.window import _Windowed
 
-__all__ = ["Row", "added_positions", "parameter_shapes", "receptive_field", "summary_table", "walk"]
+__all__ = [
+    "Row",
+    "added_positions",
+    "padding_before",
+    "parameter_shapes",
+    "receptive_field",
+    "summary_table",
+    "walk",
+]
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,21 @@ def added_positions(row: Row) -> Shape:
     return tuple(added)[2 - axes :]
 
 
+def padding_before(network: Sequential, input_shape: Shape) -> Shape:
+    """Positions by which the receptive field of the network's first output reaches over the beginning of each axis.
+
+    >>> from scanwise.layers import Conv1d, MaxPool1d
+    >>> padding_before(Sequential(Conv1d(4, 5, padding=2), MaxPool1d(2), Conv1d(4, 3, padding="same")), (1, 20))
+    (4,)
+    """
+    stride, before = (1,) * (len(input_shape) - 1), (0,) * (len(input_shape) - 1)
+    for row in walk(network, input_shape):
+        pads = _pads_before(row)[-len(stride) :]
+        before = tuple(b + p * s for b, p, s in zip(before, pads, stride, strict=True))
+        stride = row.stride
+    return before
+
+
 def summary_table(network: Sequential, input_shape: Shape) -> str:
     """A table of the layers: output shape, parameters, operations, receptive field; totals last.
 
@@ -189,6 +212,16 @@ def _widen(reach: _Reach, layer: Layer, shape: Shape) -> _Reach:
     extent, step = layer.reach(shape)
     field = tuple(f + (e - 1) * s for f, e, s in zip(field, extent, stride, strict=True))
     return field, tuple(s * t for s, t in zip(stride, step, strict=True))
+
+
+def _pads_before(row: Row) -> tuple[int, int]:
+    """Rows above and columns left of a layer's input."""
+    if isinstance(row.layer, Pad1d | Pad2d):
+        return row.layer.pads[0], row.layer.pads[2]
+    if isinstance(row.layer, _Windowed) and len(row.input_shape) > 1:
+        padding = row.layer.geometry(row.input_shape).padding
+        return padding[0], padding[2]
+    return 0, 0
 
 
 def _checked(input_shape: object) -> Shape:

@@ -1,0 +1,52 @@
+"""How many operations a scan takes at least: with every value that windows share computed once, and without sharing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+import scanwise as sw
+from scanwise import shapes
+
+__all__ = ["ideal_ratio", "shared_operations"]
+
+
+def ideal_ratio(model: sw.Model, step: Sequence[int], counts: Sequence[int]) -> float:
+    """Operations of all windows one by one, over those of a scan that computes each shared value once.
+
+    Args:
+        model: a window network.
+        step: between windows, in samples or pixels.
+        counts: windows along each axis.
+    """
+    alone = sum(row.operations for row in shapes.walk(model.network, model.input_shape))
+    return alone * math.prod(counts) / shared_operations(model, step, counts)
+
+
+def shared_operations(model: sw.Model, step: Sequence[int], counts: Sequence[int]) -> float:
+    """Operations of such a scan.
+
+    From the first layer that pads on, no value belongs to two windows, and neither does what sees a window's whole map.
+    """
+    padded = shapes.has_padding(model.network, model.input_shape)
+    shared = True
+    total = 0.0
+    for row in shapes.walk(model.network, model.input_shape):
+        shared = shared and (padded is None or row.name != padded.name)
+        inside = row.output_shape[1:]
+        if not shared or not inside:
+            total += row.operations * math.prod(counts)
+            continue
+        values = (
+            _distinct(n, s, count, hop)
+            for n, s, count, hop in zip(inside, row.stride, counts, step, strict=True)
+        )
+        total += row.operations * math.prod(values) / math.prod(inside)
+    return total
+
+
+def _distinct(inside: int, stride: int, count: int, step: int) -> int:
+    """Different positions of a layer along one axis: each window has `inside` of them, `stride` apart."""
+    return len(np.unique(np.add.outer(np.arange(count) * step, np.arange(inside) * stride)))

@@ -1,0 +1,136 @@
+"""Signals on their way through the body of an aggregating network: piece after piece, or whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.presence.parts import Part
+from scanwise.presence.signals import read
+from scanwise.presence.tiles import Band, Grid
+
+__all__ = ["Layout", "Signal", "pieces"]
+
+_BATCH_BYTES = 1 << 24
+_BATCH_TILES = 16
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the body's positions lie on a signal of some size.
+
+    Attributes:
+        grid: the positions.
+        whole: whether the signal goes through the body as a whole.
+        padding: samples or pixels by which the first position reaches over the beginning of each axis.
+    """
+
+    grid: Grid
+    whole: bool
+    padding: tuple[int, ...]
+
+    def pieces(self, channels: int) -> int:
+        """How many `pieces` a signal comes in."""
+        return 1 if self.whole else self.grid.band_count(channels)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One signal.
+
+    Attributes:
+        number: its place in the list.
+        values: `(C, T)` or `(C, H, W)`.
+        layout: of its size.
+    """
+
+    number: int
+    values: NDArray[Any]
+    layout: Layout
+
+    def spans(self, places: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(starts, stops), `(J, axes)` each, of the receptive fields of positions, as far as they lie in the signal."""
+        grid, extent = self.layout.grid, self.values.shape[1:]
+        index = np.stack(np.unravel_index(places, grid.positions), axis=1)
+        starts = index * grid.stride - self.layout.padding
+        return np.clip(starts, 0, extent), np.clip(starts + grid.field, 0, extent)
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A tile that has been read."""
+
+    band: Band
+    signal: Signal
+    start: tuple[int, ...]
+    values: NDArray[Any]
+    last: bool  # of its band
+
+    @property
+    def form(self) -> tuple[object, ...]:
+        """Tiles of one form can go through the body together."""
+        return self.values.shape, self.values.dtype
+
+
+def pieces(
+    body: Part, channels: int, signals: Sequence[Signal]
+) -> Iterator[tuple[Signal, NDArray[np.float32]]]:
+    """The body's values of all signals, `(J, n)` after `(J, n)`. The pieces of a signal come in row-major order.
+
+    Signals of one size come one after another, since a size is compiled, and so do those whose tiles are equal, so that
+    several go through the body together.
+    """
+    for signal in sorted((s for s in signals if s.layout.whole), key=lambda s: s.values.shape):
+        shape = signal.values.shape
+        values = read(signal.values, signal.number, (0,) * (len(shape) - 1), shape[1:])
+        yield signal, body.at(shape).executor.forward(values[None])[0].reshape(channels, -1)
+    tiled = sorted((s for s in signals if not s.layout.whole), key=lambda s: s.layout.grid.counts)
+    for group in _groups(_tiles(tiled, channels)):
+        window = (group[0].values.shape[0], *group[0].signal.layout.grid.field)
+        maps = body.at(window).executor.forward_at(np.stack([tile.values for tile in group]))
+        for tile, values in zip(group, maps, strict=True):
+            tile.band.put(tile.start, values)
+            if tile.last:
+                yield tile.signal, tile.band.take()
+
+
+def _groups(tiles: Iterator[_Tile]) -> Iterator[list[_Tile]]:
+    """Neighbouring tiles of one form, a bounded number at a time."""
+    group: list[_Tile] = []
+    for tile in tiles:
+        full = len(group) == _BATCH_TILES or (len(group) + 1) * tile.values.nbytes > _BATCH_BYTES
+        if group and (full or tile.form != group[0].form):
+            yield group
+            group = []
+        group.append(tile)
+    if group:
+        yield group
+
+
+def _tiles(signals: Sequence[Signal], channels: int) -> Iterator[_Tile]:
+    """Tiles are read when they are asked for."""
+    for signal in signals:
+        for band in signal.layout.grid.bands(channels):
+            starts = band.tiles()
+            for start in starts:
+                yield _Tile(band, signal, start, _read(signal, start), start is starts[-1])
+
+
+def _read(signal: Signal, start: tuple[int, ...]) -> NDArray[Any]:
+    """The part of the signal that a tile sees. What lies between it and the next tile or the signal's end is read
+    too: no position looks there, but it must be finite as well.
+    """
+    grid = signal.layout.grid
+    span = grid.span(grid.counts)
+    first = tuple(p * s for p, s in zip(start, grid.stride, strict=True))
+    reach = tuple(
+        extent - f if p + n == total else max(inside, n * stride)
+        for extent, f, p, n, total, inside, stride in zip(
+            signal.values.shape[1:], first, start, grid.counts, grid.positions, span, grid.stride, strict=True
+        )
+    )
+    return read(signal.values, signal.number, first, reach)[(slice(None), *map(slice, span))]
