@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import compile_plan
 from scanwise.plan.records import Base
 from scanwise.plan.runner import Runner
+from scanwise.plan.ticks import Ticks, Turn
+from scanwise.shapes import receptive_field
 from scanwise.threads import get_threads
 
 __all__ = ["SHARDS", "NativeExecutor", "shards_for"]
@@ -80,6 +82,7 @@ class NativeExecutor:
         self._runners: dict[tuple[object, ...], Runner] = {}
         self._windows: dict[tuple[int, bool], OneSample] = {}
         self._single_gradients: dict[Runner, OneGradient] = {}
+        self._ticks: Ticks | None = None
         self._sums = aligned_zeros(0)
         self._output_shape = tuple(network.output_shape(self.input_shape))
         self._order = np.arange(64, dtype=np.int64)
@@ -161,6 +164,22 @@ class NativeExecutor:
             self._infer(runner, x, output)
         return output
 
+    def ticks(self) -> Ticks:
+        """The network tick by tick, with the present parameters. Only asked for as `forward_at` is."""
+        with self._lock:
+            if self._ticks is None:
+                graph = self._graph.with_flat_output()
+                (stride,) = receptive_field(self.network, self.input_shape)[1]
+                self._ticks = Ticks(graph, stride, self._layout, self._parameters, self.target)
+            self._ticks.runner.refresh(self._version)
+            return self._ticks
+
+    def run_ticks(self, turns: Sequence[Turn]) -> None:
+        """Run some ticks of each of several streams, which have their columns from `ticks`."""
+        ticks = self.ticks()
+        with self._lock:
+            ticks.run(turns, get_threads())
+
     def gradients(
         self, x: NDArray[Any], dy: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
@@ -198,6 +217,7 @@ class NativeExecutor:
         with self._lock:
             self._runners.clear()
             self._windows.clear()
+            self._ticks = None
             self._single_gradients.clear()
 
     # --- running --------------------------------------------------------------------------------------------------
