@@ -14,6 +14,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 
+from scanwise.codegen.jit import Kernel
+from scanwise.codegen.schedule import few_positions_tile
+from scanwise.codegen.target import Target
+from scanwise.kernels.correlation import Correlation
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Maps, Operation
 from scanwise.kernels.shift import Shift
@@ -25,6 +29,9 @@ from scanwise.plan.program import Program
 from scanwise.plan.records import Base
 
 __all__ = ["Tick", "TickProgram"]
+
+# Columns of one tick up to which a tile has all of them: with more, the usual tiles use each weight as often.
+FEW = 4
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,15 @@ class TickProgram(Program):
 
     def _new(self, value: int) -> FeatureMap:
         return self._part(value, self.graph.extents[value][2], 0)
+
+    def scheduled(self, kernel: Kernel, target: Target) -> Kernel:
+        """Where there are a few columns, weights are fetched once for all of them."""
+        if isinstance(kernel, Correlation) and kernel.schedule is None and len(kernel.sweeps) == 1:
+            columns = kernel.sweeps[0].columns
+            if 1 < columns <= FEW:
+                tile = few_positions_tile(target, kernel.lanes, kernel.blocks, columns)
+                return replace(kernel, schedule=tile)
+        return super().scheduled(kernel, target)
 
     def plan(self) -> None:
         self.emit(
