@@ -176,9 +176,9 @@ class NativeExecutor:
 
     def run_ticks(self, turns: Sequence[Turn]) -> None:
         """Run some ticks of each of several streams, which have their columns from `ticks`."""
-        ticks = self.ticks()
         with self._lock:
-            ticks.run(turns, get_threads())
+            assert self._ticks is not None
+            self._ticks.run(turns, get_threads())
 
     def gradients(
         self, x: NDArray[Any], dy: NDArray[np.float32]

@@ -129,9 +129,7 @@ class TickProgram(Program):
         return super().scheduled(kernel, target)
 
     def plan(self) -> None:
-        self.emit(
-            Gather(self.dtype, self._new(0)), Place(Base.SAMPLES), Place(Base.ORDER), self.values[0][1]
-        )
+        self.emit(Gather(self.dtype, self._new(0)), Place(Base.SAMPLES), Place(Base.ORDER), self.values[0][1])
         self._plan_forward()
         output = self.graph.output
         self.emit(Scatter(self._new(output)), self.values[output][1], Place(Base.OUTPUT))

@@ -24,7 +24,7 @@ from scanwise.plan.workers import run_together
 __all__ = ["Columns", "Ticks", "Turn"]
 
 # Multiply-adds from which threads are woken for a call: 200 us, where waking them takes 50.
-_LONG = 20_000_000
+LONG = 20_000_000
 
 
 class Columns:
@@ -40,6 +40,11 @@ class Columns:
         self.runner, self.version = runner, -1
         self.arena, self.bases = runner.new_arena()
         self.context = runner.context.copy()
+        self.words = _pointer(self.context), _pointer(self.bases)
+
+    def turn(self, samples: NDArray[np.float32], output: NDArray[np.float32]) -> Turn:
+        """A turn on these columns."""
+        return Turn(self, samples, output)
 
 
 @dataclass(frozen=True)
@@ -101,8 +106,7 @@ class Ticks:
         for turn in turns:
             self._prepare(turn)
         if len(turns) == 1:
-            (columns,) = (turn.columns for turn in turns)
-            self.runner.function(_pointer(columns.context), _pointer(columns.bases), 0)
+            self.runner.function(*turns[0].columns.words, 0)
         elif turns:
             self._run_together(turns, threads)
 
@@ -120,13 +124,12 @@ class Ticks:
         records = np.zeros((len(turns), RECORD_WORDS), np.int64)
         records[:, :2] = self._driver, 2
         records[:, 2] = records[:, 4] = Base.ABSOLUTE
-        records[:, 3] = [_pointer(turn.columns.context) for turn in turns]
-        records[:, 5] = [_pointer(turn.columns.bases) for turn in turns]
+        records[:, [3, 5]] = [turn.columns.words for turn in turns]
         c = self.runner.context.copy()
         c[Field.NEXT_SHARD : Field.SIZE] = c[Field.STEP] = c[Field.SHARDS] = c[Field.DERIVED_COUNT] = 0
         c[Field.UPDATES], c[Field.UPDATE_COUNT] = _pointer(records), len(records)
         work = self.cost * sum(len(turn.samples) for turn in turns)
-        threads = min(threads, len(turns)) if work >= _LONG else 1
+        threads = min(threads, len(turns)) if work >= LONG else 1
         bases = np.zeros((threads, len(Base)), np.int64)
         run_together(
             [

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from scanwise.scanning.sharing import obstacle
 
 if TYPE_CHECKING:
     from scanwise.plan.executor import NativeExecutor
-    from scanwise.plan.ticks import Columns, Turn
+    from scanwise.plan.ticks import Columns, Ticks, Turn
 
 Scores = NDArray[np.float32]
 
@@ -103,18 +103,10 @@ class Plan:
         """For one more stream."""
         return TickCourse(self) if self.obstacle is None else WindowCourse(self)
 
-    def run(self, turns: Sequence[Turn]) -> None:
-        """Run what courses have asked for."""
-        if turns:
-            self.native.run_ticks(turns)
-
     @property
     def native(self) -> NativeExecutor:
-        from scanwise.plan.executor import NativeExecutor
-
-        executor = self.model.executor
-        assert isinstance(executor, NativeExecutor)
-        return executor
+        """What runs ticks; only where there is no obstacle."""
+        return cast("NativeExecutor", self.model.executor)
 
 
 class WindowCourse:
@@ -148,11 +140,12 @@ class TickCourse:
     def __init__(self, plan: Plan) -> None:
         step, stride = plan.windows.step, plan.windows.stride
         self._plan = plan
-        self._phases = [_Phase(plan, offset) for offset in range(0, stride, math.gcd(step, stride))]
+        self._phases = [_Phase(plan, first) for first in range(stride // math.gcd(step, stride))]
 
     def turns(self, before: Past, after: Past) -> Sequence[Turn]:
         """The ticks that have become full."""
-        found = [phase.turn(before, after) for phase in self._phases]
+        ticks = self._plan.native.ticks()
+        found = [phase.turn(ticks, before, after) for phase in self._phases]
         return [turn for turn in found if turn is not None]
 
     def scores(self, before: Past, after: Past) -> Scores:
@@ -166,22 +159,23 @@ class TickCourse:
 
 
 class _Phase:
-    """Ticks that end where the windows end that start at `offset`, `offset` + stride, ..."""
+    """Ticks that end where windows end: number `first` and every `groups`-th after it, each `every` ticks later."""
 
-    def __init__(self, plan: Plan, offset: int) -> None:
-        self._plan, windows = plan, plan.windows
+    def __init__(self, plan: Plan, first: int) -> None:
+        windows = plan.windows
+        g = math.gcd(windows.step, windows.stride)
+        self._plan, self._first = plan, first
+        self._groups, self._every = windows.stride // g, windows.step // g
         # Ticks before the first window's are of no use.
-        self._earliest = offset - (windows.stride - windows.window) % windows.stride
+        self._earliest = first * windows.step - (windows.stride - windows.window) % windows.stride
         self._columns: Columns | None = None
         self._next: int | None = None  # where the next tick starts, unless a call is on its way
         self._start = 0  # of the turn's first tick
         self._turn: Turn | None = None
 
-    def turn(self, before: Past, after: Past) -> Turn | None:
+    def turn(self, ticks: Ticks, before: Past, after: Past) -> Turn | None:
         """The ticks that have become full since a moment, and those before it that are not known."""
-        from scanwise.plan.ticks import Turn
-
-        stride, ticks = self._plan.windows.stride, self._plan.native.ticks()
+        stride = self._plan.windows.stride
         start = max(self._earliest, before.position - (before.position - self._earliest) % stride)
         if self._columns is None or self._columns.runner is not ticks.runner:
             self._columns = ticks.columns()
@@ -193,7 +187,7 @@ class _Phase:
             samples = after.part(start, start + count * stride)
             samples = samples.reshape(len(samples), count, stride).transpose(1, 0, 2)
             output = np.empty((count, self._plan.model.output_shape[0]), np.float32)
-            self._turn = Turn(self._columns, np.ascontiguousarray(samples), output)
+            self._turn = self._columns.turn(np.ascontiguousarray(samples), output)
         return self._turn
 
     def _begin(self, start: int) -> int:
@@ -207,9 +201,8 @@ class _Phase:
         if self._turn is None:
             return
         windows, outputs = self._plan.windows, self._turn.output
-        starts = self._start - windows.window + windows.stride * np.arange(1, len(outputs) + 1)
-        number, between = np.divmod(starts, windows.step)
-        number -= first
-        wanted = (between == 0) & (number >= 0) & (number < scores.shape[1])
-        scores[:, number[wanted]] = outputs[wanted].T
+        number = max(self._first, first + (self._first - first) % self._groups)
+        if number - first < scores.shape[1]:
+            tick = (windows.end(number) - self._start) // windows.stride - 1
+            scores[:, number - first :: self._groups] = outputs[tick :: self._every].T
         self._next, self._turn = self._start + len(outputs) * windows.stride, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,11 +43,10 @@ class Line:
         array, channels = number_array(chunk, name), self.plan.model.input_shape[0]
         if array.ndim != 2 or array.shape[0] != channels:
             hint = f"; add the channel axis: {name}[None]" if array.ndim == 1 and channels == 1 else ""
-            raise ShapeError(f"{name} must have shape ({channels}, n) for this model. Got {array.shape}{hint}.")
-        with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which the next check names
-            samples: NDArray[np.float32] = array.astype(np.float32)
-        if array.dtype == np.uint8:
-            samples *= np.float32(1.0 / 255.0)  # as the engines do
+            raise ShapeError(
+                f"{name} must have shape ({channels}, n) for this model. Got {array.shape}{hint}."
+            )
+        samples = _as_float(array)
         check_finite(samples, name, (0, self.past.position))
         return samples
 
@@ -60,7 +60,9 @@ class Line:
         if edge not in EDGES:
             raise ArgumentError(f"edge must be one of {', '.join(map(repr, EDGES))}. Got {edge!r}.")
         if self.ended:
-            raise ArgumentError("the stream must be open to be flushed. Got one that flush has ended; reset it.")
+            raise ArgumentError(
+                "the stream must be open to be flushed. Got one that flush has ended; reset it."
+            )
         windows, fed = self.plan.windows, self.past.position
         if fed == 0 or (fed < windows.window and edge != "pad"):
             only = "" if fed == 0 else "; only edge='pad' takes a shorter one"
@@ -83,6 +85,16 @@ class Line:
         return np.empty((self.plan.model.output_shape[0], 0), np.float32)
 
 
+def _as_float(array: NDArray[Any]) -> Samples:
+    if array.dtype == np.float32:
+        return array  # it is copied into the past
+    with np.errstate(over="ignore"):  # too large for float32 becomes infinite, which is looked for next
+        samples: Samples = array.astype(np.float32)
+    if array.dtype == np.uint8:
+        samples *= np.float32(1.0 / 255.0)  # as the engines do
+    return samples
+
+
 def advance(chunks: Sequence[tuple[Line, Samples]]) -> list[Scores]:
     """Feed lines of one plan, each with what came; the new scores of each.
 
@@ -99,5 +111,5 @@ def _evaluated(chunks: Sequence[tuple[Line, Samples]]) -> list[tuple[Past, Score
     pasts = [(line, line.past, line.past.after(samples)) for line, samples in chunks]
     turns = [turn for line, before, after in pasts for turn in line.course.turns(before, after)]
     if turns:
-        chunks[0][0].plan.run(turns)
+        chunks[0][0].plan.native.run_ticks(turns)
     return [(after, line.course.scores(before, after)) for line, before, after in pasts]

@@ -57,7 +57,9 @@ def unpack(state: bytes, line: Line) -> None:
         raise DataError("state must be what a stream's state() gave. Got other bytes.")
     content = state[_START:]
     if hashlib.sha256(content).digest() != state[len(_MAGIC) : _START]:
-        raise DataError(f"state must match its checksum. Got {len(state):,} bytes that are damaged or truncated.")
+        raise DataError(
+            f"state must match its checksum. Got {len(state):,} bytes that are damaged or truncated."
+        )
     end = 4 + int.from_bytes(content[:4], "little")
     header = json.loads(content[4:end])  # as it was written: the checksum is right
     if header["version"] > _VERSION:
@@ -65,8 +67,12 @@ def unpack(state: bytes, line: Line) -> None:
             f"state must be of version {_VERSION} at most for this Scanwise. Got {header['version']}, a later one's."
         )
     if header["model"] != fingerprint(line.plan.model):
-        raise DataError("state must be of a stream of this model. Got that of another network or other parameters.")
+        raise DataError(
+            "state must be of a stream of this model. Got that of another network or other parameters."
+        )
     if header["step"] != line.plan.windows.step:
-        raise DataError(f"state must be of a stream with step {line.plan.windows.step}. Got {header['step']}.")
+        raise DataError(
+            f"state must be of a stream with step {line.plan.windows.step}. Got {header['step']}."
+        )
     samples = np.frombuffer(content[end:], "<f4").reshape(line.plan.model.input_shape[0], -1)
     line.begin(Past.of(header["position"], samples.astype(np.float32)), ended=header["ended"])

@@ -101,9 +101,7 @@ class Stream:
         """Begin a new signal."""
         with self._lock:
             line = self._line
-            line.begin(
-                Past.empty(line.plan.model.input_shape[0], line.plan.windows.kept), ended=False
-            )
+            line.begin(Past.empty(line.plan.model.input_shape[0], line.plan.windows.kept), ended=False)
 
     def state(self) -> bytes:
         """All that has to be kept to go on later, or in another process: `restore` takes it.
@@ -166,9 +164,7 @@ class Stream:
         return self._line.plan.obstacle or "no layer pads inside the window"
 
     def __repr__(self) -> str:
-        return (
-            f"<Stream at sample {self.position:,}: window {self.window}, step {self.step}, method {self.method!r}>"
-        )
+        return f"<Stream at sample {self.position:,}: window {self.window}, step {self.step}, method {self.method!r}>"
 
 
 def plan_of(model: Model, step: int | None) -> Plan:
