@@ -203,7 +203,7 @@ class TestEnd:
         stream.feed(random_values(2, 17, seed=1))
         stream.flush("pad")
         for call in (lambda: stream.feed(signal), stream.flush):
-            with pytest.raises(sw.ArgumentError, match="ended; reset it"):
+            with pytest.raises(sw.ArgumentError, match=r"ended; reset it"):
                 call()
         stream.reset()
         assert stream.position == 0
@@ -215,14 +215,14 @@ class TestEnd:
         with pytest.raises(sw.ShapeError, match=r"at least one window of 12 samples. Got 0\."):
             stream.flush("pad")
         stream.feed(random_values(2, 11))
-        with pytest.raises(sw.ShapeError, match="Got 11; only edge='pad' takes a shorter one"):
+        with pytest.raises(sw.ShapeError, match=r"Got 11; only edge='pad' takes a shorter one"):
             stream.flush(edge)
         assert stream.feed(random_values(2, 1)).shape == (3, 1)
 
     def test_an_unknown_edge(self) -> None:
         stream = sw.Stream(signal_model("native"))
         with pytest.raises(
-            sw.ArgumentError, match="edge must be one of 'valid', 'pad', 'extend'. Got 'wrap'"
+            sw.ArgumentError, match=r"edge must be one of 'valid', 'pad', 'extend'. Got 'wrap'"
         ):
             stream.flush("wrap")
 
@@ -279,7 +279,7 @@ class TestState:
         stream.feed(random_values(2, 12))
         stream.flush()
         other.restore(stream.state())
-        with pytest.raises(sw.ArgumentError, match="ended"):
+        with pytest.raises(sw.ArgumentError, match=r"ended"):
             other.feed(random_values(2, 1))
 
     def test_damage(self) -> None:
@@ -290,20 +290,20 @@ class TestState:
         for i in range(0, len(state), 7):
             wrong = bytearray(state)
             wrong[i] ^= 0x10
-            with pytest.raises(sw.DataError, match="state must"):
+            with pytest.raises(sw.DataError, match=r"state must"):
                 stream.restore(bytes(wrong))
-            with pytest.raises(sw.DataError, match="state must"):
+            with pytest.raises(sw.DataError, match=r"state must"):
                 stream.restore(state[:i])
         np.testing.assert_array_equal(stream.feed(random_values(2, 4)), scores)
 
     def test_of_another_kind(self) -> None:
         model = signal_model("native")
         stream = sw.Stream(model, 2)
-        with pytest.raises(sw.DataError, match="step 3. Got 2"):
+        with pytest.raises(sw.DataError, match=r"step 3. Got 2"):
             sw.Stream(model, 3).restore(stream.state())
-        with pytest.raises(sw.DataError, match="another network or other parameters"):
+        with pytest.raises(sw.DataError, match=r"another network or other parameters"):
             sw.Stream(signal_model("native", seed=1)).restore(stream.state())
-        with pytest.raises(sw.ArgumentTypeError, match="state must be bytes. Got str"):
+        with pytest.raises(sw.ArgumentTypeError, match=r"state must be bytes. Got str"):
             stream.restore("state")  # type: ignore[arg-type]
 
     def test_of_a_later_version(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +311,7 @@ class TestState:
         monkeypatch.setattr("scanwise.scanning.state._VERSION", 2)
         state = stream.state()
         monkeypatch.undo()
-        with pytest.raises(sw.DataError, match="version 1 at most for this Scanwise. Got 2"):
+        with pytest.raises(sw.DataError, match=r"version 1 at most for this Scanwise. Got 2"):
             stream.restore(state)
 
 
@@ -341,7 +341,7 @@ class TestWrongArguments:
             stream.feed(np.zeros((3, 4)))
         with pytest.raises(sw.ShapeError, match=r"Got \(4,\)\."):
             stream.feed(np.zeros(4))
-        with pytest.raises(sw.ArgumentTypeError, match="real numbers"):
+        with pytest.raises(sw.ArgumentTypeError, match=r"real numbers"):
             stream.feed([["a"]])  # type: ignore[list-item]
         assert stream.feed(np.zeros((2, 0))).shape == (3, 0)
         assert stream.position == 0
@@ -350,14 +350,14 @@ class TestWrongArguments:
         image = sw.Model(sw.Sequential(sw.Flatten(), sw.Linear(2)), (1, 4, 4))
         with pytest.raises(sw.ShapeError, match=r"must be \(C, T\) for a stream. Got \(1, 4, 4\)"):
             sw.Stream(image)
-        with pytest.raises(sw.ShapeError, match="one vector of scores"):
+        with pytest.raises(sw.ShapeError, match=r"one vector of scores"):
             sw.Stream(sw.Model(sw.Sequential(sw.Conv1d(2, 3)), (1, 8)))
-        with pytest.raises(sw.ArgumentTypeError, match="model must be a Model. Got str"):
+        with pytest.raises(sw.ArgumentTypeError, match=r"model must be a Model. Got str"):
             sw.Stream("model")  # type: ignore[arg-type]
 
     @pytest.mark.parametrize("step", [0, -1, 1.5, True, "1"])
     def test_wrong_steps(self, step: Any) -> None:
-        with pytest.raises((sw.ArgumentError, sw.ArgumentTypeError), match="step must be"):
+        with pytest.raises((sw.ArgumentError, sw.ArgumentTypeError), match=r"step must be"):
             sw.Stream(signal_model("native"), step)
 
     @pytest.mark.parametrize("step", [1 << 40, 1 << 80])
@@ -448,10 +448,10 @@ class TestPool:
         pool.feed({one: signal, other: signal})
         stream.feed(signal)
         np.testing.assert_array_equal(pool.flush(one, "pad"), stream.flush("pad"))
-        with pytest.raises(sw.ArgumentError, match="ended"):
+        with pytest.raises(sw.ArgumentError, match=r"ended"):
             pool.feed({one: signal})
         pool.close(one)
-        with pytest.raises(sw.ArgumentError, match="stream must be the number of one that is open. Got 0"):
+        with pytest.raises(sw.ArgumentError, match=r"stream must be the number of one that is open. Got 0"):
             pool.close(one)
         assert pool.feed({other: signal})[other].shape[1] > 0
         assert pool.open() not in (one, other)
@@ -462,11 +462,11 @@ class TestPool:
         with pytest.raises(sw.ArgumentError, match=r"chunks\[1\] must be finite .* at index \(0, 0\)"):
             pool.feed({one: np.ones((2, 20)), other: np.full((2, 1), np.nan)})
         assert (pool.position(one), pool.position(other)) == (0, 0)
-        with pytest.raises(sw.ArgumentError, match="Got 7"):
+        with pytest.raises(sw.ArgumentError, match=r"Got 7"):
             pool.feed({one: np.ones((2, 20)), 7: np.ones((2, 1))})
-        with pytest.raises(sw.ArgumentTypeError, match="mapping from streams to samples. Got list"):
+        with pytest.raises(sw.ArgumentTypeError, match=r"mapping from streams to samples. Got list"):
             pool.feed([np.ones((2, 20))])  # type: ignore[arg-type]
-        with pytest.raises(sw.DataError, match="state must"):
+        with pytest.raises(sw.DataError, match=r"state must"):
             pool.restore(b"")
         assert pool.feed({}) == {}
         assert len(pool) == 2

@@ -127,7 +127,8 @@ class WindowCourse:
             return np.empty((model.output_shape[0], 0), np.float32)
         samples = after.part(first * windows.step, (stop - 1) * windows.step + windows.window)
         axis = Axis(samples.shape[1], windows.window, windows.step, windows.stride)
-        return WindowEvaluator(model.executor, (axis,), "")(samples[np.newaxis])[0]
+        scores: Scores = WindowEvaluator(model.executor, (axis,), "")(samples[np.newaxis])[0]
+        return scores
 
 
 class TickCourse:

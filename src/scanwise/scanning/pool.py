@@ -131,7 +131,7 @@ class StreamPool:
             return number
 
     def _line(self, number: int) -> Line:
-        line = self._lines.get(number) if isinstance(number, int) else None
+        line = self._lines.get(number)
         if line is None:
             raise ArgumentError(f"stream must be the number of one that is open. Got {number!r}.")
         return line
