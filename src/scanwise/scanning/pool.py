@@ -130,8 +130,8 @@ class StreamPool:
             self._lines[number] = line
             return number
 
-    def _line(self, number: int) -> Line:
-        line = self._lines.get(number)
+    def _line(self, number: object) -> Line:
+        line = self._lines.get(int(number)) if isinstance(number, int | np.integer) else None
         if line is None:
             raise ArgumentError(f"stream must be the number of one that is open. Got {number!r}.")
         return line
