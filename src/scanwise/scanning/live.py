@@ -74,7 +74,9 @@ class LiveDetections:
         self._reach, self._half = int(np.count_nonzero(pattern)) // 2, window // 2 // step
         self._windows = 0  # that have come
         self._waiting = _Waiting.empty()
-        self._runs: dict[int, tuple[int, float]] = {}  # by label: first window and rank of a run that may go on
+        self._runs: dict[
+            int, tuple[int, float]
+        ] = {}  # by label: first window and rank of a run that may go on
 
     def feed(self, scores: NDArray[np.float32]) -> list[Detection]:
         """Take the scores `(K, n)` of the next windows; what has become certain, in the order of the places."""
@@ -134,8 +136,8 @@ class LiveDetections:
         goes_on = (w.last == self._windows - 1) & (not ended)
         early = goes_on | ((w.place + self._reach >= self._windows) & (not ended))
         aside = np.where(goes_on, 0, np.abs(2 * w.place - w.first - w.last))
-        # As `best_of_overlapping`, but of equals those first that are too early to tell, so that the others wait.
-        order = np.lexsort((w.place, w.label, aside, ~early, -w.rank, ~w.told))
+        # As `best_of_overlapping`, but of equals those first whose middle is not known, so that the others wait.
+        order = np.lexsort((w.place, w.label, aside, ~goes_on, -w.rank, ~w.told))
         origin = int(w.place.min())
         rows = np.zeros_like(w.label) if self._exclusive else w.label
         struck = np.zeros((int(rows.max()) + 1, int(w.place.max()) - origin + 1), bool)
