@@ -120,7 +120,7 @@ def test_not_finite() -> None:
     values = np.zeros(40_000, "<f4")
     values[33_333] = np.nan
     reader = PcmReader(Trickle(values.tobytes()), PcmFormat("float32", 8000, 1), {})
-    with pytest.raises(DataError, match="finite samples. Got nan at sample 33333"):
+    with pytest.raises(DataError, match=r"finite samples\. Got nan at sample 33333"):
         samples_of(reader)
 
 

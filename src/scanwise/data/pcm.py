@@ -28,6 +28,7 @@ _BLOCK = 1 << 16  # bytes asked for at once; a pipe gives what it has
 _UNKNOWN = (0, 0xFFFFFFFF)  # lengths that programs write which cannot know it
 _ENOUGH = 64  # bytes that are not all letters by chance
 _TEXT = bytes(range(32, 127)) + b"\t\n\r"
+_ENDS = "standard input must be a whole WAV. Got one that ends before its samples."
 # How other files begin.
 _OTHERS = {
     b"fLaC": "FLAC",
@@ -164,7 +165,7 @@ class PcmReader:
         while True:
             head = self._read(8)
             if len(head) < 8:
-                raise DataError("standard input must be a whole WAV. Got one that ends before its samples.")
+                raise DataError(_ENDS)
             kind, size = head[:4], int.from_bytes(head[4:], "little")
             if kind == b"data":
                 break
@@ -186,6 +187,8 @@ class PcmReader:
         left = size - len(content)
         while left > 0 and (block := self._read(min(left, _BLOCK))):
             left -= len(block)
+        if left:
+            raise DataError(_ENDS)
         return content
 
 

@@ -134,8 +134,8 @@ def _tdnn(_: Shape, classes: int) -> list[Layer]:
 def _ds_cnn(input_shape: Shape, classes: int) -> list[Layer]:
     """Zhang et al., "Hello edge" 2017: depthwise 3x3 and pointwise 1x1 convolutions, four times.
 
-    The first convolution's padding makes 25x5 positions of 49x10. A signal `(C, T)` gets the same in 1-D, without padding:
-    neighbouring windows then share their work, and a stream costs its new columns.
+    The first convolution's padding makes 25x5 positions of 49x10. A signal `(C, T)` gets the same in 1-D, without
+    padding: neighbouring windows then share their work, and in a stream a sample costs the new columns alone.
     """
     layers: list[Layer]
     if len(input_shape) == 2:

@@ -1,9 +1,9 @@
 """A network on a stream: how many columns of every value a tick adds, and how many it keeps for those that read them.
 
-A tick is S samples, S being the network's stride. It adds S / s columns to a value between whose neighbours lie s samples,
-and one output. Whoever reads the value needs some of the columns before those; they are kept, and moved aside after the
-tick (`kernels/shift`). Each value is a map of the kept columns and the new ones, kernels see the part that they
-read or write, and are those that evaluate a window or a scan: so the bits are the same.
+A tick is S samples, S being the network's stride. It adds S / s columns to a value whose columns are s samples apart,
+and one output. Whoever reads the value needs some of the columns before those too: they are kept, and moved aside after
+the tick (`kernels/shift`). So each value is a map of the columns that are kept and the new ones, of which an operation
+sees the part that it reads or writes. The kernels are those of windows and scans, and so are the bits.
 
 Ticks end where windows end. A window may end in columns that nobody reads (a pooling of 2 on 7 columns leaves one):
 they are read in the next tick. That is a reader's lag.

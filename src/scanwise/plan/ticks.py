@@ -120,7 +120,7 @@ class Ticks:
         turn.columns.version = self.runner.version
 
     def _run_together(self, turns: Sequence[Turn], threads: int) -> None:
-        """The driver runs drivers: a step without samples whose updates are the turns, which threads take one by one."""
+        """The driver runs drivers: in a step without samples the turns are the updates, which threads take in turn."""
         records = np.zeros((len(turns), RECORD_WORDS), np.int64)
         records[:, :2] = self._driver, 2
         records[:, 2] = records[:, 4] = Base.ABSOLUTE

@@ -1,7 +1,7 @@
 """Which windows of a stream are due, and the two ways to their scores.
 
-- `TickCourse`: the network takes a stride of samples at a time (`plan/tick`), so that each sample costs the new columns of
-  every layer and nothing twice.
+- `TickCourse`: the network takes a stride of samples at a time (`plan/tick`), so that each sample costs the new columns
+  of every layer and nothing twice.
 - `WindowCourse`: every window is cut out of the last samples and run by itself.
 
 Either can begin anywhere: all that a score depends on is the samples of its window. So a stream's state is its last
@@ -94,7 +94,7 @@ class Plan:
         reason = obstacle(model.network, model.input_shape)
         if model.backend != "native":
             reason = f"backend {model.backend!r} runs every window by itself"
-        # A tick costs about stride / window of a window, and there are step / gcd(step, stride) of them for each window.
+        # A tick costs about stride / window of a window, and for each window there are step / gcd(step, stride).
         elif reason is None and step // math.gcd(step, stride) > windows.window / stride:
             reason = "the windows overlap too little to share work"
         return cls(model, windows, reason)
@@ -134,8 +134,8 @@ class WindowCourse:
 class TickCourse:
     """Feeds ticks to the network, once for each of the places within its stride at which windows start.
 
-    With g = gcd(step, stride) these are stride / g phases, which share nothing: a step that is a multiple of the stride is
-    one phase, and every step/stride-th of its outputs is wanted.
+    With g = gcd(step, stride) these are stride / g phases, which share nothing: a step that is a multiple of the stride
+    is one phase, and every step/stride-th of its outputs is wanted.
     """
 
     def __init__(self, plan: Plan) -> None:

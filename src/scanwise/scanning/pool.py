@@ -69,8 +69,8 @@ class StreamPool:
             By the stream's number the scores `(K, m)` of the windows whose last sample has come.
 
         Raises:
-            ShapeError, ArgumentError, ArgumentTypeError: as `Stream.feed`, or there is no stream of a number. All streams
-                stay as they were.
+            ShapeError, ArgumentError, ArgumentTypeError: as `Stream.feed`, or there is no stream of a number. All
+                streams stay as they were.
         """
         if not isinstance(chunks, Mapping):
             raise ArgumentTypeError(
@@ -137,4 +137,5 @@ class StreamPool:
         return line
 
     def __repr__(self) -> str:
-        return f"<StreamPool of {len(self)} streams: window {self._plan.windows.window}, step {self._plan.windows.step}>"
+        windows = self._plan.windows
+        return f"<StreamPool of {len(self)} streams: window {windows.window}, step {windows.step}>"

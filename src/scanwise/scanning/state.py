@@ -6,8 +6,8 @@
     header    JSON: version, model (its fingerprint), step, position, ended
     samples   float32, little-endian, channel after channel
 
-So a state has the size of a window, is the same on every processor and for every backend, and a later version of Scanwise
-can read it whatever its engine keeps.
+So a state has the size of a window, is the same on every processor and for every backend, and a later version of
+Scanwise can read it whatever its engine keeps.
 """
 
 from __future__ import annotations

@@ -21,9 +21,10 @@ __all__ = ["Stream", "plan_of"]
 class Stream:
     """Scan a signal while it comes: feed chunks of any sizes, and get the scores of `scan`, bit for bit.
 
-    Where the network does not pad inside its window, a new sample costs the new columns of every layer and nothing twice
-    (`.method` is `"shared"`). Otherwise every window is run by itself when its last sample has come (`"windows"`). Memory
-    is fixed: the last samples, a little more than a window, and the columns of each layer that the next ones read.
+    Where the network does not pad inside its window, a new sample costs the new columns of every layer and nothing
+    twice (`.method` is `"shared"`). Otherwise every window is run by itself when its last sample has come
+    (`"windows"`). Memory is fixed: the last samples, a little more than a window, and the columns of each layer that
+    the next ones read.
 
     A step finer than the network's stride, or that is no multiple of it, is as many streams side by side as there are
     places within a stride where windows start: `stride / gcd(step, stride)` times the work and the memory.
@@ -78,9 +79,9 @@ class Stream:
         """End the signal. Until `reset` the stream takes no more samples.
 
         Args:
-            edge: `"valid"`: windows that fit, all of which have been scored; `"pad"`: zeros behind the end, so that every
-                sample lies in a window; `"extend"`: one more window, that ends with the signal, if its last sample is in
-                none.
+            edge: `"valid"`: windows that fit, all of which have been scored; `"pad"`: zeros behind the end, so that
+                every sample lies in a window; `"extend"`: one more window, that ends with the signal, if its last
+                sample lies in none.
 
         Returns:
             `(K, m)` float32: the scores that this adds.
