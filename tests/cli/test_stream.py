@@ -42,7 +42,7 @@ def clicks(*places: int, length: int = 8000) -> NDArray[np.int16]:
 @pytest.fixture
 def stream(run: Run, listener: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def command_(content: bytes, *options: object, model: Path = listener) -> Outcome:
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content))))  # type: ignore[arg-type]
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content))))
         return run("stream", model, *options)
 
     return command_

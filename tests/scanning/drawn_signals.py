@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -39,3 +41,11 @@ def chunks_of(draw: st.DrawFn, signal: NDArray[np.float32]) -> list[NDArray[np.f
     length = signal.shape[1]
     cuts = sorted(draw(st.lists(st.integers(0, length), max_size=8)))
     return [signal[:, a:b] for a, b in zip([0, *cuts], [*cuts, length], strict=True)]
+
+
+def fed(stream: sw.Stream, chunks: list[NDArray[Any]]) -> NDArray[np.float32]:
+    return np.concatenate([stream.feed(chunk) for chunk in chunks], axis=1)
+
+
+def pieces(signal: NDArray[Any], size: int) -> list[NDArray[Any]]:
+    return [signal[:, i : i + size] for i in range(0, signal.shape[1], size)]

@@ -51,7 +51,7 @@ def drawn_scores(draw: st.DrawFn, labels: int) -> NDArray[np.float32]:
     for length, seed in runs:
         generator = np.random.default_rng(seed)
         if seed % 2:
-            columns.append(np.repeat(generator.integers(-3, 4, (labels, 1)), length, axis=1))
+            columns.append(np.repeat(1.0 * generator.integers(-3, 4, (labels, 1)), length, axis=1))
         else:
             columns.append(generator.standard_normal((labels, length)) * 3)
     return np.concatenate(columns, axis=1).astype(np.float32)
