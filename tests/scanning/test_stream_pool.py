@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import scanwise as sw
-from tests.backends import BACKENDS, random_values, signal_model
+from tests.backends import random_values, signal_model
 from tests.plan.drawn_networks import Case
 from tests.scanning.drawn_signals import chunks_of, detectors, model_of
-
-on_every_backend = pytest.mark.parametrize("backend", BACKENDS)
 
 
 @settings(max_examples=20)

@@ -13,12 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scanwise as sw
-from tests.backends import BACKENDS, random_values, signal_model
+from tests.backends import random_values, signal_model
 from tests.kernels.harness import host_targets
 from tests.plan.drawn_networks import Case
 from tests.scanning.drawn_signals import chunks_of, detectors, model_of
-
-on_every_backend = pytest.mark.parametrize("backend", BACKENDS)
 
 
 @settings(max_examples=20)

@@ -76,7 +76,7 @@ def test_an_interrupted_feed_was_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
         def interrupted(self: Any, turns: Any, run: Any = run, late: bool = late) -> None:
             if late:
-                run(turns)
+                run(self, turns)
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:
