@@ -126,8 +126,8 @@ def few_positions_tile(target: Target, lanes: int, blocks: int, columns: int) ->
     weights of a step and a broadcast.
     """
     width = target.registers_for(lanes)
-    vectors = (target.registers - 2) // (width * (columns + 1))
-    return Tile(max(1, min(blocks, 8, vectors)), 1, 1, columns)
+    most = max(1, min(8, (target.registers - 2) // (width * (columns + 1))))
+    return Tile(-(-blocks // -(-blocks // most)), 1, 1, columns)  # blocks in turns of about equal size
 
 
 def _step_cycles(target: Target, lanes: int, vectors: int, positions: int) -> float:

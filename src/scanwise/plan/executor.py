@@ -24,7 +24,7 @@ from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import compile_plan
 from scanwise.plan.records import Base
 from scanwise.plan.runner import Runner
-from scanwise.plan.ticks import Ticks, Turn
+from scanwise.plan.ticks import Columns, Ticks
 from scanwise.shapes import receptive_field
 from scanwise.threads import get_threads
 
@@ -174,11 +174,11 @@ class NativeExecutor:
             self._ticks.runner.refresh(self._version)
             return self._ticks
 
-    def run_ticks(self, turns: Sequence[Turn]) -> None:
-        """Run some ticks of each of several streams, which have their columns from `ticks`."""
+    def run_ticks(self, streams: Sequence[Columns]) -> None:
+        """Run the ticks that several streams have loaded, which have their columns from `ticks`."""
         with self._lock:
             assert self._ticks is not None
-            self._ticks.run(turns, get_threads())
+            self._ticks.run(streams, get_threads())
 
     def gradients(
         self, x: NDArray[Any], dy: NDArray[np.float32]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,45 +20,61 @@ from scanwise.plan.runner import Runner
 from scanwise.plan.tick import Tick, TickProgram
 from scanwise.plan.workers import run_together
 
-__all__ = ["Columns", "Ticks", "Turn"]
+__all__ = ["Columns", "Ticks"]
 
 # Multiply-adds from which threads are woken for a call: 200 us, where waking them takes 50.
 LONG = 20_000_000
+# Ticks for whose samples and outputs a stream keeps room once they were needed.
+_KEPT = 64
 
 
 class Columns:
-    """The columns that one stream keeps of every value, and the words with which the driver finds them.
+    """The columns that one stream keeps of every value, the ticks that are to be run next, and what they give.
+
+    Python would take longer to look up addresses than a tick takes, so samples and outputs have places of their own.
 
     Attributes:
-        runner: what they are for.
-        version: of the parameters that they were computed with; -1 at first.
+        runner: what it is for.
+        version: of the parameters that the columns were computed with; -1 at first.
+        ticks: how many are to be run.
+        words: addresses of the driver's context and bases.
     """
 
     def __init__(self, runner: Runner) -> None:
         require(4 * runner.floats, "the values that a stream keeps")
-        self.runner, self.version = runner, -1
-        self.arena, self.bases = runner.new_arena()
-        self.context = runner.context.copy()
-        self.words = _pointer(self.context), _pointer(self.bases)
+        self.runner, self.version, self.ticks = runner, -1, 0
+        self._arena, self._bases = runner.new_arena()
+        self._context = runner.context.copy()
+        self.words = _pointer(self._context), _pointer(self._bases)
+        self._make_room(1)
 
-    def turn(self, samples: NDArray[np.float32], output: NDArray[np.float32]) -> Turn:
-        """A turn on these columns."""
-        return Turn(self, samples, output)
+    def _make_room(self, ticks: int) -> None:
+        graph = self.runner.graph
+        channels, _, stride = graph.extents[0]
+        self._samples = np.empty((ticks, channels, stride), np.float32)
+        self._output = np.empty((ticks, graph.extents[graph.output][0]), np.float32)
+        self._order = np.arange(ticks, dtype=np.int64)
+        self._bases[Base.SAMPLES] = _pointer(self._samples)
+        self._context[[Field.ORDER, Field.OUTPUT]] = _pointer(self._order), _pointer(self._output)
+        self._context[Field.OUTPUT_BYTES] = self._output.strides[0]
 
+    def load(self, samples: NDArray[np.float32]) -> None:
+        """Take the samples `(C, n)` of the next ticks."""
+        channels, length = samples.shape
+        stride, room = self._samples.shape[2], len(self._samples)
+        self.ticks = ticks = length // stride
+        if ticks > room or room > max(ticks, _KEPT):
+            self._make_room(ticks)
+        self._samples[:ticks] = samples.reshape(channels, ticks, stride).transpose(1, 0, 2)
+        c = self._context
+        c[Field.STEP] = c[Field.NEXT_SHARD] = 0
+        c[Field.SAMPLES] = c[Field.BATCH] = ticks
+        self.version = self.runner.version
 
-@dataclass(frozen=True)
-class Turn:
-    """Some ticks of one stream.
-
-    Attributes:
-        columns: of the stream.
-        samples: `(ticks, C, S)`, C-contiguous.
-        output: `(ticks, K)`, C-contiguous, which is written.
-    """
-
-    columns: Columns
-    samples: NDArray[np.float32]
-    output: NDArray[np.float32]
+    @property
+    def output(self) -> NDArray[np.float32]:
+        """`(ticks, K)`, which the next ticks write over."""
+        return self._output[: self.ticks]
 
 
 class Ticks:
@@ -91,45 +106,30 @@ class Ticks:
         self.cost = tick.graph.cost
         c = self.runner.context
         c[Field.STEP_END] = c[Field.SHARDS] = c[Field.MICRO] = 1
-        self._order = np.arange(64, dtype=np.int64)
         self._driver = jit.address(Driver(), target)
 
     def columns(self) -> Columns:
         """Memory for one more stream."""
         return Columns(self.runner)
 
-    def run(self, turns: Sequence[Turn], threads: int) -> None:
-        """Run the ticks of every turn, in order. No two are of the same stream."""
-        longest = max((len(turn.samples) for turn in turns), default=0)
-        if len(self._order) < longest:
-            self._order = np.arange(2 * longest, dtype=np.int64)
-        for turn in turns:
-            self._prepare(turn)
-        if len(turns) == 1:
-            self.runner.function(*turns[0].columns.words, 0)
-        elif turns:
-            self._run_together(turns, threads)
+    def run(self, streams: Sequence[Columns], threads: int) -> None:
+        """Run the ticks that each of them has loaded."""
+        if len(streams) == 1:
+            self.runner.function(*streams[0].words, 0)
+        elif streams:
+            self._run_together(streams, threads)
 
-    def _prepare(self, turn: Turn) -> None:
-        c, ticks = turn.columns.context, len(turn.samples)
-        c[Field.STEP] = c[Field.NEXT_SHARD] = 0
-        c[Field.SAMPLES] = c[Field.BATCH] = ticks
-        c[Field.ORDER] = _pointer(self._order)
-        c[Field.OUTPUT], c[Field.OUTPUT_BYTES] = _pointer(turn.output), 4 * turn.output.shape[1]
-        turn.columns.bases[Base.SAMPLES] = _pointer(turn.samples)
-        turn.columns.version = self.runner.version
-
-    def _run_together(self, turns: Sequence[Turn], threads: int) -> None:
-        """The driver runs drivers: in a step without samples the turns are the updates, which threads take in turn."""
-        records = np.zeros((len(turns), RECORD_WORDS), np.int64)
+    def _run_together(self, streams: Sequence[Columns], threads: int) -> None:
+        """The driver runs drivers: in a step without samples the streams are its updates, which threads take in turn."""
+        records = np.zeros((len(streams), RECORD_WORDS), np.int64)
         records[:, :2] = self._driver, 2
         records[:, 2] = records[:, 4] = Base.ABSOLUTE
-        records[:, [3, 5]] = [turn.columns.words for turn in turns]
+        records[:, [3, 5]] = [columns.words for columns in streams]
         c = self.runner.context.copy()
         c[Field.NEXT_SHARD : Field.SIZE] = c[Field.STEP] = c[Field.SHARDS] = c[Field.DERIVED_COUNT] = 0
         c[Field.UPDATES], c[Field.UPDATE_COUNT] = _pointer(records), len(records)
-        work = self.cost * sum(len(turn.samples) for turn in turns)
-        threads = min(threads, len(turns)) if work >= LONG else 1
+        work = self.cost * sum(columns.ticks for columns in streams)
+        threads = min(threads, len(streams)) if work >= LONG else 1
         bases = np.zeros((threads, len(Base)), np.int64)
         run_together(
             [

@@ -27,7 +27,7 @@ from scanwise.scanning.sharing import obstacle
 
 if TYPE_CHECKING:
     from scanwise.plan.executor import NativeExecutor
-    from scanwise.plan.ticks import Columns, Ticks, Turn
+    from scanwise.plan.ticks import Columns, Ticks
 
 Scores = NDArray[np.float32]
 
@@ -63,7 +63,7 @@ class Windows:
 class Course(Protocol):
     """Gives the scores of one stream."""
 
-    def turns(self, before: Past, after: Past) -> Sequence[Turn]:
+    def due(self, before: Past, after: Past) -> Sequence[Columns]:
         """What has to be run for the windows that end between two moments of a stream."""
         ...
 
@@ -115,7 +115,7 @@ class WindowCourse:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
 
-    def turns(self, before: Past, after: Past) -> Sequence[Turn]:
+    def due(self, before: Past, after: Past) -> Sequence[Columns]:
         """Nothing."""
         return ()
 
@@ -143,11 +143,11 @@ class TickCourse:
         self._plan = plan
         self._phases = [_Phase(plan, first) for first in range(stride // math.gcd(step, stride))]
 
-    def turns(self, before: Past, after: Past) -> Sequence[Turn]:
+    def due(self, before: Past, after: Past) -> Sequence[Columns]:
         """The ticks that have become full."""
         ticks = self._plan.native.ticks()
-        found = [phase.turn(ticks, before, after) for phase in self._phases]
-        return [turn for turn in found if turn is not None]
+        found = [phase.due(ticks, before, after) for phase in self._phases]
+        return [columns for columns in found if columns is not None]
 
     def scores(self, before: Past, after: Past) -> Scores:
         """The outputs of these ticks that are of windows which end in between."""
@@ -171,25 +171,22 @@ class _Phase:
         self._earliest = first * windows.step - (windows.stride - windows.window) % windows.stride
         self._columns: Columns | None = None
         self._next: int | None = None  # where the next tick starts, unless a call is on its way
-        self._start = 0  # of the turn's first tick
-        self._turn: Turn | None = None
+        self._start = 0  # of the first of the ticks that are run
 
-    def turn(self, ticks: Ticks, before: Past, after: Past) -> Turn | None:
+    def due(self, ticks: Ticks, before: Past, after: Past) -> Columns | None:
         """The ticks that have become full since a moment, and those before it that are not known."""
-        stride = self._plan.windows.stride
+        stride, columns = self._plan.windows.stride, self._columns
         start = max(self._earliest, before.position - (before.position - self._earliest) % stride)
-        if self._columns is None or self._columns.runner is not ticks.runner:
-            self._columns = ticks.columns()
-        if self._next != start or self._columns.version != ticks.runner.version:
+        if columns is None or columns.runner is not ticks.runner:
+            columns = self._columns = ticks.columns()
+        if self._next != start or columns.version != ticks.runner.version:
             start = self._begin(start)
         count = max(0, after.position - start) // stride
-        self._start, self._next, self._turn = start, None if count else start, None
-        if count:
-            samples = after.part(start, start + count * stride)
-            samples = samples.reshape(len(samples), count, stride).transpose(1, 0, 2)
-            output = np.empty((count, self._plan.model.output_shape[0]), np.float32)
-            self._turn = self._columns.turn(np.ascontiguousarray(samples), output)
-        return self._turn
+        self._start, self._next = start, None if count else start
+        if count == 0:
+            return None
+        columns.load(after.part(start, start + count * stride))
+        return columns
 
     def _begin(self, start: int) -> int:
         """Where to start for the columns that the tick at `start` needs: what is computed before is not looked at."""
@@ -199,11 +196,11 @@ class _Phase:
 
     def take(self, scores: Scores, first: int) -> None:
         """Put the outputs where they belong in scores `(K, n)` of the windows from number `first` on."""
-        if self._turn is None:
+        if self._next is not None or self._columns is None:
             return
-        windows, outputs = self._plan.windows, self._turn.output
+        windows, outputs = self._plan.windows, self._columns.output
         number = max(self._first, first + (self._first - first) % self._groups)
         if number - first < scores.shape[1]:
             tick = (windows.end(number) - self._start) // windows.stride - 1
             scores[:, number - first :: self._groups] = outputs[tick :: self._every].T
-        self._next, self._turn = self._start + len(outputs) * windows.stride, None
+        self._next = self._start + len(outputs) * windows.stride

@@ -109,7 +109,7 @@ def advance(chunks: Sequence[tuple[Line, Samples]]) -> list[Scores]:
 def _evaluated(chunks: Sequence[tuple[Line, Samples]]) -> list[tuple[Past, Scores]]:
     """Where each line would be, and the scores of the windows up to there."""
     pasts = [(line, line.past, line.past.after(samples)) for line, samples in chunks]
-    turns = [turn for line, before, after in pasts for turn in line.course.turns(before, after)]
-    if turns:
-        chunks[0][0].plan.native.run_ticks(turns)
+    due = [columns for line, before, after in pasts for columns in line.course.due(before, after)]
+    if due:
+        chunks[0][0].plan.native.run_ticks(due)
     return [(after, line.course.scores(before, after)) for line, before, after in pasts]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.model import Model
-from scanwise.scanning.detection import Candidates, Detection, _plateaus, overlap_pattern
+from scanwise.scanning.detection import Detection
 from scanwise.scanning.probability import activation_of, exclusive, margins, probabilities
 
 __all__ = ["LiveDetections"]
@@ -70,8 +70,10 @@ class LiveDetections:
         self._model, self._step, self._threshold = model, step, threshold
         self._activation, self._exclusive = activation_of(model), exclusive(model)
         window = model.input_shape[1]
-        pattern = overlap_pattern((window,), (step,), (window + 1,), overlap)
-        self._reach, self._half = int(np.count_nonzero(pattern)) // 2, window // 2 // step
+        # Windows to either side that overlap too much, and as far as the run of one event's scores goes from its middle.
+        shared = window - step * np.arange(1, (window - 1) // step + 1)
+        self._reach = int(np.count_nonzero(shared / (2.0 * window - shared) > overlap))
+        self._half = window // 2 // step
         self._windows = 0  # that have come
         self._waiting = _Waiting.empty()
         self._runs: dict[
@@ -100,12 +102,10 @@ class LiveDetections:
         if model.labels and model.background is not None:
             p[model.labels.index(model.background)] = -np.inf
         label, place = np.nonzero(p >= self._threshold)
-        rank = margins(scores, self._activation)[label, place]
-        score = p[label, place]
-        first, last = _plateaus(Candidates(label, place[:, np.newaxis], score, rank))
-        before = self._windows
-        told = np.zeros(len(label), bool)
-        return _Waiting(label, place + before, score, rank, first[:, 0] + before, last[:, 0] + before, told)
+        score, rank = p[label, place], margins(scores, self._activation)[label, place]
+        place = place + self._windows
+        first, last = _runs(label, place, rank)
+        return _Waiting(label, place, score, rank, first, last, np.zeros(len(label), bool))
 
     def _continue_runs(self, new: _Waiting) -> None:
         """Where a run of equal neighbours goes on, tell its older members where it ends now, and the new ones where it
@@ -163,3 +163,14 @@ class LiveDetections:
             stop=start + model.input_shape[1],
             sample_rate=model.sample_rate,
         )
+
+
+def _runs(
+    label: NDArray[np.intp], place: NDArray[np.intp], rank: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and last place of the run of neighbours with the same label and rank; places rise, label after label."""
+    begins = np.ones(len(label), bool)
+    begins[1:] = (np.diff(label) != 0) | (np.diff(place) != 1) | (rank[1:] != rank[:-1])
+    starts, run = np.flatnonzero(begins), np.cumsum(begins) - 1
+    ends = np.append(starts[1:], len(label)) - 1
+    return place[starts[run]], place[ends[run]]

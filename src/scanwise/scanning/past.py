@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Past:
+class Past(NamedTuple):
     """How far a stream has come, and the last samples that it was fed.
 
     It is never changed: `after` gives another one. Both may lie in one buffer, into which samples are only ever added
