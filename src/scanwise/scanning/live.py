@@ -70,8 +70,8 @@ class LiveDetections:
         self._model, self._step, self._threshold = model, step, threshold
         self._activation, self._exclusive = activation_of(model), exclusive(model)
         window = model.input_shape[1]
-        # Windows to either side that overlap too much, and as far as the run of one event's scores goes from its middle.
-        shared = window - step * np.arange(1, (window - 1) // step + 1)
+        # Windows to either side that overlap too much, and as far as one event's run of scores goes from its middle.
+        shared = window - np.arange(step, window, step)
         self._reach = int(np.count_nonzero(shared / (2.0 * window - shared) > overlap))
         self._half = window // 2 // step
         self._windows = 0  # that have come
