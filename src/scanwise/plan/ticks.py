@@ -120,7 +120,7 @@ class Ticks:
             self._run_together(streams, threads)
 
     def _run_together(self, streams: Sequence[Columns], threads: int) -> None:
-        """The driver runs drivers: the streams are the updates of a step without samples, which threads take in turn."""
+        """The driver runs drivers: the streams are the updates of a step without samples, which threads share."""
         records = np.zeros((len(streams), RECORD_WORDS), np.int64)
         records[:, :2] = self._driver, 2
         records[:, 2] = records[:, 4] = Base.ABSOLUTE

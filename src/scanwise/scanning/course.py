@@ -91,7 +91,8 @@ class Plan:
         """The quickest way; each has the same bits."""
         (stride,) = shapes.receptive_field(model.network, model.input_shape)[1]
         windows = Windows(model.input_shape[1], step, stride)
-        reason = obstacle(model.network, model.input_shape)
+        found = obstacle(model.network, model.input_shape)
+        reason = None if found is None else str(found)
         if model.backend != "native":
             reason = f"backend {model.backend!r} runs every window by itself"
         # A tick costs about stride / window of a window, and for each window there are step / gcd(step, stride).
