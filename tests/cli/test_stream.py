@@ -199,3 +199,18 @@ def test_whoever_reads_has_seen_enough(listener: Path) -> None:
         process.stdin.close()
         assert process.stderr.read() == b""
         assert process.wait() == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_full_disk(listener: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command("stream", str(listener)),
+            input=clicks(1000).tobytes(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: the output must be writable. No space left")
+    assert done.stderr.count(b"\n") == 1
