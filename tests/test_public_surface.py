@@ -24,6 +24,7 @@ PUBLIC = {
     "Presence",
     "RadialBasis", "ReLU", "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d",
     "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step",
+    "Stream", "StreamPool",
     "Subsample1d", "Subsample2d", "Tanh", "Tuning", "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError",
     "__version__", "as_convolution", "as_scan", "autotune", "equivalent_matrix", "fit", "fully_convolutional",
     "get_threads", "load", "plot", "position_gradients", "route", "scan", "set_threads", "shift_response",
@@ -137,6 +138,14 @@ SIGNATURES = {
     "ScanResult.detections": (
         "(self, threshold=0.5, *, overlap=0.2, low=None, merge=None, min_extent=None, max_extent=None)"
     ),
+    "Stream": "(model, step=None)",
+    "Stream.feed": "(self, chunk)",
+    "Stream.flush": "(self, edge='valid')",
+    "Stream.restore": "(self, state)",
+    "StreamPool": "(model, step=None)",
+    "StreamPool.feed": "(self, chunks)",
+    "StreamPool.flush": "(self, number, edge='valid')",
+    "StreamPool.restore": "(self, state)",
     "equivalent_matrix": "(layer, input_shape=None, parameters=None)",
     "fully_convolutional": "(model, input_shape=None)",
     "plot.structure": "(layer, input_shape=None, *, path=None)",

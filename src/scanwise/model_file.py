@@ -102,6 +102,11 @@ def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
     return model
 
 
+def fingerprint(model: Model) -> str:
+    """A checksum of all that decides a model's outputs: network, input shape and parameters."""
+    return _digest({"network": model.network.to_json(), "input_shape": model.input_shape}, model.parameters)
+
+
 def write_beside(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: beside its place, flushed to the disk, then renamed.
 

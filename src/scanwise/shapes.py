@@ -14,6 +14,7 @@ from .layers.window import _Windowed
 __all__ = [
     "Row",
     "added_positions",
+    "has_padding",
     "padding_before",
     "parameter_shapes",
     "receptive_field",
@@ -126,6 +127,16 @@ def added_positions(row: Row) -> Shape:
         reached += geometry.dilation[axis] * (geometry.kernel[axis] - 1) + 1
         added.append(max(padded, reached) - extent)
     return tuple(added)[2 - axes :]
+
+
+def has_padding(network: Sequential, input_shape: Shape) -> Row | None:
+    """The first layer that adds positions around its input; None if there is none.
+
+    >>> from scanwise.layers import Conv1d
+    >>> has_padding(Sequential(Conv1d(4, 5), Conv1d(4, 3, padding="same")), (1, 20)).name
+    '1'
+    """
+    return next((row for row in walk(network, input_shape) if any(added_positions(row))), None)
 
 
 def padding_before(network: Sequential, input_shape: Shape) -> Shape:

@@ -16,6 +16,7 @@ from scanwise.codegen.schedule import (
     Tile,
     choose_gradient_tile,
     choose_tile,
+    few_positions_tile,
     gradient_tiles,
     likely_tiles,
     side_by_side,
@@ -52,6 +53,17 @@ def test_tiles_fit_the_registers(
     # Rows and samples are tiled over only where a tile takes all columns, or the whole of a small map is walked.
     assert tile.rows == 1 or tile.columns == columns
     assert tile.samples == 1 or tile.rows == tile.columns == 1
+    assert_fits(tile, target, lanes)
+
+
+@given(targets, lane_counts, st.integers(1, 40), st.integers(1, 4))
+def test_a_tile_of_few_positions_has_all_that_fit(
+    target: Target, lanes: int, blocks: int, columns: int
+) -> None:
+    tile = few_positions_tile(target, lanes, blocks, columns)
+    assert (tile.samples, tile.rows) == (1, 1)
+    assert tile.columns == min(columns, tile_limit(target, lanes, 1))
+    assert 1 <= tile.vectors <= min(8, blocks)
     assert_fits(tile, target, lanes)
 
 

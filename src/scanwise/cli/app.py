@@ -52,6 +52,17 @@ class FormatName(StrEnum):
     geojson = "geojson"
 
 
+class SampleName(StrEnum):
+    """Choices of `--dtype`."""
+
+    uint8 = "uint8"
+    int16 = "int16"
+    int24 = "int24"
+    int32 = "int32"
+    float32 = "float32"
+    float64 = "float64"
+
+
 class BackendName(StrEnum):
     """Choices of `--backend`."""
 
@@ -294,6 +305,43 @@ def scan(
         backend=backend.value,
     )
     raise typer.Exit(run_scan(request))
+
+
+@app.command(short_help="Find a model's patterns in audio while it comes.")
+def stream(
+    model: ModelArgument,
+    rate: Annotated[
+        int | None, typer.Option(min=1, metavar="HZ", help="Of raw samples.  [default: the model's]")
+    ] = None,
+    dtype: Annotated[
+        SampleName | None, typer.Option(help="Of raw samples, little-endian.  [default: int16]")
+    ] = None,
+    channels: Annotated[
+        int | None, typer.Option(min=1, help="Of raw samples; they are averaged.  [default: 1]")
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="Smallest probability of a detection.")] = 0.5,
+    backend: BackendOption = BackendName.native,
+    json: Annotated[bool, typer.Option("--json", help="Print each detection as a line of JSON.")] = False,
+) -> None:
+    """Find a model's patterns in audio on standard input, raw samples or WAV, and print each as soon as it is certain.
+
+    A line has start and stop in seconds, label and probability. They are the lines that 'scan' would find in the whole.
+    Ctrl-C, like the end of the input, ends the stream: what is left is printed. Example:
+
+    ffmpeg -i SOURCE -f wav - | scanwise stream MODEL
+    """
+    from scanwise.cli.streaming import StreamRequest, run_stream
+
+    request = StreamRequest(
+        model=model,
+        rate=rate,
+        dtype=None if dtype is None else dtype.value,
+        channels=channels,
+        threshold=threshold,
+        backend=backend.value,
+        as_json=json,
+    )
+    run_stream(request)
 
 
 @app.command(short_help="Show the layers of a model or a network file.")

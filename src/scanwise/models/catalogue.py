@@ -134,13 +134,14 @@ def _tdnn(_: Shape, classes: int) -> list[Layer]:
 def _ds_cnn(input_shape: Shape, classes: int) -> list[Layer]:
     """Zhang et al., "Hello edge" 2017: depthwise 3x3 and pointwise 1x1 convolutions, four times.
 
-    The first convolution's padding makes 25x5 positions of 49x10. A signal `(C, T)` gets the same in 1-D.
+    The first convolution's padding makes 25x5 positions of 49x10. A signal `(C, T)` gets the same in 1-D, without
+    padding: neighbouring windows then share their work, and in a stream a sample costs the new columns alone.
     """
     layers: list[Layer]
     if len(input_shape) == 2:
-        layers = [Conv1d(64, 10, stride=2, padding=5), ReLU()]
+        layers = [Conv1d(64, 10, stride=2), ReLU()]
         for _ in range(4):
-            layers += [Conv1d(64, 3, padding="same", groups=64), ReLU(), Conv1d(64, 1), ReLU()]
+            layers += [Conv1d(64, 3, groups=64), ReLU(), Conv1d(64, 1), ReLU()]
     else:
         layers = [Conv2d(64, (10, 4), stride=2, padding=(5, 1)), ReLU()]
         for _ in range(4):

@@ -25,6 +25,7 @@ from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import compile_plan
 from scanwise.plan.records import Base
 from scanwise.plan.runner import Runner
+from scanwise.plan.ticks import Columns, Ticks
 from scanwise.shapes import receptive_field
 from scanwise.threads import get_threads
 
@@ -84,6 +85,7 @@ class NativeExecutor:
         self._runners: dict[tuple[object, ...], Runner] = {}
         self._windows: dict[tuple[int, bool], OneSample] = {}
         self._single_gradients: dict[Runner, OneGradient] = {}
+        self._ticks: Ticks | None = None
         self._sums = aligned_zeros(0)
         self._output_shape = tuple(network.output_shape(self.input_shape))
         self._order = np.arange(64, dtype=np.int64)
@@ -176,6 +178,22 @@ class NativeExecutor:
         self._infer(runner, fitted(x, runner.graph.extents[0][1:]), output)
         return output
 
+    def ticks(self) -> Ticks:
+        """The network tick by tick, with the present parameters. Only asked for as `forward_at` is."""
+        with self._lock:
+            if self._ticks is None:
+                graph = self._graph.with_flat_output()
+                (stride,) = receptive_field(self.network, self.input_shape)[1]
+                self._ticks = Ticks(graph, stride, self._layout, self._parameters, self.target)
+            self._ticks.runner.refresh(self._version)
+            return self._ticks
+
+    def run_ticks(self, streams: Sequence[Columns]) -> None:
+        """Run the ticks that several streams have loaded, which have their columns from `ticks`."""
+        with self._lock:
+            assert self._ticks is not None
+            self._ticks.run(streams, get_threads())
+
     def gradients(
         self, x: NDArray[Any], dy: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
@@ -213,6 +231,7 @@ class NativeExecutor:
         with self._lock:
             self._runners.clear()
             self._windows.clear()
+            self._ticks = None
             self._single_gradients.clear()
 
     # --- running --------------------------------------------------------------------------------------------------

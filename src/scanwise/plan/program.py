@@ -247,8 +247,12 @@ class Program:
             first = start + floats
         return np.array(ranges, np.int64)
 
+    def scheduled(self, kernel: jit.Kernel, target: Target) -> jit.Kernel:
+        """The kernel with the schedule that the plan takes: the fastest one known."""
+        return choices.chosen(kernel, target)
+
     def compiled(self, target: Target) -> Compiled:
-        chosen = {call.kernel: choices.chosen(call.kernel, target) for call, _ in self.calls}
+        chosen = {call.kernel: self.scheduled(call.kernel, target) for call, _ in self.calls}
         calls = [(replace(call, kernel=chosen[call.kernel]), places) for call, places in self.calls]
         jit.addresses(
             [*(call.kernel for call, _ in [*calls, *self.derived_calls]), Driver()], target

@@ -164,21 +164,32 @@ class Runner:
     def _grow(self, threads: int) -> None:
         """Give every thread an arena of its own."""
         while len(self._arenas) < threads:
-            floats = self.compiled.arena_floats + self.compiled.scratch_floats
             missing = threads - len(self._arenas)
-            require(4 * floats * missing, f"the values of all layers of a window, for {missing} more threads")
-            arena = aligned_zeros(floats)
-            bases = np.zeros(len(Base), np.int64)
-            bases[Base.ARENA] = _pointer(arena)
-            bases[Base.SCRATCH] = _pointer(arena) + 4 * self.compiled.arena_floats
-            bases[Base.PARAMETERS] = _pointer(self.parameters)
-            bases[Base.DERIVED] = _pointer(self.derived)
-            bases[Base.CONSTANTS] = _pointer(self.constants)
+            require(
+                4 * self.floats * missing, f"the values of all layers of a window, for {missing} more threads"
+            )
+            arena, bases = self.new_arena()
             for name, array in self._kept.items():
                 if name in Base.__members__:
                     bases[Base[name]] = _pointer(array)
             self._arenas.append(arena)
             self._bases.append(bases)
+
+    @property
+    def floats(self) -> int:
+        """Of an arena and the scratch behind it."""
+        return self.compiled.arena_floats + self.compiled.scratch_floats
+
+    def new_arena(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Memory for the values of all layers, and the bases with which calls find it and the parameters."""
+        arena = aligned_zeros(self.floats)
+        bases = np.zeros(len(Base), np.int64)
+        bases[Base.ARENA] = _pointer(arena)
+        bases[Base.SCRATCH] = _pointer(arena) + 4 * self.compiled.arena_floats
+        bases[Base.PARAMETERS] = _pointer(self.parameters)
+        bases[Base.DERIVED] = _pointer(self.derived)
+        bases[Base.CONSTANTS] = _pointer(self.constants)
+        return arena, bases
 
 
 def _pointer(array: NDArray[np.generic]) -> int:

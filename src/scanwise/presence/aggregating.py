@@ -97,7 +97,7 @@ class AggregatingNetwork:
         """Where the network's positions lie on a signal, and whether it goes through the body whole."""
         network = self._body.network
         missing = tuple(max(0, f - e) for f, e in zip(self._field, shape[1:], strict=True))
-        if any(missing) and _padded(shapes.walk(network, self._input_shape)) is None:
+        if any(missing) and shapes.has_padding(network, self._input_shape) is None:
             raise ShapeError(
                 f"signals[{number}] must be at least as large as the network's receptive field {self._field}. "
                 f"Got {shape[1:]}, which lacks {missing}."
@@ -106,7 +106,7 @@ class AggregatingNetwork:
             rows = shapes.walk(network, shape)
         except (ShapeError, ArgumentError) as error:
             raise ShapeError(f"signals[{number}] must fit the network. Got shape {shape}: {error}") from None
-        padded = _padded(rows)
+        padded = shapes.has_padding(network, shape)
         whole = padded is not None or self._whole_network is not None
         if whole:
             self._check_size(number, rows, padded)
@@ -158,8 +158,3 @@ def _deciding_channels(tail: Model, aggregates: NDArray[np.float32]) -> NDArray[
         gradients, _ = tail.gradients(copies, np.tile(np.eye(scores, dtype=np.float32), (len(y), 1)))
         found.append((gradients * copies).reshape(len(y), scores, -1).argmax(axis=2))
     return np.concatenate(found)
-
-
-def _padded(rows: list[shapes.Row]) -> shapes.Row | None:
-    """The first layer that adds positions around its input."""
-    return next((row for row in rows if any(shapes.added_positions(row))), None)

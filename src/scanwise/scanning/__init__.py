@@ -2,8 +2,10 @@
 
 from scanwise.scanning.detection import Detection
 from scanwise.scanning.grid import Coverage
+from scanwise.scanning.pool import StreamPool
 from scanwise.scanning.result import ScanResult
 from scanwise.scanning.scanner import scan
 from scanwise.scanning.sharing import obstacle
+from scanwise.scanning.stream import Stream
 
-__all__ = ["Coverage", "Detection", "ScanResult", "obstacle", "scan"]
+__all__ = ["Coverage", "Detection", "ScanResult", "Stream", "StreamPool", "obstacle", "scan"]
