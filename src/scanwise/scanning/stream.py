@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from scanwise.errors import ArgumentTypeError, ShapeError
 from scanwise.model import Model
 from scanwise.scanning.course import Plan
+from scanwise.scanning.grid import per_axis
 from scanwise.scanning.line import Line, advance
 from scanwise.scanning.past import Past
-from scanwise.scanning.scanner import _checked_step, _score_count
+from scanwise.scanning.scanner import _score_count
 from scanwise.scanning.state import pack, unpack
 
 __all__ = ["Stream", "plan_of"]
@@ -180,5 +181,5 @@ def plan_of(model: Model, step: int | None) -> Plan:
         raise ShapeError(f"model's input_shape must be (C, T) for a stream. Got {model.input_shape}.")
     _score_count(model)
     plan = Plan.of(model, 1)
-    (checked,) = _checked_step(step, (plan.windows.stride,))
+    (checked,) = (plan.windows.stride,) if step is None else per_axis("step", step, 1, 1)
     return Plan.of(model, checked)
