@@ -16,6 +16,7 @@ __all__ = [
     "added_positions",
     "has_padding",
     "padding_before",
+    "pairs_positions",
     "parameter_shapes",
     "receptive_field",
     "summary_table",
@@ -127,6 +128,12 @@ def added_positions(row: Row) -> Shape:
         reached += geometry.dilation[axis] * (geometry.kernel[axis] - 1) + 1
         added.append(max(padded, reached) - extent)
     return tuple(added)[2 - axes :]
+
+
+def pairs_positions(row: Row) -> bool:
+    """Whether a layer is a `Residual` around a stride, whose sum is one only where a single position is left."""
+    strided = any(step != 1 for step in row.layer.reach(row.input_shape)[1])
+    return isinstance(row.layer, Residual) and strided
 
 
 def has_padding(network: Sequential, input_shape: Shape) -> Row | None:

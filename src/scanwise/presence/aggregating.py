@@ -107,7 +107,9 @@ class AggregatingNetwork:
         except (ShapeError, ArgumentError) as error:
             raise ShapeError(f"signals[{number}] must fit the network. Got shape {shape}: {error}") from None
         padded = shapes.has_padding(network, shape)
-        whole = padded is not None or self._whole_network is not None
+        whole = (
+            padded is not None or self._whole_network is not None or any(map(shapes.pairs_positions, rows))
+        )
         if whole:
             self._check_size(number, rows, padded)
         grid = Grid(rows[-1].output_shape[1:], self._field, self._stride)

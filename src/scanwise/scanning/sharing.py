@@ -97,8 +97,7 @@ def _why(row: shapes.Row) -> str | None:
         return "pads inside the window"
     if row.layer.unshared is not None:
         return row.layer.unshared
-    # The sum of a `Residual` around a stride pairs positions only where the window leaves a single one.
-    if isinstance(row.layer, Residual) and any(step != 1 for step in row.layer.reach(row.input_shape)[1]):
+    if shapes.pairs_positions(row):
         return "has a stride within"
     return None
 
