@@ -78,7 +78,9 @@ if TYPE_CHECKING:
     from scanwise.neocognitron import Neocognitron as Neocognitron
     from scanwise.scanning import Coverage as Coverage
     from scanwise.scanning import Detection as Detection
+    from scanwise.scanning import Findings as Findings
     from scanwise.scanning import ScanResult as ScanResult
+    from scanwise.scanning import detect as detect
     from scanwise.scanning import scan as scan
     from scanwise.threads import get_threads as get_threads
     from scanwise.threads import set_threads as set_threads
@@ -115,7 +117,7 @@ _PLACES = {
     ),
     "model": ("Model", "load"),
     "neocognitron": ("Neocognitron",),
-    "scanning": ("Coverage", "Detection", "ScanResult", "scan"),
+    "scanning": ("Coverage", "Detection", "Findings", "ScanResult", "detect", "scan"),
     "threads": ("get_threads", "set_threads"),
     "training": (
         "AdamW", "Callback", "Cosine", "EarlyStopping", "History", "OneCycle", "SGD", "Step", "fit",

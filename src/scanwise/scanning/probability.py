@@ -36,10 +36,10 @@ def exclusive(model: Model) -> bool:
 
 def probabilities(scores: NDArray[np.float32], activation: str) -> NDArray[np.float64]:
     """Probabilities of scores `(K, ...)`."""
-    z = scores.astype(np.float64)
+    z = scores.astype(np.float64, order="C")
     if activation == "softmax":
         e = np.exp(z - z.max(axis=0))
-        return np.asarray(e / e.sum(axis=0))
+        return np.asarray(e / _total(e))
     return _sigmoid(z) if activation == "sigmoid" else z
 
 
@@ -49,15 +49,23 @@ def margins(scores: NDArray[np.float32], activation: str) -> NDArray[np.float64]
     For softmax the logarithm of the odds, log p / (1 - p) = z_k - log sum over the other labels of e^z: two windows
     whose probabilities both round to 1 still compare.
     """
-    z = scores.astype(np.float64)
+    z = scores.astype(np.float64, order="C")
     if activation != "softmax":
         return z
     others = np.empty_like(z)
     for k in range(len(z)):
         rest = np.delete(z, k, axis=0)
         top = rest.max(axis=0)
-        others[k] = top + np.log(np.exp(rest - top).sum(axis=0))
+        others[k] = top + np.log(_total(np.exp(rest - top)))
     return z - others
+
+
+def _total(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum over labels, in their order: how NumPy groups a sum depends on how many windows there are."""
+    total = np.zeros(values.shape[1:])
+    for row in values:
+        total += row
+    return total
 
 
 def _sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
