@@ -268,7 +268,7 @@ def _on_a_grid(
     aside = np.abs(2 * candidates.place - first - last).sum(axis=1)
     order = np.lexsort((*candidates.place.T[::-1], candidates.label, aside, -candidates.rank))
     struck = np.zeros((3, *counts), bool)
-    grid = np.stack(np.indices(counts), axis=-1)
+    grid = np.moveaxis(np.indices(counts), 0, -1)
     kept = []
     for i in order:
         place, layer = candidates.place[i], 0 if exclusive else candidates.label[i]

@@ -182,7 +182,8 @@ class TestNotFinite:
     def test_without_any_score_there_is_no_presence(self) -> None:
         model = signal_model("reference")
         found = sw.detect(model, np.full((2, 40), np.nan), nan="skip")
-        assert (found.detections, np.isnan(found.presence).all()) == ([], True)
+        assert found.detections == []
+        assert np.isnan(found.presence).all()
         assert found.coverage.not_finite == (((0, 40),),)
 
     def test_values_in_gaps_do_nothing(self) -> None:

@@ -19,9 +19,9 @@ PATIENCE = 1.0
 
 
 class Progress(Protocol):
-    """Called with how much is done, and how much there is in all."""
+    """Called with how much is done, and how much there is in all, or None while that is not known."""
 
-    def __call__(self, done: int, total: int) -> None: ...
+    def __call__(self, done: int, total: int | None) -> None: ...
 
 
 def say(message: str) -> None:
@@ -109,7 +109,7 @@ def progress_bar(what: str) -> Iterator[Progress]:
     bar: Any = None
     task: Any = None
 
-    def show(done: int, total: int) -> None:
+    def show(done: int, total: int | None) -> None:
         nonlocal bar, task
         if (
             bar is None

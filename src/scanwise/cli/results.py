@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scanwise.scanning import Detection, ScanResult
+import numpy as np
+
+from scanwise.scanning import Detection, Findings
 
 __all__ = ["FileResult"]
 
@@ -22,7 +24,10 @@ class FileResult:
         window, step: of the scan, in samples or pixels.
         method, reason: how windows were evaluated, and why.
         uncovered: for each axis the ranges (start, stop) that no window reaches.
-        presence: for each label the largest probability of any window.
+        padded: for each axis the ranges that lie only in a window filled up with zeros.
+        skipped: windows that hold a value that is not finite, and have no score.
+        replaced: values that were not finite and taken as zero.
+        presence: for each label the largest probability of any window; None if no window has a score.
         detections: what was found where, in the order of the places.
     """
 
@@ -34,24 +39,33 @@ class FileResult:
     method: str
     reason: str
     uncovered: tuple[tuple[tuple[int, int], ...], ...]
-    presence: dict[str, float]
+    padded: tuple[tuple[tuple[int, int], ...], ...]
+    skipped: int
+    replaced: int
+    presence: dict[str, float | None]
     detections: tuple[Detection, ...]
 
     @classmethod
-    def of(cls, path: Path, result: ScanResult, threshold: float) -> FileResult:
-        """What a scan of a file found with probabilities from `threshold` on."""
-        labels = result.labels or tuple(str(k) for k in range(len(result.scores)))
+    def of(cls, path: Path, found: Findings) -> FileResult:
+        """What was found in a file."""
+        labels = found.labels or tuple(str(k) for k in range(len(found.presence)))
         return cls(
             file=str(path),
-            extent=result.coverage.extent,
-            sample_rate=result.sample_rate,
-            window=result.window,
-            step=result.step,
-            method=result.method,
-            reason=result.reason,
-            uncovered=result.coverage.uncovered,
-            presence={label: float(p) for label, p in zip(labels, result.presence, strict=True)},
-            detections=tuple(result.detections(threshold)),
+            extent=found.coverage.extent,
+            sample_rate=found.sample_rate,
+            window=found.window,
+            step=found.step,
+            method=found.method,
+            reason=found.reason,
+            uncovered=found.coverage.uncovered,
+            padded=found.coverage.padded,
+            skipped=found.coverage.skipped,
+            replaced=found.replaced,
+            presence={
+                label: None if np.isnan(p) else float(p)
+                for label, p in zip(labels, found.presence, strict=True)
+            },
+            detections=tuple(found.detections),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -65,6 +79,9 @@ class FileResult:
             "method": self.method,
             "reason": self.reason,
             "uncovered": self.uncovered,
+            "padded": self.padded,
+            "skipped": self.skipped,
+            "replaced": self.replaced,
             "presence": self.presence,
             "detections": [
                 {

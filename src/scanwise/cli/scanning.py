@@ -12,12 +12,12 @@ from scanwise.cli.evaluation import whole_rate
 from scanwise.cli.forms import FORMS
 from scanwise.cli.results import FileResult
 from scanwise.cli.training import require_writable
-from scanwise.data import read_signal
+from scanwise.data import open_signal
 from scanwise.data.dataset import ImageMode
-from scanwise.errors import ArgumentError, DataError, ShapeError
+from scanwise.errors import ArgumentError, ShapeError
 from scanwise.model import Model, load
 from scanwise.model_file import write_beside
-from scanwise.scanning import scan as scan_signal
+from scanwise.scanning import detect
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,9 @@ class ScanRequest:
     form: str
     output: Path | None
     backend: str
+    step: int | None = None
+    edge: str = "valid"
+    nan: str = "error"
 
 
 def run_scan(request: ScanRequest) -> None:
@@ -39,7 +42,8 @@ def run_scan(request: ScanRequest) -> None:
     if request.output is not None:
         require_writable(request.output, request.model, *request.files)
     model = load(request.model, backend=request.backend)
-    text = FORMS[request.form]([_scan(model, path, request) for path in request.files])
+    rates: set[int] = set()
+    text = FORMS[request.form]([_scan(model, path, request, rates) for path in request.files])
     if request.output is None:
         print(text, end="")
     else:
@@ -47,28 +51,32 @@ def run_scan(request: ScanRequest) -> None:
         say(f"saved {request.output}")
 
 
-def _scan(model: Model, path: Path, request: ScanRequest) -> FileResult:
-    signal = read_signal(
+def _scan(model: Model, path: Path, request: ScanRequest, rates: set[int]) -> FileResult:
+    """Scan one file. `rates` are those that have been said to be resampled."""
+    signal = open_signal(
         path,
         input_shape=model.input_shape,
         sample_rate=whole_rate(model),
         image_mode=cast("ImageMode | None", model.image_mode),
     )
-    window = model.input_shape[1:]
-    if any(have < need for have, need in zip(signal.shape[1:], window, strict=True)):
-        raise DataError(
-            f"{path} must be at least as large as the window {_extent(model, window)}. "
-            f"Got {_extent(model, signal.shape[1:])}."
-        )
+    if signal.file_rate not in (None, signal.sample_rate, *rates):
+        rates.add(cast("int", signal.file_rate))
+        say(f"{path}: resampled from {signal.file_rate} Hz to the model's {signal.sample_rate} Hz")
     try:
         with progress_bar(f"scanning {path.name}") as show:
-            result = scan_signal(model, signal, progress=show)
+            found = detect(
+                model,
+                signal,
+                threshold=request.threshold,
+                step=request.step,
+                edge=request.edge,
+                nan=request.nan,
+                progress=show,
+            )
     except ShapeError as error:
         raise ShapeError(f"{model.network!r} cannot scan {path}: {error}") from None
-    if not result.coverage.complete:
-        say(f"{path}: {result.coverage}")
-    return FileResult.of(path, result, request.threshold)
-
-
-def _extent(model: Model, extent: tuple[int, ...]) -> str:
-    return str(extent) if model.sample_rate is None else f"{extent[0] / model.sample_rate:g} s"
+    if found.replaced:
+        say(f"{path}: {found.replaced:,} values that are not finite taken as zero")
+    if not found.coverage.complete or any(found.coverage.padding):
+        say(f"{path}: {found.coverage}")
+    return FileResult.of(path, found)

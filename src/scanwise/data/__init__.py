@@ -8,3 +8,5 @@ from scanwise.data.folder import load_folder as load_folder
 from scanwise.data.opening import open_dataset as open_dataset
 from scanwise.data.opening import read_signal as read_signal
 from scanwise.data.series import load_csv as load_csv
+from scanwise.data.signal_file import SignalFile as SignalFile
+from scanwise.data.signal_file import open_signal as open_signal

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.executor import Samples
-from scanwise.scanning.evaluators import Evaluator
+from scanwise.scanning.evaluators import Evaluator, as_float
 from scanwise.scanning.finite import FiniteValues
 from scanwise.scanning.grid import Axis, Region
 from scanwise.scanning.source import Source
@@ -93,9 +93,8 @@ def evaluate(
     group: list[tuple[Tile, Samples, NDArray[np.bool_] | None]] = []
 
     def finish() -> None:
-        for (tile, _, bad), scores in zip(
-            group, evaluator(np.stack([part for _, part, _ in group])), strict=True
-        ):
+        parts = as_float(np.stack([part for _, part, _ in group]))
+        for (tile, _, bad), scores in zip(group, evaluator(parts), strict=True):
             of = tuple(slice(run.new_windows - run.first, None) for run in tile)
             if bad is not None:
                 skipped = _touching(bad, tile, axes)
@@ -132,7 +131,7 @@ def _read(source: Source, tile: Tile, finite: FiniteValues) -> tuple[Samples, ND
     part, bad = finite(source.read(region), region, new)
     behind = [(0, run.stop - stop) for run, stop in zip(tile, stops, strict=True)]
     if any(zeros for _, zeros in behind):
-        part = np.pad(part, [(0, 0), *behind])
+        part = as_float(np.pad(part, [(0, 0), *behind]))
         bad = None if bad is None else np.pad(bad, behind)
     return part, bad
 

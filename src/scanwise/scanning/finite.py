@@ -30,7 +30,7 @@ class FiniteValues:
     """
 
     def __init__(self, source: Source, rule: str) -> None:
-        self._source, self._rule = source, rule
+        self._origin, self._rule = source.origin, rule
         self.replaced = self.skipped = 0
         self._runs: dict[tuple[tuple[int, ...], int], int] = {}  # (row, stop): start
 
@@ -48,14 +48,15 @@ class FiniteValues:
             values = as_float(part)
         if values.dtype == np.uint8 or math.isfinite(np.vdot(values, values)):
             return values, None
+        values = values.astype(np.float32, copy=False)
         if self._rule == "error":
             origin = (0, *(start for start, _ in region))
-            check_finite(values, self._source.name, origin, self._source.error)
+            check_finite(values, self._origin.name, origin, self._origin.error)
         finite = np.isfinite(values)
         if finite.all():  # it was the sum of squares alone that overflowed
             return values, None
         of = tuple(slice(a - start, b - start) for (start, _), (a, b) in zip(region, new, strict=True))
-        bad = ~finite.all(axis=0)
+        bad = np.logical_not(finite.all(axis=0))
         if self._rule == "zero":
             self.replaced += int(np.count_nonzero(~finite[(slice(None), *of)]))
         else:

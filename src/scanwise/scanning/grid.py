@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-
 EDGES = ("valid", "pad", "extend")
 
 # Ranges (start, stop), one an axis.

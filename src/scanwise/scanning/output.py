@@ -28,6 +28,10 @@ _MOVED = 1 << 24  # bytes that are brought from one order into the other in one 
 _HELD = 1 << 26  # bytes that are written through one mapping of a file
 
 
+# Windows along each axis. The first is None if it is not known before.
+Counts = tuple[Any, ...]
+
+
 class Output(Protocol):
     """Takes scores."""
 
@@ -43,8 +47,9 @@ class Output(Protocol):
 class Memory:
     """Keeps scores in memory, which grows with them where their number is not known before."""
 
-    def __init__(self, labels: int, counts: tuple[int | None, ...]) -> None:
-        self._scores = np.empty((labels, counts[0] or 0, *counts[1:]), np.float32)
+    def __init__(self, labels: int, counts: Counts) -> None:
+        first, *rest = counts
+        self._scores = np.empty((labels, first or 0, *rest), np.float32)
 
     def write(self, windows: Region, scores: NDArray[np.float32]) -> None:
         """Take scores."""
@@ -69,16 +74,19 @@ class NpyFile:
     to, so that a full disk is an error and not the end of the process.
     """
 
-    def __init__(self, path: Path, place: Path, labels: int, counts: tuple[int | None, ...]) -> None:
+    def __init__(self, path: Path, place: Path, labels: int, counts: Counts) -> None:
         self._path, self._place, self._labels = path, place, labels
-        self._rest: Any = counts[1:]
+        self._rest = counts[1:]
         self._known = counts[0] is not None
         self._room = self._written = 0
         self._scores: Any = None
         self._file: BinaryIO = place.open("x+b")
+        self._shape = (labels, *counts)
+
+    def begin(self) -> None:
+        """Take room, if it is known how much."""
         if self._known:
-            shape: Any = (labels, *counts)
-            self._scores = self._mapped(shape, _begin(self._file, shape))
+            self._scores = self._mapped(self._shape, _begin(self._file, self._shape))
 
     def write(self, windows: Region, scores: NDArray[np.float32]) -> None:
         """Take scores."""
@@ -105,13 +113,13 @@ class NpyFile:
         self._scores = None
         self._file.close()
         self._place.replace(self._path)
-        return np.load(self._path, mmap_mode="r")
+        scores: NDArray[np.float32] = np.load(self._path, mmap_mode="r")
+        return scores
 
     def close(self) -> None:
-        """Leave nothing open, nor half written."""
+        """Leave nothing open."""
         self._scores = None
         self._file.close()
-        self._place.unlink(missing_ok=True)
 
     def _reorder(self, counts: tuple[int, ...]) -> None:
         """Bring scores from the order of the windows into that of the labels, piece by piece."""
@@ -154,12 +162,17 @@ def _take_room(file: BinaryIO, size: int) -> None:
 class ZarrArray:
     """Writes a zarr array, a folder of chunks."""
 
-    def __init__(self, path: Path, place: Path, labels: int, counts: tuple[int | None, ...]) -> None:
-        zarr = _zarr()
+    def __init__(self, path: Path, place: Path, labels: int, counts: Counts) -> None:
         self._path, self._place = path, place
+        first, *rest = counts
+        self._shape = (labels, first or 0, *rest)
+
+    def begin(self) -> None:
+        """Create the array."""
+        labels, *counts = self._shape
         chunks = (labels, 4096) if len(counts) == 1 else (labels, 64, 64)
-        self._array = zarr.create_array(
-            str(place), shape=(labels, counts[0] or 0, *counts[1:]), chunks=chunks, dtype=_FLOAT.str
+        self._array = _zarr().create_array(
+            str(self._place), shape=self._shape, chunks=chunks, dtype=_FLOAT.str
         )
 
     def write(self, windows: Region, scores: NDArray[np.float32]) -> None:
@@ -177,30 +190,30 @@ class ZarrArray:
         return _zarr().open_array(str(self._path), mode="r")
 
     def close(self) -> None:
-        """Leave nothing half written."""
-        shutil.rmtree(self._place, ignore_errors=True)
+        """Nothing is open between two calls."""
 
 
-_KINDS = {".npy": NpyFile, ".zarr": ZarrArray}
+_KINDS: dict[str, type[NpyFile] | type[ZarrArray]] = {".npy": NpyFile, ".zarr": ZarrArray}
 
 
 @contextlib.contextmanager
-def opened_output(out: Any, labels: int, counts: tuple[int | None, ...]) -> Iterator[Output]:
+def opened_output(out: Any, labels: int, counts: Counts) -> Iterator[Output]:
     """Where scores go: `out` is a path, or None for memory.
 
     Args:
         out: as `scan` takes it.
         labels: number of scores of a window.
-        counts: windows along each axis; the first is None if it is not known before.
+        counts: windows along each axis.
     """
     if out is None:
         yield Memory(labels, counts)
         return
     path = checked_path(out)
     place = path.parent / f".scanwise-{secrets.token_hex(8)}.part"
-    output = None
+    output: NpyFile | ZarrArray | None = None
     try:
         output = _KINDS[path.suffix.lower()](path, place, labels, counts)
+        output.begin()
         yield output
     except OSError as error:
         if isinstance(error, FileError) or (error.filename is None and error.errno not in _OF_WRITING):
@@ -209,6 +222,10 @@ def opened_output(out: Any, labels: int, counts: tuple[int | None, ...]) -> Iter
     finally:
         if output is not None:
             output.close()
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
 
 
 # What a disk says that takes no more.

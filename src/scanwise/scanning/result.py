@@ -81,7 +81,7 @@ class ScanResult:
 
         NaN if no window has a score.
         """
-        presence = Presence(len(self.scores), self.activation)
+        presence = Presence(self.scores.shape[0], self.activation)
         for _, piece in self._pieces():
             presence.add(piece)
         return presence.best
@@ -113,7 +113,7 @@ class ScanResult:
 
     def _pieces(self) -> Iterator[tuple[tuple[int, ...], NDArray[np.float32]]]:
         """(number of the first window, scores `(K, *counts)`), of some rows of windows each."""
-        size = max(1, _PIECE // (len(self.scores) * math.prod(self.scores.shape[2:])))
+        size = max(1, _PIECE // (self.scores.shape[0] * math.prod(self.scores.shape[2:])))
         for first in range(0, self.scores.shape[1], size):
             piece = np.asarray(self.scores[:, first : first + size])
             yield (first, *(0 for _ in self.axes[1:])), piece

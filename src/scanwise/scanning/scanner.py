@@ -277,28 +277,26 @@ def _score_count(model: Model) -> int:
 
 
 def _check_signal(model: Model, source: Source) -> None:
+    name, error = source.origin.name, source.origin.shape_error
     wanted, shape = model.input_shape, (source.channels, *source.extent)
     shown = f"({', '.join('n' if n is None else str(n) for n in shape)}{',' if len(shape) == 1 else ''})"
     if len(shape) != len(wanted):
         names = "(C, T)" if len(wanted) == 2 else "(C, H, W)"
-        hint = f"; add the channel axis: {source.name}[None]" if len(shape) == len(wanted) - 1 else ""
-        raise ShapeError(f"{source.name} must have shape {names} for this model. Got {shown}{hint}.")
+        hint = f"; add the channel axis: {name}[None]" if len(shape) == len(wanted) - 1 else ""
+        raise error(f"{name} must have shape {names} for this model. Got {shown}{hint}.")
     if source.channels != wanted[0]:
-        raise ShapeError(
-            f"{source.name} must have {wanted[0]} channels, first. Got {source.channels}, shape {shown}."
-        )
+        raise error(f"{name} must have {wanted[0]} channels, first. Got {source.channels}, shape {shown}.")
 
 
 def _check_extent(source: Source, axes: tuple[Axis, ...]) -> None:
+    if all(axis.count for axis in axes):
+        return
     extent, window = tuple(axis.extent for axis in axes), tuple(axis.window for axis in axes)
-    if any(axis.count == 0 for axis in axes):
-        hint = '; only edge="pad" takes a smaller one' if min(extent) and axes[0].edge == "extend" else ""
-        what = (
-            f"be at least as large as the window {window}"
-            if min(extent) or axes[0].edge != "pad"
-            else "not be empty"
-        )
-        raise ShapeError(f"{source.name} must {what}. Got {extent}{hint}.")
+    name, error = source.origin.name, source.origin.shape_error
+    if axes[0].edge == "pad":
+        raise error(f"{name} must not be empty. Got {extent}.")
+    hint = '; only edge="pad" takes a smaller one' if axes[0].edge == "extend" and min(extent) else ""
+    raise error(f"{name} must be at least as large as the window {window}. Got {extent}{hint}.")
 
 
 def _checked_step(step: Any, stride: tuple[int, ...]) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ import mmap
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -25,18 +26,34 @@ from scanwise.scanning.grid import Region
 _HELD_BYTES = 1 << 27
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What errors say about a signal.
+
+    Attributes:
+        name: how they call it.
+        error: what a value that is not as it should be raises.
+        shape_error: what a wrong number of channels, or too small an extent, raises.
+    """
+
+    name: str = "signal"
+    error: type[ScanwiseError] = ArgumentError
+    shape_error: type[ScanwiseError] = ShapeError
+
+
+GIVEN = Origin()
+
+
 class Source(Protocol):
     """A signal.
 
     Attributes:
-        name: how errors call it.
-        error: what a value that is not as it should be raises.
+        origin: what errors say about it.
         channels: number of channels.
         extent: samples, or rows and columns. The first is None until the end is reached, if it is not known before.
     """
 
-    name: str
-    error: type[ScanwiseError]
+    origin: Origin
     channels: int
 
     @property
@@ -67,10 +84,8 @@ class Openable(Protocol):
 class ArraySource:
     """A NumPy array or memory map, or whatever gives a part of itself when it is indexed."""
 
-    name = "signal"
-    error: type[ScanwiseError] = ArgumentError
-
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: Any, origin: Origin = GIVEN) -> None:
+        self.origin = origin
         self._array, self._mapping, self._read = array, _mapping_of(array), 0
         self.channels = int(array.shape[0])
         self.extent = tuple(int(n) for n in array.shape[1:])
@@ -103,12 +118,10 @@ class BlockSource:
         shape: tuple[int, ...],
         block: tuple[int, ...],
         load: Callable[[Region], NDArray[Any]],
-        name: str = "signal",
-        error: type[ScanwiseError] = ArgumentError,
+        origin: Origin = GIVEN,
     ) -> None:
         """`load` gives the part `(C, *extent)` of the signal that a block of extent `block` holds."""
-        self.name, self.error = name, error
-        self.channels, self.extent = shape[0], shape[1:]
+        self.origin, self.channels, self.extent = origin, shape[0], shape[1:]
         self._block, self._load = block, load
         self._held: OrderedDict[tuple[int, ...], NDArray[Any]] = OrderedDict()
 
@@ -153,24 +166,17 @@ class BlockSource:
 
 
 class SequentialSource:
-    """Chunks `(C, n)` or `(C, n, W)` of any lengths n, one after the other. What has been read and passed is dropped."""
+    """Chunks `(C, n)` or `(C, n, W)` of any lengths n, one after the other. What has been passed is dropped."""
 
-    def __init__(
-        self,
-        chunks: Iterator[Any],
-        name: str = "signal",
-        error: type[ScanwiseError] = ArgumentError,
-        length: int | None = None,
-    ) -> None:
+    def __init__(self, chunks: Iterator[Any], origin: Origin = GIVEN, length: int | None = None) -> None:
         """`length` is that of all chunks together, if it is known before."""
-        self.name, self.error = name, error
-        self._chunks, self._length = chunks, length
+        self.origin, self._chunks, self._length = origin, chunks, length
         self._number = 0
         first = self._next()
         if first is None:
-            raise ShapeError(f"{name} must give at least one chunk. Got none.")
+            raise ShapeError(f"{origin.name} must give at least one chunk. Got none.")
         if first.ndim < 2:
-            raise ShapeError(f"{name} must give chunks (C, n) or (C, n, W). Got shape {first.shape}.")
+            raise ShapeError(f"{origin.name} must give chunks (C, n) or (C, n, W). Got shape {first.shape}.")
         self.channels = first.shape[0]
         self._held = first
         self._start = 0  # of what is held, in the signal
@@ -201,7 +207,9 @@ class SequentialSource:
             chunk = self._next()
             if chunk is None:
                 if self._length is not None:
-                    raise self.error(f"{self.name} must have {self._length:,} samples. Got {end:,}.")
+                    raise self.origin.error(
+                        f"{self.origin.name} must have {self._length:,} samples. Got {end:,}."
+                    )
                 self._length = end
                 break
             self._check(chunk)
@@ -216,20 +224,16 @@ class SequentialSource:
         except StopIteration:
             return None
         self._number += 1
-        return number_array(chunk, f"chunk {self._number} of {self.name}")
+        return number_array(chunk, f"chunk {self._number} of {self.origin.name}")
 
     def _check(self, chunk: NDArray[Any]) -> None:
-        held = self._held
+        held, what = self._held, f"chunk {self._number} of {self.origin.name}"
         if chunk.ndim != held.ndim or (chunk.shape[0], *chunk.shape[2:]) != (held.shape[0], *held.shape[2:]):
             wanted = ", ".join(map(str, (held.shape[0], "n", *held.shape[2:])))
-            raise ShapeError(
-                f"chunk {self._number} of {self.name} must have shape ({wanted}), as the first. Got {chunk.shape}."
-            )
+            raise ShapeError(f"{what} must have shape ({wanted}), as the first. Got {chunk.shape}.")
         # uint8 is taken as 0..1, so that a mixture would have two scales.
         if chunk.dtype != held.dtype:
-            raise ArgumentTypeError(
-                f"chunk {self._number} of {self.name} must have dtype {held.dtype}, as the first. Got {chunk.dtype}."
-            )
+            raise ArgumentTypeError(f"{what} must have dtype {held.dtype}, as the first. Got {chunk.dtype}.")
 
 
 @contextlib.contextmanager
@@ -294,5 +298,5 @@ def _mapping_of(array: Any) -> mmap.mmap | None:
     return array if isinstance(array, mmap.mmap) else None
 
 
-def _part(array: Any, region: Region) -> Any:
-    return array[(slice(None), *(slice(start, stop) for start, stop in region))]
+def _part(array: Any, region: Region) -> NDArray[Any]:
+    return array[(slice(None), *(slice(start, stop) for start, stop in region))]  # type: ignore[no-any-return]
