@@ -164,7 +164,7 @@ class TestTiff:
         self, layout: str, channels: int, samples: int, tmp_path: Path
     ) -> None:
         pixels = picture(61, 75, samples) if samples > 1 else picture(61, 75)
-        more = {"photometric": "rgb" if samples > 1 else "minisblack"}
+        more: dict[str, Any] = {"photometric": "rgb" if samples > 1 else "minisblack"}
         tifffile.imwrite(tmp_path / "a.tif", pixels, **more, **LAYOUTS[layout])
         assert_same_scan(viewer(channels), tmp_path / "a.tif")
         with opened_tiff(tmp_path / "a.tif", "L" if channels == 1 else "RGB", ORIGIN) as source:
@@ -175,7 +175,7 @@ class TestTiff:
     @pytest.mark.parametrize("layout", LAYOUTS)
     @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
     def test_of_more_than_8_bits(self, layout: str, dtype: Any, tmp_path: Path) -> None:
-        more = {**LAYOUTS[layout], "photometric": "minisblack"}
+        more: dict[str, Any] = {**LAYOUTS[layout], "photometric": "minisblack"}
         if dtype == np.float32:
             more.pop("predictor", None)
         tifffile.imwrite(tmp_path / "a.tif", picture(61, 75, dtype=dtype), **more)

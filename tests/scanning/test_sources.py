@@ -363,3 +363,10 @@ class TestOut:
         monkeypatch.setitem(sys.modules, "zarr", None)
         with pytest.raises(sw.ArgumentError, match=r"pip install 'scanwise\[zarr\]'"):
             sw.scan(signal_model("native"), random_values(2, 30), out=tmp_path / "a.zarr")
+
+
+def test_scores_that_memory_does_not_hold_are_refused(tmp_path: Path) -> None:
+    model = sw.Model(sw.Sequential(sw.Conv1d(2, 1), sw.Flatten()), (1, 1))
+    endless = np.broadcast_to(np.float32(0), (1, 1 << 44))
+    with pytest.raises(sw.EngineError, match="memory must hold the scores of all windows"):
+        sw.scan(model, endless)

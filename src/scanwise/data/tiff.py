@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ EXTENSIONS = (".tif", ".tiff")
 
 _BLOCK_BYTES = 1 << 22  # of an image that is not cut into tiles or strips, read in one go
 
+_SILENT = logging.NullHandler()
+
 # Luma (ITU-R 601) in 16-bit whole numbers, as pillow has it.
 _LUMA = np.array([19595, 38470, 7471], np.uint32)
 
@@ -38,6 +41,8 @@ def opened_tiff(path: Path, image_mode: ImageMode, origin: Origin) -> Iterator[B
     with decoding(path, "a TIFF file"):
         import tifffile
 
+        # What it has to say about damage, Python would print where nobody has asked for messages.
+        logging.getLogger("tifffile").addHandler(_SILENT)
         file = tifffile.TiffFile(path)
     with file:
         with decoding(path, "a TIFF file"):
@@ -45,7 +50,10 @@ def opened_tiff(path: Path, image_mode: ImageMode, origin: Origin) -> Iterator[B
             if not all(getattr(other, "is_reduced", False) for other in others):
                 raise DataError(f"{path} must hold one picture. Got {len(file.pages)}.")
             image = _Image(path, page, image_mode)
-            plain = _is_plain(page) and image.is_decodable()
+            plain = _is_plain(page)
+            if plain:
+                image.require_whole()
+                plain = image.is_decodable()
         yield BlockSource(image.shape, image.block, image.load, origin) if plain else None
 
 
@@ -84,6 +92,20 @@ class _Image:
             self.block = (min(H, max(1, _BLOCK_BYTES // max(1, self._row_bytes))), W)
         else:
             self.block = (min(H, page.rowsperstrip), W)
+
+    def require_whole(self) -> None:
+        """Raise DataError if the file cannot hold an image of the extent that it claims."""
+        planes = self._page.samplesperpixel if self._separate else 1
+        parts = planes * math.prod(
+            math.ceil(extent / size) for extent, size in zip(self.shape[1:], self.block, strict=True)
+        )
+        end = self._page.dataoffsets[0] + planes * self.shape[1] * self._row_bytes
+        if self._contiguous and not self._page.is_tiled:
+            whole = end <= self._page.parent.filehandle.size
+        else:
+            whole = parts == len(self._page.dataoffsets)
+        if not whole:
+            raise DataError(f"{self._path} must be an intact TIFF file. Got one that is cut off.")
 
     @property
     def _row_bytes(self) -> int:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, FileError
+from scanwise.memory import require
 from scanwise.paths import require_path
 from scanwise.scanning.grid import Region
 
@@ -49,7 +50,7 @@ class Memory:
 
     def __init__(self, labels: int, counts: Counts) -> None:
         first, *rest = counts
-        self._scores = np.empty((labels, first or 0, *rest), np.float32)
+        self._scores = _room((labels, first or 0, *rest))
 
     def write(self, windows: Region, scores: NDArray[np.float32]) -> None:
         """Take scores."""
@@ -64,6 +65,14 @@ class Memory:
     def finish(self, counts: tuple[int, ...]) -> NDArray[np.float32]:
         """All scores."""
         return self._scores[:, : counts[0]]
+
+
+def _room(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    needed = _FLOAT.itemsize * math.prod(shape)
+    require(
+        needed, "the scores of all windows, if they are not written to a file (out) or left aside (detect)"
+    )
+    return np.empty(shape, np.float32)
 
 
 class NpyFile:

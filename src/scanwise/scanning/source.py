@@ -289,13 +289,12 @@ def _stored_source(signal: Any) -> Source:
 
 def _mapping_of(array: Any) -> mmap.mmap | None:
     """The mapped file that an array lies in, if the system can be told to forget what has been read of it."""
-    if (
-        not hasattr(mmap, "MADV_DONTNEED") or getattr(array, "mode", "c") == "c"
-    ):  # "c": changes are in memory alone
-        return None
+    mode = "c"  # changes are in memory alone
     while isinstance(array, np.ndarray):
+        mode = getattr(array, "mode", mode)
         array = array.base
-    return array if isinstance(array, mmap.mmap) else None
+    forgets = hasattr(mmap, "MADV_DONTNEED") and mode != "c" and isinstance(array, mmap.mmap)
+    return array if forgets else None
 
 
 def _part(array: Any, region: Region) -> NDArray[Any]:
