@@ -107,7 +107,7 @@ class TestAudio:
 class TestArraysAndTables:
     @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float64])
     def test_npy(self, dtype: type, tmp_path: Path) -> None:
-        values = np.random.default_rng(0).integers(0, 100, (3, 500)).astype(dtype)
+        values: NDArray[Any] = np.random.default_rng(0).integers(0, 100, (3, 500)).astype(dtype)
         np.save(tmp_path / "a.npy", values[0])
         assert_same_scan(listener(), tmp_path / "a.npy")
         np.save(tmp_path / "b.npy", values.T.reshape(20, 25, 3).repeat(2, axis=0))

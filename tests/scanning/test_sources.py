@@ -184,7 +184,7 @@ class TestStored:
                 vars(self).update(more)
 
             def __getitem__(self, key: Any) -> NDArray[Any]:
-                part = self.array[key]
+                part: NDArray[Any] = self.array[key]
                 self.largest = max(self.largest, part.size)
                 return part
 

@@ -178,13 +178,14 @@ class SequentialSource:
         if first.ndim < 2:
             raise ShapeError(f"{origin.name} must give chunks (C, n) or (C, n, W). Got shape {first.shape}.")
         self.channels = first.shape[0]
-        self._held = first
-        self._start = 0  # of what is held, in the signal
+        self._first = first[:, :0]
+        self._held = [first]  # neighbours, of which the first begins at `start`
+        self._start, self._stop = 0, first.shape[1]
 
     @property
     def extent(self) -> tuple[int | None, ...]:
         """Samples, or rows and columns."""
-        return (self._length, *self._held.shape[2:])
+        return (self._length, *self._first.shape[2:])
 
     def reaches(self, stop: int) -> bool:
         """Whether there are so many samples or rows; takes chunks until that is known."""
@@ -196,27 +197,28 @@ class SequentialSource:
         """A part; what lies before it is dropped."""
         start, stop = region[0]
         self._take(stop)
-        self._held = self._held[:, start - self._start :]
-        self._start = start
-        return _part(self._held, ((0, stop - start), *region[1:]))
+        while self._start + self._held[0].shape[1] <= start:
+            self._start += self._held.pop(0).shape[1]
+        if len(self._held) > 1:
+            self._held[0] = self._held[0][:, start - self._start :]
+            self._start = start
+            self._held = [np.concatenate(self._held, axis=1)]
+        return _part(self._held[0], ((start - self._start, stop - self._start), *region[1:]))
 
     def _take(self, stop: int) -> None:
         """Hold the signal up to `stop`, or to its end, which is then known."""
-        pieces, end = [self._held], self._start + self._held.shape[1]
-        while end < stop:
+        while self._stop < stop:
             chunk = self._next()
             if chunk is None:
                 if self._length is not None:
                     raise self.origin.error(
-                        f"{self.origin.name} must have {self._length:,} samples. Got {end:,}."
+                        f"{self.origin.name} must have {self._length:,} samples. Got {self._stop:,}."
                     )
-                self._length = end
+                self._length = self._stop
                 break
             self._check(chunk)
-            pieces.append(chunk)
-            end += chunk.shape[1]
-        if len(pieces) > 1:
-            self._held = np.concatenate(pieces, axis=1)
+            self._held.append(chunk)
+            self._stop += chunk.shape[1]
 
     def _next(self) -> NDArray[Any] | None:
         try:
@@ -227,7 +229,7 @@ class SequentialSource:
         return number_array(chunk, f"chunk {self._number} of {self.origin.name}")
 
     def _check(self, chunk: NDArray[Any]) -> None:
-        held, what = self._held, f"chunk {self._number} of {self.origin.name}"
+        held, what = self._first, f"chunk {self._number} of {self.origin.name}"
         if chunk.ndim != held.ndim or (chunk.shape[0], *chunk.shape[2:]) != (held.shape[0], *held.shape[2:]):
             wanted = ", ".join(map(str, (held.shape[0], "n", *held.shape[2:])))
             raise ShapeError(f"{what} must have shape ({wanted}), as the first. Got {chunk.shape}.")
