@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import scanwise as sw
+from scanwise.scanning import search
 from scanwise.scanning.detection import Candidates, plateaus
 from scanwise.scanning.grid import Axis
 from scanwise.scanning.probability import activation_of, exclusive, margins, probabilities
+from scanwise.scanning.search import Reading, Search
 
 
 def result(
@@ -253,18 +255,44 @@ def test_only_candidates_are_held_and_the_result_is_that_of_a_whole_grid(
     p, rank = probabilities(scores, scan.activation), margins(scores, scan.activation)
     label, *place = np.nonzero(p >= 0.5)
     places = np.stack(place, axis=1)
-    candidates = Candidates(label, places, places * step, p[(label, *place)], rank[(label, *place)])
+    candidates = Candidates(label, places, p[(label, *place)], rank[(label, *place)])
     kept = _on_a_grid(candidates, shape, windows, step, overlap, exclusive)
     expected = sorted((tuple(places[i] * step), label[i], p[(label[i], *places[i])]) for i in kept)
     found = scan.detections(overlap=overlap)
     assert [(tuple(np.atleast_1d(d.start)), d.index, d.score) for d in found] == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "_UNDECIDED", 4)
+        pieces = Search(scan_reading(scan), 0.5, overlap, scan.axes)
+        for row in range(0, shape[0], 3):
+            pieces.add([row, *(0 for _ in shape[1:])], scores[:, row : row + 3])
+        assert pieces.found(scan.axes) == found
+
+
+def scan_reading(scan: sw.ScanResult) -> Reading:
+    return Reading(scan.labels, scan.background, scan.sample_rate, scan.activation, scan.exclusive)
+
+
+def test_a_plateau_without_end_is_decided_as_it_passes() -> None:
+    """As of silence for which a model speaks: memory follows what is found."""
+    axis = Axis(10**6, 100, 1, 1)
+    pieces = Search(Reading(None, None, None, "sigmoid", False), 0.5, 0.2, (axis,))
+    scores, most = np.full((1, 1000), 2.0, np.float32), 0
+    for first in range(0, axis.count - 999, 1000):
+        pieces.add([first], scores)
+        most = max(most, len(pieces._held))
+    starts = [found.start for found in pieces.found((axis,))]
+    assert most < 2000
+    assert len(starts) > 10**6 // 200
+    whole = result(np.full((1, 5000), 2.0), 100, activation="sigmoid").detections()
+    assert [found.start for found in whole][:20] == starts[:20]
 
 
 def _on_a_grid(
     candidates: Candidates, counts: tuple[int, ...], window: Any, step: int, overlap: float, exclusive: bool
 ) -> list[int]:
     """Non-maximum suppression that strikes places out of a grid of all windows."""
-    first, last = plateaus(candidates)
+    axes = [Axis((n - 1) * step + w, w, step, 1) for n, w in zip(counts, window, strict=True)]
+    first, last = plateaus(candidates, axes)
     aside = np.abs(2 * candidates.place - first - last).sum(axis=1)
     order = np.lexsort((*candidates.place.T[::-1], candidates.label, aside, -candidates.rank))
     struck = np.zeros((3, *counts), bool)

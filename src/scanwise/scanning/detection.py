@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,72 +54,107 @@ class Detection:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Windows above the threshold: label number, window number and start along each axis, probability and rank."""
+    """Windows above the threshold: label number, window number along each axis, probability and rank of each."""
 
     label: NDArray[np.intp]
     place: NDArray[np.intp]  # (n, axes)
-    start: NDArray[np.int64]  # (n, axes)
     score: NDArray[np.float64]
     rank: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, which: NDArray[Any]) -> Candidates:
+        """Those with these numbers, or where a mask says so."""
+        return Candidates(*(getattr(self, field.name)[which] for field in fields(self)))
+
+    @staticmethod
+    def joined(parts: Sequence[Candidates]) -> Candidates:
+        """All of them."""
+        return Candidates(
+            *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Candidates))
+        )
 
 
 def best_of_overlapping(
     candidates: Candidates,
+    start: NDArray[np.int64],
+    plateau: tuple[NDArray[np.intp], NDArray[np.intp]],
+    certain: NDArray[np.bool_],
     axes: Sequence[Axis],
     overlap: float,
     *,
     exclusive: bool,
-) -> list[int]:
-    """Greedy non-maximum suppression: numbers of the candidates that stay, best first.
+) -> tuple[list[int], list[int]]:
+    """Greedy non-maximum suppression: numbers of the candidates that stay, and of those that are not decided yet.
 
-    A candidate that stays strikes out those around it. They are found by binary search among the candidates in the
-    order of their places, so that memory follows the candidates, whatever the size of the signal.
+    The candidate that speaks most strongly for its label stays, and strikes out those around it that overlap too much;
+    then the next that is left. Those around it are found by binary search among the candidates in the order of their
+    places, so that memory follows the candidates, whatever the size of the signal.
 
     A network that ends in a maximum gives all windows that hold an event the same score. Of such a plateau the window
     in the middle comes first, which has the event in its own middle, and takes all of the plateau with it, as far as
     half a window from it.
 
+    Where the signal has not been scanned to its end, a candidate whose neighbours are not all known may yet be struck
+    out by one to come. It is not decided, nor is whatever it would strike out.
+
     Args:
         candidates: to choose from.
+        start: of each, `(n, axes)`, in samples or pixels.
+        plateau: of each, as `plateaus` gives it.
+        certain: whether all neighbours of a candidate are known.
         axes: where the windows lie.
         overlap: intersection over union above which two windows count as overlapping.
         exclusive: whether candidates of different labels strike each other out.
     """
-    first, last = plateaus(candidates)
+    if not len(candidates):
+        return [], []
+    first, last = plateau
     aside = np.abs(2 * candidates.place - first - last).sum(axis=1)
-    best = np.lexsort((*candidates.place.T[::-1], candidates.label, aside, -candidates.rank))
+    # Of equal ones those that are not certain come first: they may turn out to.
+    best = np.lexsort((*candidates.place.T[::-1], candidates.label, aside, certain, -candidates.rank))
     group = np.zeros_like(candidates.label) if exclusive else candidates.label
-    rows, columns = ([1] * (2 - len(axes))) + [axis.count for axis in axes]
     row = candidates.place[:, 0] if len(axes) == 2 else np.zeros_like(group)
+    rows, columns = int(row.max()) + 1, int(candidates.place[:, -1].max()) + 1
     keys = (group * rows + row) * columns + candidates.place[:, -1]
     order = np.argsort(keys)
     keys = keys[order]
-    sorted_place, sorted_start = candidates.place[order], candidates.start[order]
+    sorted_place, sorted_start = candidates.place[order], start[order]
     where = np.empty_like(order)
     where[order] = np.arange(len(order))
     window = np.array([axis.window for axis in axes])
     area = window.prod(dtype=np.float64)
     half = np.array([axis.window // 2 // axis.step for axis in axes])
-    # One more than regular windows need: a shifted one is nearer than a step.
-    down, across = ([0] * (2 - len(axes))) + [(axis.window - 1) // axis.step + 1 for axis in axes]
-    struck = np.zeros(len(order), bool)
-    kept = []
+    down, across = ([0] * (2 - len(axes))) + [neighbours(axis) for axis in axes]
+    struck, doubtful = np.zeros(len(order), bool), np.zeros(len(order), bool)
+    kept, undecided = [], []
     for i in best:
         if struck[where[i]]:
             continue
-        kept.append(int(i))
         place = candidates.place[i]
         lines = group[i] * rows + np.arange(max(0, row[i] - down), min(rows, row[i] + down + 1))
         left, right = max(0, place[-1] - across), min(columns, place[-1] + across + 1)
         near = _ranges(
             np.searchsorted(keys, lines * columns + left), np.searchsorted(keys, lines * columns + right)
         )
-        distance = np.abs(sorted_start[near] - candidates.start[i])
+        distance = np.abs(sorted_start[near] - start[i])
         shared = np.maximum(0, window - distance).prod(axis=1, dtype=np.float64)
         low, high = np.maximum(first[i], place - half), np.minimum(last[i], place + half)
-        plateau = ((sorted_place[near] >= low) & (sorted_place[near] <= high)).all(axis=1)
-        struck[near] |= (shared / (2.0 * area - shared) > overlap) | plateau
-    return kept
+        beside = ((sorted_place[near] >= low) & (sorted_place[near] <= high)).all(axis=1)
+        strikes = (shared / (2.0 * area - shared) > overlap) | beside
+        if certain[i] and not doubtful[where[i]]:
+            kept.append(int(i))
+            struck[near] |= strikes
+        else:
+            undecided.append(int(i))
+            doubtful[near] |= strikes
+    return kept, undecided
+
+
+def neighbours(axis: Axis) -> int:
+    """How many windows to one side may overlap a window. A shifted one is nearer than a step."""
+    return (axis.window - 1) // axis.step + 1
 
 
 def _ranges(first: NDArray[np.intp], stop: NDArray[np.intp]) -> NDArray[np.intp]:
@@ -128,8 +164,11 @@ def _ranges(first: NDArray[np.intp], stop: NDArray[np.intp]) -> NDArray[np.intp]
     return np.repeat(first - before, lengths) + np.arange(lengths.sum())
 
 
-def plateaus(candidates: Candidates) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """First and last place, `(n, axes)` each, of the run of neighbours with the same label and rank along each axis."""
+def plateaus(candidates: Candidates, axes: Sequence[Axis]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and last place, `(n, axes)` each, of the run of neighbours with the same label and rank along each axis.
+
+    No further than neighbours may overlap: how a candidate compares shall not depend on what lies far away from it.
+    """
     first, last = candidates.place.copy(), candidates.place.copy()
     for axis in range(candidates.place.shape[1]):
         across = np.delete(candidates.place, axis, axis=1)
@@ -143,5 +182,7 @@ def plateaus(candidates: Candidates) -> tuple[NDArray[np.intp], NDArray[np.intp]
         starts = np.flatnonzero(begins)
         run = np.cumsum(begins) - 1
         ends = np.append(starts[1:], len(order)) - 1
-        first[order, axis], last[order, axis] = place[starts[run]], place[ends[run]]
+        reach = neighbours(axes[axis])
+        first[order, axis] = np.maximum(place[starts[run]], place - reach)
+        last[order, axis] = np.minimum(place[ends[run]], place + reach)
     return first, last

@@ -106,7 +106,7 @@ class ScanResult:
         """
         check_threshold(threshold, overlap, self.activation)
         reading = Reading(self.labels, self.background, self.sample_rate, self.activation, self.exclusive)
-        search = Search(reading, threshold, overlap)
+        search = Search(reading, threshold, overlap, self.axes)
         for first, piece in self._pieces():
             search.add(first, piece)
         return search.found(self.axes)

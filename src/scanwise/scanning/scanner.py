@@ -159,7 +159,7 @@ def detect(
 ) -> Findings:
     """What was found where in a signal: `scan(...).detections(...)`, without ever holding the scores of all windows.
 
-    Memory grows with the number of windows that reach the threshold, not with the signal.
+    Which windows stay is decided as the signal is passed: memory grows with what is found, not with the signal.
 
     Args:
         model, signal, step, edge, nan, progress: as `scan` takes them.
@@ -180,7 +180,7 @@ def detect(
     with opened(signal) as source:
         work = _Work.of(model, source, step, edge, nan)
         presence = Presence(work.labels, reading.activation)
-        search = Search(reading, threshold, overlap)
+        search = Search(reading, threshold, overlap, work.axes)
 
         def write(windows: Region, scores: NDArray[np.float32]) -> None:
             presence.add(scores)

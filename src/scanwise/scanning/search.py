@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.model import Model
-from scanwise.scanning.detection import Candidates, Detection, best_of_overlapping
+from scanwise.scanning.detection import Candidates, Detection, best_of_overlapping, neighbours, plateaus
 from scanwise.scanning.grid import Axis
 from scanwise.scanning.probability import activation_of, exclusive, margins, probabilities
+
+# Candidates that are collected before it is decided which of them stay.
+_UNDECIDED = 1 << 17
 
 
 @dataclass(frozen=True)
@@ -65,16 +68,36 @@ class Presence:
 
 
 class Search:
-    """Collects windows whose probability reaches a threshold; what overlaps competes at the end."""
+    """Finds windows whose probability reaches a threshold, the best of overlapping ones.
 
-    def __init__(self, reading: Reading, threshold: float, overlap: float) -> None:
+    Which ones stay is decided as the signal is passed, so that memory follows what is found and not all windows that
+    reach the threshold, which may be nearly all.
+    """
+
+    def __init__(self, reading: Reading, threshold: float, overlap: float, axes: tuple[Axis, ...]) -> None:
+        """`axes` may have an end that is not known yet."""
         self._reading, self._threshold, self._overlap = reading, threshold, overlap
-        self._parts: list[
-            tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]
-        ] = []
+        self._axes = axes
+        self._parts: list[Candidates] = []
+        self._number = self._row = 0
+        nothing, nowhere = np.empty(0), np.empty((0, len(axes)), np.intp)
+        none = np.empty(0, np.intp)
+        # Those passed that still matter, their plateaus, whether these are certain, and whether it is decided if they
+        # stay: these are there only to tell how far the plateaus of others go.
+        self._held = Candidates(none, nowhere, nothing, nothing)
+        self._plateau = nowhere, nowhere
+        self._certain = self._decided = np.empty(0, bool)
+        self._found: list[Detection] = []
 
     def add(self, first: Sequence[int], scores: NDArray[np.float32]) -> None:
-        """Take note of the scores `(K, *counts)` of some windows, the first of which has the number `first`."""
+        """Take note of the scores `(K, *counts)` of some windows, the first of which has the number `first`.
+
+        Windows come in the order of their rows (of their places, if there is one axis).
+        """
+        if first[0] > self._row:
+            self._row = first[0]
+            if self._number > max(_UNDECIDED, 2 * len(self._held)):
+                self._decide(self._row)
         flat, activation = scores.reshape(len(scores), -1), self._reading.activation
         p = probabilities(flat, activation)
         labels, background = self._reading.labels, self._reading.background
@@ -84,33 +107,49 @@ class Search:
         if len(label):
             rank = margins(flat, activation)[label, place]
             places = np.stack(np.unravel_index(place, scores.shape[1:]), axis=1) + np.asarray(first)
-            self._parts.append((label, places, p[label, place], rank))
+            self._parts.append(Candidates(label, places, p[label, place], rank))
+            self._number += len(label)
 
     def found(self, axes: tuple[Axis, ...]) -> list[Detection]:
-        """The detections, in the order of their places."""
-        if not self._parts:
-            return []
-        label, place, score, rank = (np.concatenate(column) for column in zip(*self._parts, strict=True))
-        # Past the regular windows there is the shifted one alone.
-        start = np.stack(
-            [
-                np.where(
-                    along < axis.regular,
-                    np.minimum(along, axis.regular) * axis.step,
-                    axis.extent - axis.window,
-                )
-                for along, axis in zip(place.T, axes, strict=True)
-            ],
-            axis=1,
-        )
-        candidates = Candidates(label, place, start, score, rank)
-        kept = best_of_overlapping(candidates, axes, self._overlap, exclusive=self._reading.exclusive)
-        found = [self._detection(candidates, axes, i) for i in kept]
-        return sorted(found, key=lambda detection: (detection.start, detection.index))
+        """The detections, in the order of their places, now that the end of the signal is known."""
+        self._axes = axes
+        self._decide(None)
+        return sorted(self._found, key=lambda detection: (detection.start, detection.index))
 
-    def _detection(self, candidates: Candidates, axes: tuple[Axis, ...], i: int) -> Detection:
-        start = tuple(map(int, candidates.start[i]))
-        stop = tuple(begin + axis.window for begin, axis in zip(start, axes, strict=True))
+    def _decide(self, end: int | None) -> None:
+        """Decide what can be decided while the windows from the row `end` on are not known."""
+        held = Candidates.joined([self._held, *self._parts])
+        new = len(held) - len(self._held)
+        self._parts, self._number = [], 0
+        first, last = plateaus(held, self._axes)
+        was = np.append(self._certain, np.zeros(new, bool))
+        first[was], last[was] = (old[self._certain] for old in self._plateau)
+        reach = neighbours(self._axes[0])
+        row = held.place[:, 0]
+        certain = np.ones(len(held), bool) if end is None else row + reach < end
+        starts = [_starts(along, axis) for along, axis in zip(held.place.T, self._axes, strict=True)]
+        start = np.stack(starts, axis=1)
+        waiting = np.flatnonzero(~np.append(self._decided, np.zeros(new, bool)))
+        kept, undecided = best_of_overlapping(
+            held.take(waiting),
+            start[waiting],
+            (first[waiting], last[waiting]),
+            certain[waiting],
+            self._axes,
+            self._overlap,
+            exclusive=self._reading.exclusive,
+        )
+        self._found += [self._detection(held, start[i], i) for i in waiting[kept]]
+        decided = np.ones(len(held), bool)
+        decided[waiting[undecided]] = False
+        # Runs of those that are not certain begin at most `reach` before them.
+        stays = ~decided if end is None else ~decided | (row >= end - 2 * reach)
+        self._held, self._plateau = held.take(stays), (first[stays], last[stays])
+        self._certain, self._decided = certain[stays], decided[stays]
+
+    def _detection(self, candidates: Candidates, place: NDArray[np.int64], i: int) -> Detection:
+        start = tuple(map(int, place))
+        stop = tuple(begin + axis.window for begin, axis in zip(start, self._axes, strict=True))
         index = int(candidates.label[i])
         return Detection(
             label=self._reading.labels[index] if self._reading.labels else str(index),
@@ -120,6 +159,11 @@ class Search:
             stop=stop[0] if len(stop) == 1 else (stop[0], stop[1]),
             sample_rate=self._reading.sample_rate,
         )
+
+
+def _starts(numbers: NDArray[np.intp], axis: Axis) -> NDArray[np.int64]:
+    """Starts of windows with these numbers: past the regular ones there is the shifted one alone."""
+    return np.where(numbers < axis.regular, numbers * axis.step, axis.extent - axis.window)
 
 
 def check_threshold(threshold: object, overlap: object, activation: str) -> None:
