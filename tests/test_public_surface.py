@@ -40,6 +40,8 @@ HEAVY = (
     "torch",
     "matplotlib",
     "scipy",
+    "tifffile",
+    "zarr",
 )
 
 

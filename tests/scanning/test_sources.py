@@ -140,13 +140,15 @@ class TestChunks:
         with pytest.raises(error, match=text):
             sw.scan(signal_model("reference"), iter(chunks))
 
-    def test_an_error_of_the_iterator_is_the_callers(self) -> None:
+    def test_an_error_of_the_iterator_is_the_callers(self, tmp_path: Path) -> None:
         def broken() -> Iterator[NDArray[Any]]:
             yield np.zeros((2, 100))
-            raise ConnectionError("gone")
+            raise FileNotFoundError(2, "gone", "theirs")
 
-        with pytest.raises(ConnectionError, match="gone"):
-            sw.scan(signal_model("native"), broken())
+        for out in (None, tmp_path / "a.npy"):
+            with pytest.raises(FileNotFoundError, match="gone") as caught:
+                sw.scan(signal_model("native"), broken(), out=out)
+            assert not isinstance(caught.value, sw.ScanwiseError)
 
 
 @pytest.mark.usefixtures("small_tiles")

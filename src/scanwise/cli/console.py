@@ -128,7 +128,7 @@ def progress_bar(what: str) -> Iterator[Progress]:
                 TimeRemainingColumn(),
             )
             bar = Progress(*columns, console=Console(stderr=True))
-            task = bar.add_task(what)
+            task = bar.add_task(what, total=total)
             bar.start()
         if bar is not None:
             bar.update(task, completed=done, total=total)

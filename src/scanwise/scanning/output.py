@@ -7,12 +7,12 @@ leaves nothing behind.
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -221,13 +221,10 @@ def opened_output(out: Any, labels: int, counts: Counts) -> Iterator[Output]:
     place = path.parent / f".scanwise-{secrets.token_hex(8)}.part"
     output: NpyFile | ZarrArray | None = None
     try:
-        output = _KINDS[path.suffix.lower()](path, place, labels, counts)
-        output.begin()
-        yield output
-    except OSError as error:
-        if isinstance(error, FileError) or (error.filename is None and error.errno not in _OF_WRITING):
-            raise
-        raise FileError(f"{path}: the file must be writable. {error.strerror or error}.") from error
+        with _writing(path):
+            output = _KINDS[path.suffix.lower()](path, place, labels, counts)
+            output.begin()
+        yield _Written(path, output)
     finally:
         if output is not None:
             output.close()
@@ -237,8 +234,28 @@ def opened_output(out: Any, labels: int, counts: Counts) -> Iterator[Output]:
             place.unlink(missing_ok=True)
 
 
-# What a disk says that takes no more.
-_OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EINVAL)
+@dataclass(frozen=True)
+class _Written:
+    """An output whose errors name the file: errors of whoever reads the signal meanwhile are not its own."""
+
+    path: Path
+    output: Output
+
+    def write(self, windows: Region, scores: NDArray[np.float32]) -> None:
+        with _writing(self.path):
+            self.output.write(windows, scores)
+
+    def finish(self, counts: tuple[int, ...]) -> Any:
+        with _writing(self.path):
+            return self.output.finish(counts)
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileError(f"{path}: the file must be writable. {error.strerror or error}.") from error
 
 
 def checked_path(out: Any) -> Path:
