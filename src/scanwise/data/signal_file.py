@@ -20,8 +20,9 @@ from scanwise.data.image import image_information, read_image
 from scanwise.data.opening import checked_file, file_kind, require_shape
 from scanwise.data.series import read_trace
 from scanwise.errors import DataError
+from scanwise.scanning.chunks import SequentialSource
 from scanwise.scanning.grid import Region
-from scanwise.scanning.source import ArraySource, Origin, SequentialSource, Source
+from scanwise.scanning.source import ArraySource, Origin, Source
 
 _WHOLE_PIXELS = 1 << 27  # of a TIFF image that is read at once where tifffile is not installed
 

@@ -56,9 +56,7 @@ class Memory:
         """Take scores."""
         held, stop = self._scores, windows[0][1]
         if stop > held.shape[1]:
-            self._scores = np.empty(
-                (held.shape[0], max(stop, 2 * held.shape[1]), *held.shape[2:]), np.float32
-            )
+            self._scores = _room((held.shape[0], max(stop, 2 * held.shape[1]), *held.shape[2:]))
             self._scores[:, : held.shape[1]] = held
         self._scores[_slices(windows)] = scores
 

@@ -1,30 +1,15 @@
-"""`scan` and `detect`: a trained window network over a signal of any size."""
+"""`scan`: the scores of a trained window network at all windows of a signal of any size."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from scanwise import shapes
-from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 from scanwise.model import Model
-from scanwise.scanning.detection import Detection
-from scanwise.scanning.evaluation import ENDLESS, evaluate, settle
-from scanwise.scanning.evaluators import Evaluator, evaluator_for
-from scanwise.scanning.finite import RULES, FiniteValues
-from scanwise.scanning.grid import EDGES, Axis, Coverage, Region
+from scanwise.scanning.opening import opened
 from scanwise.scanning.output import checked_path, opened_output
-from scanwise.scanning.result import ScanResult, plain
-from scanwise.scanning.search import Presence, Reading, Search, check_threshold
-from scanwise.scanning.source import Source, opened
-
-# Windows finished, and windows in all: None as long as the end of the signal is not known.
-Progress = Callable[[int, int | None], None]
+from scanwise.scanning.result import ScanResult
+from scanwise.scanning.search import Reading
+from scanwise.scanning.work import Progress, Work, check_arguments
 
 
 def scan(
@@ -92,11 +77,11 @@ def scan(
     >>> np.array_equal(sw.scan(model, chunks).scores, result.scores)
     True
     """
-    _check_arguments(model, edge, nan, progress)
+    check_arguments(model, edge, nan, progress)
     if out is not None:
         checked_path(out)
     with opened(signal) as source:
-        work = _Work.of(model, source, step, edge, nan)
+        work = Work.of(model, source, step, edge, nan)
         open_end = source.extent[0] is None
         counts = tuple(axis.count for axis in work.axes)
         known = (None, *counts[1:]) if open_end else counts
@@ -117,197 +102,3 @@ def scan(
         exclusive=reading.exclusive,
         replaced=work.finite.replaced,
     )
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What was found in a signal whose scores were not kept.
-
-    Attributes:
-        detections: what was found where, in the order of the places.
-        presence: `(K,)`: for each label the largest probability of any window; NaN if no window has a score.
-        coverage: which part of the signal lies in a window.
-        method, reason: how windows were evaluated, and why.
-        window, step: extent of a window, and between neighbouring ones: samples, or (rows, columns).
-        labels: names of the K outputs, or None.
-        sample_rate: samples per second, or None.
-        replaced: values that were not finite and taken as zero (`nan="zero"`).
-    """
-
-    detections: list[Detection]
-    presence: NDArray[np.float64]
-    coverage: Coverage
-    method: str
-    reason: str
-    window: int | tuple[int, ...]
-    step: int | tuple[int, ...]
-    labels: tuple[str, ...] | None
-    sample_rate: float | None
-    replaced: int
-
-
-def detect(
-    model: Model,
-    signal: Any,
-    *,
-    threshold: float = 0.5,
-    overlap: float = 0.2,
-    step: int | tuple[int, int] | None = None,
-    edge: str = "valid",
-    nan: str = "error",
-    progress: Progress | None = None,
-) -> Findings:
-    """What was found where in a signal: `scan(...).detections(...)`, without ever holding the scores of all windows.
-
-    Which windows stay is decided as the signal is passed: memory grows with what is found, not with the signal.
-
-    Args:
-        model, signal, step, edge, nan, progress: as `scan` takes them.
-        threshold, overlap: as `ScanResult.detections` takes them.
-
-    Raises:
-        ShapeError, ArgumentError, ArgumentTypeError, DataError: as `scan` and `ScanResult.detections` do.
-
-    >>> import numpy as np, scanwise as sw
-    >>> model = sw.Model(sw.Sequential(sw.Conv1d(2, 4), sw.Aggregate("max")), (1, 8), seed=3)
-    >>> signal = np.sin(np.arange(200.0) ** 2)[None]
-    >>> sw.detect(model, signal).detections == sw.scan(model, signal).detections()
-    True
-    """
-    _check_arguments(model, edge, nan, progress)
-    reading = Reading.of(model)
-    check_threshold(threshold, overlap, reading.activation)
-    with opened(signal) as source:
-        work = _Work.of(model, source, step, edge, nan)
-        presence = Presence(work.labels, reading.activation)
-        search = Search(reading, threshold, overlap, work.axes)
-
-        def write(windows: Region, scores: NDArray[np.float32]) -> None:
-            presence.add(scores)
-            search.add([first for first, _ in windows], scores)
-
-        axes = work.run(write, progress)
-    return Findings(
-        detections=search.found(axes),
-        presence=presence.best,
-        coverage=work.coverage(axes),
-        method=work.evaluator.method,
-        reason=work.evaluator.reason,
-        window=plain(tuple(axis.window for axis in axes)),
-        step=plain(tuple(axis.step for axis in axes)),
-        labels=reading.labels,
-        sample_rate=reading.sample_rate,
-        replaced=work.finite.replaced,
-    )
-
-
-@dataclass(frozen=True)
-class _Work:
-    """A model and a signal, checked against each other.
-
-    Attributes:
-        labels: scores of a window.
-    """
-
-    source: Source
-    axes: tuple[Axis, ...]
-    evaluator: Evaluator
-    finite: FiniteValues
-    labels: int
-
-    @classmethod
-    def of(cls, model: Model, source: Source, step: Any, edge: str, nan: str) -> _Work:
-        labels = _score_count(model)
-        _check_signal(model, source)
-        stride = shapes.receptive_field(model.network, model.input_shape)[1]
-        axes = tuple(
-            Axis(ENDLESS if extent is None else extent, window, min(each, ENDLESS), own, edge)
-            for extent, window, each, own in zip(
-                source.extent, model.input_shape[1:], _checked_step(step, stride), stride, strict=True
-            )
-        )
-        _check_extent(source, axes)
-        # A tile has whole windows only, whatever the edge.
-        evaluator = evaluator_for(model, tuple(replace(axis, edge="valid") for axis in axes))
-        axes = settle(source, axes, evaluator.most)
-        _check_extent(source, axes)
-        return cls(source, axes, evaluator, FiniteValues(source, nan), labels)
-
-    def run(
-        self, write: Callable[[Region, NDArray[np.float32]], None], progress: Progress | None
-    ) -> tuple[Axis, ...]:
-        """Evaluate all windows; gives where they lie, now that the end of the signal is known."""
-        done = 0
-
-        def report(windows: int) -> None:
-            nonlocal done
-            done += windows
-            if progress is not None:
-                extent = self.source.extent[0]
-                first = None if extent is None else replace(self.axes[0], extent=extent).count
-                rest = math.prod(axis.count for axis in self.axes[1:])
-                progress(done, None if first is None else first * rest)
-
-        return evaluate(self.source, self.axes, self.evaluator, self.finite, write, report)
-
-    def coverage(self, axes: tuple[Axis, ...]) -> Coverage:
-        """What the scan looked at."""
-        return Coverage(axes, self.finite.skipped, self.finite.runs)
-
-
-def _check_arguments(model: object, edge: object, nan: object, progress: object) -> None:
-    if not isinstance(model, Model):
-        raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
-    for name, value, choices in (("edge", edge, EDGES), ("nan", nan, RULES)):
-        if value not in choices:
-            raise ArgumentError(f"{name} must be one of {', '.join(map(repr, choices))}. Got {value!r}.")
-    if progress is not None and not callable(progress):
-        raise ArgumentTypeError(f"progress must be a function. Got {progress!r}.")
-
-
-def _score_count(model: Model) -> int:
-    if len(model.input_shape) not in (2, 3):
-        raise ShapeError(f"model's input_shape must be (C, T) or (C, H, W) to scan. Got {model.input_shape}.")
-    if math.prod(model.output_shape[1:]) != 1:
-        raise ShapeError(
-            f"model must give one vector of scores per window to scan. Got output shape {model.output_shape}; "
-            "end the network in Aggregate(...), or in Flatten() and Linear(...)."
-        )
-    return model.output_shape[0]
-
-
-def _check_signal(model: Model, source: Source) -> None:
-    name, error = source.origin.name, source.origin.shape_error
-    wanted, shape = model.input_shape, (source.channels, *source.extent)
-    shown = f"({', '.join('n' if n is None else str(n) for n in shape)}{',' if len(shape) == 1 else ''})"
-    if len(shape) != len(wanted):
-        names = "(C, T)" if len(wanted) == 2 else "(C, H, W)"
-        hint = f"; add the channel axis: {name}[None]" if len(shape) == len(wanted) - 1 else ""
-        raise error(f"{name} must have shape {names} for this model. Got {shown}{hint}.")
-    if source.channels != wanted[0]:
-        raise error(f"{name} must have {wanted[0]} channels, first. Got {source.channels}, shape {shown}.")
-
-
-def _check_extent(source: Source, axes: tuple[Axis, ...]) -> None:
-    if all(axis.count for axis in axes):
-        return
-    extent, window = tuple(axis.extent for axis in axes), tuple(axis.window for axis in axes)
-    name, error = source.origin.name, source.origin.shape_error
-    if axes[0].edge == "pad":
-        raise error(f"{name} must not be empty. Got {extent}.")
-    hint = '; only edge="pad" takes a smaller one' if axes[0].edge == "extend" and min(extent) else ""
-    raise error(f"{name} must be at least as large as the window {window}. Got {extent}{hint}.")
-
-
-def _checked_step(step: Any, stride: tuple[int, ...]) -> tuple[int, ...]:
-    if step is None:
-        return stride
-    values = tuple(step) if isinstance(step, tuple | list) else (step,) * len(stride)
-    what = "a whole number" if len(stride) == 1 else "a whole number or a pair of them"
-    if len(values) != len(stride) or any(
-        isinstance(value, bool) or not isinstance(value, int | np.integer) for value in values
-    ):
-        raise ArgumentTypeError(f"step must be {what}. Got {step!r}.")
-    if any(value < 1 for value in values):
-        raise ArgumentError(f"step must be at least 1. Got {step!r}.")
-    return tuple(int(value) for value in values)
