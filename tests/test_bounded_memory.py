@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import subprocess
+import sys
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 import scanwise as sw
+from scanwise.data import open_signal
 
 MIB = 1 << 20
 
@@ -57,3 +62,94 @@ def test_scanning_a_mapped_file(dtype: type, padding: int | str, tmp_path: Path)
     peak = peak_of(lambda: sw.scan(model, signal, step=256))
     assert signal.nbytes > 95 * MIB
     assert peak < 64 * MIB
+
+
+# A process of its own: what it held at most is all that it held, the pages of mapped files included.
+_PEAK = """
+import sys
+import numpy as np
+import scanwise as sw
+from scanwise.data import open_signal
+
+path, window, step = sys.argv[1], tuple(map(int, sys.argv[2].split("x"))), int(sys.argv[3])
+convolution = sw.Conv1d(4, 400, stride=200) if len(window) == 1 else sw.Conv2d(4, 16, stride=16)
+model = sw.Model(sw.Sequential(convolution, sw.Aggregate("max"), sw.Linear(1)), (1, *window))
+model.parameters["2.bias"] = [-9.0]
+rate = 16000 if path.endswith(".wav") else None
+signal = open_signal(path, input_shape=model.input_shape, sample_rate=rate)
+found = sw.detect(model, signal, step=step, edge="extend")
+assert found.coverage.extent == tuple(map(int, sys.argv[4].split("x"))), found.coverage
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")))
+"""
+
+
+def peak_of_process(path: Path, window: str, step: int, extent: str) -> int:
+    """Bytes that a process held at most that looks for something in the file."""
+    command = [sys.executable, "-c", _PEAK, str(path), window, str(step), extent]
+    run = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)
+    assert run.returncode == 0, run.stderr
+    return 1024 * int(run.stdout)
+
+
+def silence(path: Path, samples: int, rate: int) -> Path:
+    """A WAV file of 16-bit zeros, which take no room on disk."""
+    head = b"RIFF%sWAVEfmt %sdata%s"
+    form = struct.pack("<IHHIIHH", 16, 1, 1, rate, 2 * rate, 2, 16)
+    path.write_bytes(head % (struct.pack("<I", 36 + 2 * samples), form, struct.pack("<I", 2 * samples)))
+    os.truncate(path, 44 + 2 * samples)
+    return path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how large a process was at most")
+class TestWholeProcess:
+    def test_a_day_of_audio(self, tmp_path: Path) -> None:
+        samples = 24 * 3600 * 16000
+        path = silence(tmp_path / "day.wav", samples, 16000)
+        assert peak_of_process(path, "16000", 64000, str(samples)) < 300 * MIB
+
+    def test_a_mapped_image(self, tmp_path: Path) -> None:
+        mapped(tmp_path / "image.npy", (40_000, 40_000), np.uint8)
+        assert peak_of_process(tmp_path / "image.npy", "256x256", 512, "40000x40000") < 300 * MIB
+
+    def test_a_tiled_image(self, tmp_path: Path) -> None:
+        import tifffile
+
+        tifffile.imwrite(
+            tmp_path / "image.tif",
+            shape=(40_000, 40_000),
+            dtype=np.uint8,
+            tile=(512, 512),
+            photometric="minisblack",
+        )
+        assert peak_of_process(tmp_path / "image.tif", "256x256", 1024, "40000x40000") < 400 * MIB
+
+
+def test_resampled_audio_in_blocks(tmp_path: Path) -> None:
+    model = sw.Model(
+        sw.Sequential(sw.Conv1d(2, 400, stride=400), sw.Aggregate("max"), sw.Linear(1)), (1, 8000)
+    )
+    model.parameters["2.bias"] = np.array([-9.0])
+    path = silence(tmp_path / "hours.wav", 2 * 3600 * 11025, 11025)
+    signal = open_signal(path, input_shape=(1, 8000), sample_rate=8000)
+    sw.detect(model, signal, step=8000)  # compiles
+    assert peak_of(lambda: sw.detect(model, signal, step=8000)) < 64 * MIB
+
+
+@pytest.mark.parametrize("out", ["scores.npy", "scores.zarr"])
+def test_scores_on_disk(out: str, tmp_path: Path) -> None:
+    model = sw.Model(sw.Sequential(sw.Conv1d(40, 256, stride=64), sw.Aggregate("max")), (1, 1024))
+
+    def chunks(samples: int) -> Iterator[NDArray[np.float32]]:
+        for _ in range(samples >> 16):
+            yield np.zeros((1, 1 << 16), np.float32)
+
+    sw.scan(model, chunks(1 << 20), step=64, out=tmp_path / out)  # compiles
+    scores = 0
+
+    def work() -> None:
+        nonlocal scores
+        scores = sw.scan(model, chunks(1 << 24), step=64, out=tmp_path / out).scores.nbytes
+
+    peak = peak_of(work)
+    assert scores > 39 * MIB
+    assert peak < 32 * MIB

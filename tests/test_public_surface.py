@@ -19,14 +19,14 @@ PUBLIC = {
     "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane",
     "Callback", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError",
     "Detection", "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError",
-    "EquivalentMatrix", "FileError", "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel",
+    "EquivalentMatrix", "FileError", "Findings", "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel",
     "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "Neocognitron", "OneCycle", "Pad1d", "Pad2d",
     "Presence",
     "RadialBasis", "ReLU", "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d",
     "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step",
     "Stream", "StreamPool",
     "Subsample1d", "Subsample2d", "Tanh", "Tuning", "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError",
-    "__version__", "as_convolution", "as_scan", "autotune", "equivalent_matrix", "fit", "fully_convolutional",
+    "__version__", "as_convolution", "as_scan", "autotune", "detect", "equivalent_matrix", "fit", "fully_convolutional",
     "get_threads", "load", "plot", "position_gradients", "route", "scan", "set_threads", "shift_response",
 }  # fmt: skip
 
@@ -42,6 +42,8 @@ HEAVY = (
     "torch",
     "matplotlib",
     "scipy",
+    "tifffile",
+    "zarr",
 )
 
 
@@ -134,7 +136,11 @@ SIGNATURES = {
     "SGD": "(lr, momentum=0.0, nesterov=False, weight_decay=0.0)",
     "AdamW": "(lr, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)",
     "autotune": "(model, *, seconds=60.0, again=False, progress=True)",
-    "scan": "(model, signal, *, step=None, progress=None)",
+    "scan": "(model, signal, *, step=None, edge='valid', nan='error', out=None, progress=None)",
+    "detect": (
+        "(model, signal, *, threshold=0.5, overlap=0.2, low=None, merge=None, min_extent=None, max_extent=None, "
+        "support=False, step=None, edge='valid', nan='error', progress=None)"
+    ),
     "ScanResult.detections": (
         "(self, threshold=0.5, *, overlap=0.2, low=None, merge=None, min_extent=None, max_extent=None)"
     ),

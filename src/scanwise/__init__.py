@@ -79,9 +79,11 @@ if TYPE_CHECKING:
     from scanwise.routing import route as route
     from scanwise.scanning import Coverage as Coverage
     from scanwise.scanning import Detection as Detection
+    from scanwise.scanning import Findings as Findings
     from scanwise.scanning import ScanResult as ScanResult
     from scanwise.scanning import Stream as Stream
     from scanwise.scanning import StreamPool as StreamPool
+    from scanwise.scanning import detect as detect
     from scanwise.scanning import scan as scan
     from scanwise.threads import get_threads as get_threads
     from scanwise.threads import set_threads as set_threads
@@ -120,7 +122,7 @@ _PLACES = {
     "neocognitron": ("Neocognitron",),
     "presence": ("Presence",),
     "routing": ("Route", "route"),
-    "scanning": ("Coverage", "Detection", "ScanResult", "Stream", "StreamPool", "scan"),
+    "scanning": ("Coverage", "Detection", "Findings", "ScanResult", "Stream", "StreamPool", "detect", "scan"),
     "threads": ("get_threads", "set_threads"),
     "training": (
         "AdamW", "Callback", "Cosine", "EarlyStopping", "History", "OneCycle", "SGD", "Step", "fit",

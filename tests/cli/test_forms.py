@@ -40,8 +40,8 @@ def recordings() -> list[FileResult]:
 
 def recording(file: str, extent: int, detections: list[Any]) -> FileResult:
     return FileResult(
-        file, (extent,), RATE, 16000, 160, "shared", "why", (((extent - 5, extent),),), dict.fromkeys(LABELS, 0.5),
-        tuple(sw.Detection(a, b, c, d, e, RATE, support) for a, b, c, d, e, support in detections),
+        file, (extent,), RATE, 16000, 160, "shared", "why", (((extent - 5, extent),),), ((),), 0, 0,
+        dict.fromkeys(LABELS, 0.5), tuple(sw.Detection(a, b, c, d, e, RATE, support) for a, b, c, d, e, support in detections),
     )  # fmt: skip
 
 
@@ -52,7 +52,19 @@ def images(*files: str) -> list[FileResult]:
     )
     return [
         FileResult(
-            file, (60, 90), None, (28, 28), (4, 4), "shared", "", ((), ((88, 90),)), {"yes": 0.5}, detections
+            file,
+            (60, 90),
+            None,
+            (28, 28),
+            (4, 4),
+            "shared",
+            "",
+            ((), ((88, 90),)),
+            ((), ()),
+            0,
+            0,
+            {"yes": 0.5},
+            detections,
         )
         for file in files
     ]
@@ -60,7 +72,7 @@ def images(*files: str) -> list[FileResult]:
 
 def traces() -> list[FileResult]:
     found = (sw.Detection("yes", 0, 0.5, 7, 19), sw.Detection(LABELS[1], 1, 0.25, 40, 52))
-    return [FileResult("t.npy", (90,), None, 12, 1, "windows", "", ((),), {"yes": 0.5}, found)]
+    return [FileResult("t.npy", (90,), None, 12, 1, "windows", "", ((),), ((),), 0, 0, {"yes": 0.5}, found)]
 
 
 def found_in(results: list[FileResult]) -> list[tuple[FileResult, sw.Detection]]:
@@ -187,8 +199,8 @@ def test_from_json_is_the_inverse_of_as_json(
         )
     size: Any = 5 if axes == 1 else (5, 6)
     result = FileResult(
-        "a\udc80.wav", (10**10,) * axes, rate, size, size, "shared", "", (((1, 2), (4, 9)), ())[:axes], {"x": 0.1},
-        tuple(detections),
+        "a\udc80.wav", (10**10,) * axes, rate, size, size, "shared", "", (((1, 2), (4, 9)), ())[:axes],
+        (((7, 9),), ())[:axes], 3, 4, {"x": 0.1, "y": None}, tuple(detections),
     )  # fmt: skip
     again = FileResult.from_json(json.loads(json.dumps(result.as_json())))
     assert again == result

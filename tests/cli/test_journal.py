@@ -39,6 +39,9 @@ def result_of(file: Path) -> FileResult:
         method="shared",
         reason="no layer pads inside the window",
         uncovered=((),),
+        padded=((),),
+        skipped=0,
+        replaced=0,
         presence={"no": 1 / 3, "yes": 0.1 + 0.2},
         detections=(found,),
     )

@@ -33,7 +33,10 @@ def results(draw: st.DrawFn, file: str = "a.npy") -> FileResult:
         method="shared",
         reason=draw(st.text()),
         uncovered=tuple(tuple(draw(st.lists(st.tuples(place, place), max_size=2))) for _ in range(1 + image)),
-        presence={label: draw(finite) for label in labels},
+        padded=tuple(tuple(draw(st.lists(st.tuples(place, place), max_size=1))) for _ in range(1 + image)),
+        skipped=draw(st.integers(0, 10)),
+        replaced=draw(st.integers(0, 10)),
+        presence={label: draw(st.none() | finite) for label in labels},
         detections=tuple(
             Detection(labels[index], index, draw(finite), draw(point), draw(point), rate)
             for index in draw(st.lists(st.integers(0, len(labels) - 1), max_size=3))

@@ -99,7 +99,7 @@ def test_places_in_images_are_boxes(run: Run) -> None:
         (np.zeros(11), "s.npy must be at least as large as the window (12,). Got (11,)."),
         (
             np.full(20, np.nan),
-            "s.npy must hold values that are finite as float32. Got nan at position (0, 0).",
+            "s.npy must be finite (as float32). Got nan at index (0, 0).",
         ),
         (np.zeros((2, 20)), "s.npy must have 2 axes and 1 channels, as the model takes. Got shape (2, 20)."),
     ],
@@ -109,6 +109,43 @@ def test_signals_that_do_not_fit_exit_1(run: Run, model: Path, values: np.ndarra
     outcome = run("scan", model, "s.npy", *REFERENCE, "-o", "out.csv", "--format", "csv")
     assert (outcome.code, outcome.out, outcome.err) == (1, "", f"error: {message}\n")
     assert not Path("out.csv").exists()
+
+
+def test_the_step_edge_and_rule_for_nan_are_the_users(run: Run, model: Path) -> None:
+    values = np.zeros(41)
+    values[:4] = 4
+    np.save("s.npy", values)
+    plain = run("scan", model, "s.npy", *REFERENCE, "--step", "10", "--json")
+    assert (plain.json[0]["step"], plain.json[0]["uncovered"]) == (10, [[[32, 41]]])
+    assert plain.err == "s.npy: 32 of 41 samples (78.0 %); not covered: 32..41\n"
+    padded = run("scan", model, "s.npy", *REFERENCE, "--step", "10", "--edge", "pad", "--json")
+    assert (padded.json[0]["uncovered"], padded.json[0]["padded"]) == ([[]], [[[32, 41]]])
+    assert padded.err == "s.npy: 41 of 41 samples (100.0 %); padded: 32..41\n"
+    extended = run("scan", model, "s.npy", *REFERENCE, "--step", "10", "--edge", "extend", "--json")
+    assert (extended.json[0]["uncovered"], extended.err) == ([[]], "")
+    values[40] = np.inf
+    np.save("s.npy", values)
+    zero = run("scan", model, "s.npy", *REFERENCE, "--nan", "zero", "--json")
+    assert (zero.code, zero.json[0]["replaced"]) == (0, 1)
+    assert zero.err == "s.npy: 1 values that are not finite taken as zero\n"
+    skip = run("scan", model, "s.npy", *REFERENCE, "--nan", "skip", "--json")
+    assert (skip.code, skip.json[0]["skipped"]) == (0, 1)
+    assert skip.err.endswith("windows skipped: values at 40..41 are not finite\n")
+    np.save("s.npy", np.full(20, np.nan))
+    nothing = run("scan", model, "s.npy", *REFERENCE, "--nan", "skip", "--json")
+    assert set(nothing.json[0]["presence"].values()) == {None}
+    assert run("scan", model, "s.npy", *REFERENCE, "--step", "0").code == 2
+
+
+def test_resampling_is_said_once(run: Run) -> None:
+    net = sw.Sequential(sw.Downsample1d(10), sw.Aggregate("max"), sw.Linear(2))
+    sw.Model(net, (1, 400), backend="reference", labels=("none", "loud"), sample_rate=8000).save("m")
+    for name, rate in (("a.wav", 16000), ("b.wav", 16000), ("c.wav", 8000)):
+        write_tone(Path(name), 0.3, rate=rate)
+    outcome = run("scan", "m", "a.wav", "b.wav", "c.wav", *REFERENCE)
+    assert outcome.code == 0
+    assert outcome.err.count("resampled") == 1
+    assert "a.wav: resampled from 16000 Hz to the model's 8000 Hz\n" in outcome.err
 
 
 def test_a_missing_signal_exits_2(run: Run, model: Path) -> None:

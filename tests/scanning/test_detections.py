@@ -6,12 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import scanwise as sw
-from scanwise.scanning.detection import overlap_pattern
+from scanwise.scanning import search
+from scanwise.scanning.detection import Candidates, plateaus
 from scanwise.scanning.grid import Axis
 from scanwise.scanning.probability import activation_of, exclusive, margins, probabilities
+from scanwise.scanning.search import Reading, Search
+from scanwise.scanning.selection import Selection
 
 
 def result(
@@ -242,11 +247,78 @@ class TestProbabilities:
         assert np.isfinite(margins(z, "softmax")).all()
 
 
-def test_overlap_pattern_is_intersection_over_union() -> None:
-    pattern = overlap_pattern((4, 6), (1, 2), (99, 99), 0.3)
-    half_rows, half_columns = pattern.shape[0] // 2, pattern.shape[1] // 2
-    for (i, j), struck in np.ndenumerate(pattern):
-        assert struck == (_overlap(abs(i - half_rows), 2 * abs(j - half_columns), 4, 6) > 0.3)
+@given(
+    shape=st.sampled_from([(40,), (200,), (9, 14)]),
+    window=st.integers(1, 12),
+    step=st.integers(1, 5),
+    overlap=st.sampled_from([0.0, 0.2, 0.5, 1.0]),
+    exclusive=st.booleans(),
+    seed=st.integers(0, 999),
+)
+def test_only_candidates_are_held_and_the_result_is_that_of_a_whole_grid(
+    shape: tuple[int, ...], window: int, step: int, overlap: float, exclusive: bool, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    scores = random.integers(-3, 4, (3, *shape)).astype(np.float32)  # whole numbers make plateaus
+    windows = (window,) * len(shape)
+    scan = result(scores, windows, step, "softmax" if exclusive else "sigmoid")
+    p, rank = probabilities(scores, scan.activation), margins(scores, scan.activation)
+    label, *place = np.nonzero(p >= 0.5)
+    places = np.stack(place, axis=1)
+    candidates = Candidates(label, places, p[(label, *place)], rank[(label, *place)])
+    kept = _on_a_grid(candidates, shape, windows, step, overlap, exclusive)
+    expected = sorted((tuple(places[i] * step), label[i], p[(label[i], *places[i])]) for i in kept)
+    found = scan.detections(overlap=overlap)
+    assert [(tuple(np.atleast_1d(d.start)), d.index, d.score) for d in found] == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "_UNDECIDED", 4)
+        pieces = Search(scan_reading(scan), Selection(0.5, overlap), scan.axes)
+        for row in range(0, shape[0], 3):
+            pieces.add([row, *(0 for _ in shape[1:])], scores[:, row : row + 3])
+        assert pieces.found(scan.axes) == found
+
+
+def scan_reading(scan: sw.ScanResult) -> Reading:
+    return Reading(scan.labels, scan.background, scan.sample_rate, scan.activation, scan.exclusive)
+
+
+def test_a_plateau_without_end_is_decided_as_it_passes() -> None:
+    """As of silence for which a model speaks: memory follows what is found."""
+    axis = Axis(10**6, 100, 1, 1)
+    pieces = Search(Reading(None, None, None, "sigmoid", False), Selection(0.5, 0.2), (axis,))
+    scores, most = np.full((1, 1000), 2.0, np.float32), 0
+    for first in range(0, axis.count - 999, 1000):
+        pieces.add([first], scores)
+        most = max(most, len(pieces._held))
+    starts = [found.start for found in pieces.found((axis,))]
+    assert most < 2000
+    assert len(starts) > 10**6 // 200
+    whole = result(np.full((1, 5000), 2.0), 100, activation="sigmoid").detections()
+    assert [found.start for found in whole][:20] == starts[:20]
+
+
+def _on_a_grid(
+    candidates: Candidates, counts: tuple[int, ...], window: Any, step: int, overlap: float, exclusive: bool
+) -> list[int]:
+    """Non-maximum suppression that strikes places out of a grid of all windows."""
+    axes = [Axis((n - 1) * step + w, w, step, 1) for n, w in zip(counts, window, strict=True)]
+    first, last = plateaus(candidates, axes)
+    aside = np.abs(2 * candidates.place - first - last).sum(axis=1)
+    order = np.lexsort((*candidates.place.T[::-1], candidates.label, aside, -candidates.rank))
+    struck = np.zeros((3, *counts), bool)
+    grid = np.moveaxis(np.indices(counts), 0, -1)
+    kept = []
+    for i in order:
+        place, layer = candidates.place[i], 0 if exclusive else candidates.label[i]
+        if struck[(layer, *place)]:
+            continue
+        kept.append(int(i))
+        shared = np.maximum(0, window - np.abs(grid - place) * step).prod(axis=-1)
+        half = np.array(window) // 2 // step
+        low, high = np.maximum(first[i], place - half), np.minimum(last[i], place + half)
+        struck[layer] |= shared / (2.0 * np.prod(window) - shared) > overlap
+        struck[layer] |= ((grid >= low) & (grid <= high)).all(axis=-1)
+    return kept
 
 
 def _overlap(dy: int, dx: int, height: int, width: int) -> float:

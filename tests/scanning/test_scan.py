@@ -17,6 +17,7 @@ from scanwise.plan import larger_input
 from scanwise.scanning import evaluation, evaluators
 from scanwise.scanning.grid import Axis
 from scanwise.scanning.sharing import advice
+from scanwise.scanning.source import ArraySource
 from tests.backends import (
     BACKENDS,
     IMAGE_SHAPE,
@@ -289,11 +290,10 @@ class TestTiles:
     def test_are_no_larger_than_the_signal(self) -> None:
         assert evaluation.tile_counts([Axis(75, 12, 1, 1)], [1024]) == [64]
         assert evaluation.tile_counts([Axis(80, 12, 1, 1)], [1024]) == [32]  # 3 tiles of 43, not 2 of 75
-        assert [tile.windows for tile in evaluation.tiles([Axis(20, 12, 1, 1)], [4])] == [
-            ((0, 4),),
-            ((4, 8),),
-            ((5, 9),),
-        ]
+        source = ArraySource(np.zeros((1, 20)))
+        runs = [run for (run,) in evaluation.tiles([Axis(20, 12, 1, 1)], [4], source)]
+        assert [(run.first, run.start, run.stop) for run in runs] == [(0, 0, 15), (4, 4, 19), (5, 5, 20)]
+        assert [(run.new_windows, run.new_start) for run in runs] == [(0, 0), (4, 15), (8, 19)]
 
 
 class TestCoverage:
@@ -335,9 +335,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e300])
     def test_first_bad_value_is_named(self, bad: float, monkeypatch: pytest.MonkeyPatch) -> None:
-        from scanwise.scanning import scanner
-
-        monkeypatch.setattr(scanner, "_PIECE", 8)
+        monkeypatch.setattr(evaluators, "TILE_POSITIONS", {1: 4, 2: 4})
         signal = np.zeros((2, 40))
         signal[1, 33] = bad
         with pytest.raises(sw.ArgumentError, match=r"signal must be finite.*at index \(1, 33\)"):

@@ -39,6 +39,22 @@ class ImageModeName(StrEnum):
     rgb = "rgb"
 
 
+class EdgeName(StrEnum):
+    """Choices of `--edge`."""
+
+    valid = "valid"
+    pad = "pad"
+    extend = "extend"
+
+
+class NanName(StrEnum):
+    """Choices of `--nan`."""
+
+    error = "error"
+    zero = "zero"
+    skip = "skip"
+
+
 class FormatName(StrEnum):
     """Choices of `--format`."""
 
@@ -246,6 +262,26 @@ def scan(
             "--support", help="Find which part of the signal decided each score; told by json and jsonl."
         ),
     ] = False,
+    step: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Samples or pixels between neighbouring windows.  [default: the network's own stride]"
+        ),
+    ] = None,
+    edge: Annotated[
+        EdgeName,
+        typer.Option(
+            help="The last window: the last that fits, one more filled up with zeros, or one more that ends with the "
+            "signal, where the end is not covered otherwise."
+        ),
+    ] = EdgeName.valid,
+    nan: Annotated[
+        NanName,
+        typer.Option(
+            help="What a value that is not finite does: end the run, be taken as zero, or leave out the windows that "
+            "hold it."
+        ),
+    ] = NanName.error,
     format: Annotated[  # noqa: A002
         FormatName | None,
         typer.Option(
@@ -303,6 +339,9 @@ def scan(
         restart=restart,
         plot=plot,
         backend=backend.value,
+        step=step,
+        edge=edge.value,
+        nan=nan.value,
     )
     raise typer.Exit(run_scan(request))
 

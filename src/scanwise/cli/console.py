@@ -19,9 +19,11 @@ PATIENCE = 1.0
 
 
 class Progress(Protocol):
-    """Called with how much is done, how much there is in all, and, if that is of interest, how fast it goes."""
+    """Called with how much is done, how much there is in all (None while that is not known), and, if that is of
+    interest, how fast it goes.
+    """
 
-    def __call__(self, done: float, total: int, pace: str = "") -> None: ...
+    def __call__(self, done: float, total: int | None, pace: str = "") -> None: ...
 
 
 def say(message: str) -> None:
@@ -109,7 +111,7 @@ def progress_bar(what: str) -> Iterator[Progress]:
     bar: Any = None
     task: Any = None
 
-    def show(done: float, total: int, pace: str = "") -> None:
+    def show(done: float, total: int | None, pace: str = "") -> None:
         nonlocal bar, task
         if (
             bar is None
@@ -129,7 +131,7 @@ def progress_bar(what: str) -> Iterator[Progress]:
                 TextColumn("{task.fields[pace]}"),
             )
             bar = Progress(*columns, console=Console(stderr=True))
-            task = bar.add_task(what, pace=pace)
+            task = bar.add_task(what, total=total, pace=pace)
             bar.start()
         if bar is not None:
             bar.update(task, completed=done, total=total, pace=pace)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scanwise.scanning import Detection, ScanResult
+import numpy as np
+
+from scanwise.scanning import Detection, Findings, ScanResult
 
 __all__ = ["FailedFile", "FileResult", "detection_json"]
 
@@ -35,7 +37,10 @@ class FileResult:
         window, step: of the scan, in samples or pixels.
         method, reason: how windows were evaluated, and why.
         uncovered: for each axis the ranges (start, stop) that no window reaches.
-        presence: for each label the largest probability of any window.
+        padded: for each axis the ranges that lie only in a window filled up with zeros.
+        skipped: windows that hold a value that is not finite, and have no score.
+        replaced: values that were not finite and taken as zero.
+        presence: for each label the largest probability of any window; None if no window has a score.
         detections: what was found where, in the order of the places. They do not hold the signal.
     """
 
@@ -47,28 +52,40 @@ class FileResult:
     method: str
     reason: str
     uncovered: tuple[tuple[tuple[int, int], ...], ...]
-    presence: dict[str, float]
+    padded: tuple[tuple[tuple[int, int], ...], ...]
+    skipped: int
+    replaced: int
+    presence: dict[str, float | None]
     detections: tuple[Detection, ...]
 
     @classmethod
     def of(
-        cls, path: Path, result: ScanResult, detections: Sequence[Detection], *, support: bool
+        cls,
+        path: Path,
+        found: Findings | ScanResult,
+        detections: Sequence[Detection],
+        *,
+        support: bool,
     ) -> FileResult:
-        """What a scan of a file found; with the supports of its detections if they are asked for."""
-        labels = result.labels or tuple(str(k) for k in range(len(result.scores)))
+        """What was found in a file; with the supports of its detections if they are asked for."""
+        labels = found.labels or tuple(str(k) for k in range(len(found.presence)))
         return cls(
             file=str(path),
-            extent=result.coverage.extent,
-            sample_rate=result.sample_rate,
-            window=result.window,
-            step=result.step,
-            method=result.method,
-            reason=result.reason,
-            uncovered=result.coverage.uncovered,
-            presence={label: float(p) for label, p in zip(labels, result.presence, strict=True)},
-            detections=tuple(
-                replace(found, trace=found.support if support else None) for found in detections
-            ),
+            extent=found.coverage.extent,
+            sample_rate=found.sample_rate,
+            window=found.window,
+            step=found.step,
+            method=found.method,
+            reason=found.reason,
+            uncovered=found.coverage.uncovered,
+            padded=found.coverage.padded,
+            skipped=found.coverage.skipped,
+            replaced=found.replaced,
+            presence={
+                label: None if np.isnan(p) else float(p)
+                for label, p in zip(labels, found.presence, strict=True)
+            },
+            detections=tuple(replace(one, trace=one.support if support else None) for one in detections),
         )
 
     @classmethod
@@ -86,9 +103,9 @@ class FileResult:
             )
             for found in data["detections"]
         )
-        axes = {name: _tuples(data[name]) for name in ("extent", "window", "step", "uncovered")}
-        plain = {name: data[name] for name in ("file", "sample_rate", "method", "reason", "presence")}
-        return cls(**axes, **plain, detections=detections)
+        axes = {name: _tuples(data[name]) for name in ("extent", "window", "step", "uncovered", "padded")}
+        plain = ("file", "sample_rate", "method", "reason", "skipped", "replaced", "presence")
+        return cls(**axes, **{name: data[name] for name in plain}, detections=detections)
 
     def as_json(self) -> dict[str, Any]:
         """The result as plain JSON data."""
@@ -101,6 +118,9 @@ class FileResult:
             "method": self.method,
             "reason": self.reason,
             "uncovered": self.uncovered,
+            "padded": self.padded,
+            "skipped": self.skipped,
+            "replaced": self.replaced,
             "presence": self.presence,
             "detections": [detection_json(found) for found in self.detections],
         }

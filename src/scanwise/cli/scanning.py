@@ -7,11 +7,9 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
-
-from numpy.typing import NDArray
 
 from scanwise.cli.console import parse_extent, plain, progress_bar, say
 from scanwise.cli.evaluation import whole_rate
@@ -21,15 +19,15 @@ from scanwise.cli.pace import Pace
 from scanwise.cli.picture import draw, require_plot
 from scanwise.cli.results import FailedFile, FileResult
 from scanwise.cli.training import require_writable
-from scanwise.data import read_signal, signal_files
+from scanwise.data import open_signal, read_signal, signal_files
 from scanwise.data.dataset import ImageMode
 from scanwise.data.opening import kind_of, signal_endings
+from scanwise.data.signal_file import SignalFile
 from scanwise.errors import ArgumentError, DataError, FileError, ShapeError
 from scanwise.model import Model, load
 from scanwise.model_file import write_beside
 from scanwise.paths import is_folder
-from scanwise.scanning import ScanResult
-from scanwise.scanning import scan as scan_signal
+from scanwise.scanning import Detection, Findings, ScanResult, detect, scan
 from scanwise.scanning.probability import activation_of
 from scanwise.scanning.selection import Selection
 
@@ -54,13 +52,14 @@ class ScanRequest:
     restart: bool
     plot: Path | None
     backend: str
+    step: int | None
+    edge: str
+    nan: str
 
     @property
     def options(self) -> dict[str, Any]:
         """By name, those that what is found in a file depends on."""
-        return {
-            field.name: getattr(self, field.name) for field in fields(self) if field.name not in _NO_OPTIONS
-        }
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name not in _NO_OPTIONS}
 
 
 def run_scan(request: ScanRequest) -> int:
@@ -144,6 +143,21 @@ def _journal(request: ScanRequest, files: Sequence[Path]) -> Iterator[Journal | 
     journal.remove()
 
 
+@dataclass(frozen=True)
+class _Job:
+    """What is the same for all files.
+
+    Attributes:
+        rates: sample rates that have been said to be resampled.
+    """
+
+    model: Model
+    request: ScanRequest
+    selection: Selection
+    pace: Pace
+    rates: set[int] = field(default_factory=set)
+
+
 def _scan_all(
     model: Model,
     files: Sequence[Path],
@@ -155,34 +169,60 @@ def _scan_all(
     outcomes: list[FileResult | FailedFile] = []
     finished = {} if journal is None else journal.results
     with progress_bar("scanning files") as show:
-        pace = Pace(show, model, len(files))
+        job = _Job(model, request, selection, Pace(show, model, len(files), request.step))
         for path in files:
             outcome: FileResult | FailedFile | None = finished.get(str(path))
             if outcome is None:
                 stamp = stamp_of(path)  # before the file is read, so that a change from then on is noticed
-                outcome = _try_scan(model, path, selection, request, pace)
+                outcome = _try_scan(job, path)
                 if journal is not None and isinstance(outcome, FileResult):
                     journal.add(outcome, stamp)
             outcomes.append(outcome)
-            pace.file_done()
+            job.pace.file_done()
     return outcomes
 
 
-def _try_scan(
-    model: Model, path: Path, selection: Selection, request: ScanRequest, pace: Pace
-) -> FileResult | FailedFile:
+def _try_scan(job: _Job, path: Path) -> FileResult | FailedFile:
     try:
-        signal, result = _scan(model, path, pace)
+        signal = open_signal(path, **_kind(job.model))
+        if signal.file_rate not in (None, signal.sample_rate, *job.rates):
+            job.rates.add(cast("int", signal.file_rate))
+            say(f"{path}: resampled from {signal.file_rate} Hz to the model's {signal.sample_rate} Hz")
+        result, found = _scan(job, signal)
     except (DataError, FileError) as error:
         say(f"error: {plain(str(error))}")
         return FailedFile(str(path), str(error))
-    if not result.coverage.complete:
+    except ShapeError as error:
+        raise ShapeError(f"{job.model.network!r} cannot scan {path}: {error}") from None
+    if result.replaced:
+        say(f"{path}: {result.replaced:,} values that are not finite taken as zero")
+    if not result.coverage.complete or any(result.coverage.padding):
         say(f"{path}: {result.coverage}")
-    found = result.detections(**vars(selection))
+    if job.request.plot is not None:
+        assert isinstance(result, ScanResult)
+        draw(job.request.plot, read_signal(path, **_kind(job.model)), result, found, title=path.name)
+        say(f"saved {job.request.plot}")
+    return FileResult.of(path, result, found, support=job.request.support)
+
+
+def _scan(job: _Job, signal: SignalFile) -> tuple[Findings | ScanResult, list[Detection]]:
+    """What was found in a file; a picture of it needs the scores of all windows."""
+    request, chosen = job.request, vars(job.selection)
+    step, edge, nan = request.step, request.edge, request.nan
     if request.plot is not None:
-        draw(request.plot, signal, result, found, title=path.name)
-        say(f"saved {request.plot}")
-    return FileResult.of(path, result, found, support=request.support)
+        result = scan(job.model, signal, step=step, edge=edge, nan=nan, progress=job.pace)
+        if not request.support:
+            return result, result.detections(**chosen)
+    findings = detect(
+        job.model, signal, **chosen, support=request.support, step=step, edge=edge, nan=nan, progress=job.pace
+    )
+    return (findings if request.plot is None else result), findings.detections
+
+
+def _kind(model: Model) -> dict[str, Any]:
+    """What a file is read as."""
+    image_mode = cast("ImageMode | None", model.image_mode)
+    return {"input_shape": model.input_shape, "sample_rate": whole_rate(model), "image_mode": image_mode}
 
 
 def _selection(model: Model, request: ScanRequest) -> Selection:
@@ -211,28 +251,3 @@ def _samples(model: Model, text: str | None, option: str) -> int | tuple[int, in
     if not value.is_integer():
         raise ArgumentError(f"{option} must be a whole number. Got {text}.")
     return int(value)
-
-
-def _scan(model: Model, path: Path, pace: Pace) -> tuple[NDArray[Any], ScanResult]:
-    """The signal of a file, and the scores of its windows."""
-    signal = read_signal(
-        path,
-        input_shape=model.input_shape,
-        sample_rate=whole_rate(model),
-        image_mode=cast("ImageMode | None", model.image_mode),
-    )
-    window = model.input_shape[1:]
-    if any(have < need for have, need in zip(signal.shape[1:], window, strict=True)):
-        raise DataError(
-            f"{path} must be at least as large as the window {_extent(model, window)}. "
-            f"Got {_extent(model, signal.shape[1:])}."
-        )
-    pace.begin(signal.shape[1:])
-    try:
-        return signal, scan_signal(model, signal, progress=pace)
-    except ShapeError as error:
-        raise ShapeError(f"{model.network!r} cannot scan {path}: {error}") from None
-
-
-def _extent(model: Model, extent: tuple[int, ...]) -> str:
-    return str(extent) if model.sample_rate is None else f"{extent[0] / model.sample_rate:g} s"

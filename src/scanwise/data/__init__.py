@@ -9,3 +9,5 @@ from scanwise.data.listing import signal_files as signal_files
 from scanwise.data.opening import open_dataset as open_dataset
 from scanwise.data.opening import read_signal as read_signal
 from scanwise.data.series import load_csv as load_csv
+from scanwise.data.signal_file import SignalFile as SignalFile
+from scanwise.data.signal_file import open_signal as open_signal

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from scanwise.errors import ArgumentError, DataError
 from scanwise.memory import available_bytes, gibibytes
 
 EXTENSIONS = (".wav", ".flac", ".ogg")
+
+_BLOCK = 1 << 16  # samples of a channel that are read in one go
 
 # First bytes of such files; an ID3 tag may stand before FLAC.
 _MAGIC = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
@@ -53,24 +56,76 @@ def read_audio(path: Path, sample_rate: int | None = None) -> NDArray[np.float32
     """
     frames, rate = audio_information(path)
     _require_memory(path, math.ceil(frames * (sample_rate or rate) / rate))
+    mono = np.concatenate(list(audio_chunks(path, sample_rate)), axis=1)
+    require_finite(mono[0], audio_name(path, rate, sample_rate))
+    return mono
+
+
+def audio_name(path: Path, rate: int, sample_rate: int | None) -> str:
+    """What errors call the samples: places in them are counted at the rate that they have been brought to."""
+    return str(path) if sample_rate in (None, rate) else f"{path} at {sample_rate} Hz"
+
+
+def audio_chunks(path: Path, sample_rate: int | None = None) -> Generator[NDArray[np.float32]]:
+    """The samples of an audio file, (1, n) at a time, in memory that does not grow with the file.
+
+    Samples that are not finite stay so; where the file is resampled, all that lie beside one become NaN.
+
+    Raises:
+        DataError: not readable as audio, no samples, or fewer than its header says.
+    """
     with _decoding(path) as name:
         import soundfile
 
-        samples, rate = soundfile.read(name, dtype="float32", always_2d=True)
-    if len(samples) == 0:
-        raise DataError(f"{path} must hold at least one audio sample. Got 0.")
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is named on the next line
-        mono: NDArray[np.float32] = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
-    require_finite(mono, str(path))
-    if sample_rate is not None and rate != sample_rate:
-        with _decoding(path):
-            import soxr
+        with soundfile.SoundFile(name) as file:
+            blocks = _mono_blocks(path, file)
+            if sample_rate is None or sample_rate == file.samplerate:
+                yield from blocks
+                return
+            count = 0
+            for samples in _resampled(blocks, file.samplerate, sample_rate):
+                count += samples.shape[1]
+                yield samples
+    if count == 0:
+        raise DataError(f"{path} must hold at least one sample at {sample_rate} Hz. Got 0.")
 
-            mono = soxr.resample(mono, rate, sample_rate)
-        if len(mono) == 0:
-            raise DataError(f"{path} must hold at least one sample at {sample_rate} Hz. Got 0.")
-        require_finite(mono, f"{path} at {sample_rate} Hz")
-    return np.ascontiguousarray(mono, dtype=np.float32)[np.newaxis]
+
+def _mono_blocks(path: Path, file: Any) -> Iterator[NDArray[np.float32]]:
+    done = 0
+    while done < max(file.frames, 1):
+        samples = file.read(_BLOCK, dtype="float32", always_2d=True)
+        if len(samples) == 0:
+            raise DataError(f"{path} must hold {max(file.frames, 1):,} samples. Got {done:,}: it is cut off.")
+        done += len(samples)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is named by whoever reads it
+            mono = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+        yield np.ascontiguousarray(mono, np.float32)[np.newaxis]
+
+
+def _resampled(
+    blocks: Iterator[NDArray[np.float32]], rate: int, sample_rate: int
+) -> Iterator[NDArray[np.float32]]:
+    """The same signal at another rate, whatever the blocks.
+
+    A value that is not finite would spread over all that the filter keeps: it is taken as zero there, and is NaN again
+    in the result, where it was.
+    """
+    import soxr
+
+    stream = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32")
+    bad = np.empty(0, np.int64)  # samples of the result that are NaN
+    read = done = 0
+    for block in itertools.chain(blocks, (None,)):
+        samples = np.empty(0, np.float32) if block is None else block[0]
+        at = (read + np.flatnonzero(~np.isfinite(samples))) * sample_rate
+        bad = np.unique(np.concatenate([bad, at // rate, -(-at // rate)]))
+        read += len(samples)
+        samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        result = stream.resample_chunk(samples, last=block is None)
+        bad = bad[bad >= done]
+        result[bad[bad < done + len(result)] - done] = np.nan
+        done += len(result)
+        yield np.ascontiguousarray(result, np.float32)[np.newaxis]
 
 
 class AudioReader:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ from scanwise.data.series import load_csv, read_trace
 from scanwise.data.window import Window
 from scanwise.errors import ArgumentError, DataError, FileError
 from scanwise.paths import is_folder, require_file, require_path
+
+FileKind = Literal["audio", "image", "npy", "trace"]
 
 
 def kind_of(input_shape: tuple[int, ...], sample_rate: int | None) -> Kind:
@@ -158,35 +160,58 @@ def read_signal(
         FileError: no such file.
         DataError: not of the model's kind, wrong channels, not readable, NaN or infinity.
     """
+    path = checked_file(path, input_shape, sample_rate, image_mode)
+    kind = file_kind(path, input_shape, sample_rate)
+    signal: NDArray[Any]
+    if kind == "audio":
+        signal = read_audio(path, sample_rate)
+    elif kind == "image":
+        signal = read_image(path, image_mode or ("RGB" if input_shape[0] == 3 else "L"))
+    elif kind == "npy":
+        if len(input_shape) == 3:
+            image_mode = image_mode or image_mode_of(input_shape[0])
+        signal = as_signal(read_npy(path), str(path), image_mode)
+        require_finite(signal, str(path))
+    else:
+        signal = read_trace(path, input_shape[0])
+    require_shape(path, signal.shape, input_shape)
+    if signal.dtype not in array.NATIVE_TYPES:
+        signal = signal.astype(np.float32)
+    return signal
+
+
+def checked_file(
+    path: str | Path, input_shape: tuple[int, ...], sample_rate: int | None, image_mode: ImageMode | None
+) -> Path:
+    """The path of an existing file, with options that fit a signal."""
     check_options(sample_rate=sample_rate, image_mode=image_mode)
     check_input_shape(input_shape)
     path = require_path(path, "FILE")
     require_file(path, "FILE")
-    kind = kind_of(input_shape, sample_rate)
-    suffix = path.suffix.lower()
-    signal: NDArray[Any]
+    return path
+
+
+def file_kind(path: Path, input_shape: tuple[int, ...], sample_rate: int | None) -> FileKind:
+    """How a file is read for a model that takes `input_shape`; DataError if the model takes something else."""
+    kind, suffix = kind_of(input_shape, sample_rate), path.suffix.lower()
+    if suffix in array.EXTENSIONS:
+        return "npy"
     if kind == "audio" and suffix in audio.EXTENSIONS:
-        signal = read_audio(path, sample_rate)
-    elif kind == "image" and suffix in image.EXTENSIONS:
-        signal = read_image(path, image_mode or ("RGB" if input_shape[0] == 3 else "L"))
-    elif suffix in array.EXTENSIONS:
-        mapped = read_npy(path)
-        if kind == "image":
-            image_mode = image_mode or image_mode_of(input_shape[0])
-        signal = as_signal(mapped, str(path), image_mode)
-        require_finite(signal, str(path))
-    elif kind == "series" and suffix == ".csv":
-        signal = read_trace(path, input_shape[0])
-    else:
-        raise DataError(
-            f"{path} must be {', '.join(signal_endings(kind))}: the model takes {PLURAL[kind]}. "
-            f"Got {suffix or 'no extension'}."
-        )
-    if signal.ndim != len(input_shape) or signal.shape[0] != input_shape[0]:
+        return "audio"
+    if kind == "image" and suffix in image.EXTENSIONS:
+        return "image"
+    if kind == "series" and suffix == ".csv":
+        return "trace"
+    raise DataError(
+        f"{path} must be {', '.join(signal_endings(kind))}: the model takes {PLURAL[kind]}. "
+        f"Got {suffix or 'no extension'}."
+    )
+
+
+def require_shape(path: Path, shape: tuple[int, ...], input_shape: tuple[int, ...]) -> None:
+    """Raise DataError unless a signal has the axes and channels of `input_shape`."""
+    if len(shape) != len(input_shape) or shape[0] != input_shape[0]:
         raise DataError(
             f"{path} must have {len(input_shape)} axes and {input_shape[0]} channels, as the model takes. "
-            f"Got shape {signal.shape}."
+            f"Got shape {shape}."
         )
-    if signal.dtype not in array.NATIVE_TYPES:
-        signal = signal.astype(np.float32)
-    return signal

@@ -1,6 +1,7 @@
 """Scanning: positions, shared evaluation, coverage, detections."""
 
 from scanwise.scanning.detection import Detection
+from scanwise.scanning.detector import Findings, detect
 from scanwise.scanning.grid import Coverage
 from scanwise.scanning.pool import StreamPool
 from scanwise.scanning.result import ScanResult
@@ -8,4 +9,14 @@ from scanwise.scanning.scanner import scan
 from scanwise.scanning.sharing import obstacle
 from scanwise.scanning.stream import Stream
 
-__all__ = ["Coverage", "Detection", "ScanResult", "Stream", "StreamPool", "obstacle", "scan"]
+__all__ = [
+    "Coverage",
+    "Detection",
+    "Findings",
+    "ScanResult",
+    "Stream",
+    "StreamPool",
+    "detect",
+    "obstacle",
+    "scan",
+]

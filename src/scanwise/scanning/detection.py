@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from scanwise.scanning.grid import Axis
 
 # (start, stop) in samples, or ((top, bottom), (left, right)) in pixels.
 Support = tuple[int, int] | tuple[tuple[int, int], tuple[int, int]]
@@ -111,53 +113,114 @@ class Candidates:
     score: NDArray[np.float64]
     rank: NDArray[np.float64]
 
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def take(self, which: NDArray[Any]) -> Candidates:
+        """Those with these numbers, or where a mask says so."""
+        return Candidates(*(getattr(self, field.name)[which] for field in fields(self)))
+
+    @staticmethod
+    def joined(parts: Sequence[Candidates]) -> Candidates:
+        """All of them."""
+        return Candidates(
+            *(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Candidates))
+        )
+
 
 def best_of_overlapping(
     candidates: Candidates,
-    counts: Sequence[int],
-    reach: NDArray[np.bool_],
-    half: Sequence[int],
+    start: NDArray[np.int64],
+    plateau: tuple[NDArray[np.intp], NDArray[np.intp]],
+    certain: NDArray[np.bool_],
+    axes: Sequence[Axis],
+    overlap: float,
     *,
     exclusive: bool,
-) -> list[int]:
-    """Greedy non-maximum suppression: numbers of the candidates that stay, best first.
+) -> tuple[list[int], list[int]]:
+    """Greedy non-maximum suppression: numbers of the candidates that stay, and of those that are not decided yet.
 
-    All windows have one size and lie on a grid, so that whether two overlap too much depends on their distance alone:
-    a candidate that stays strikes out a fixed pattern of places around it, and the cost does not grow with the number
-    of those that stay.
+    The candidate that speaks most strongly for its label stays, and strikes out those around it that overlap too much;
+    then the next that is left. Those around it are found by binary search among the candidates in the order of their
+    places, so that memory follows the candidates, whatever the size of the signal.
 
     A network that ends in a maximum gives all windows that hold an event the same score. Of such a plateau the window
-    in the middle comes first, which has the event in its own middle, and takes all of the plateau with it.
+    in the middle comes first, which has the event in its own middle, and takes all of the plateau with it, as far as
+    half a window from it.
+
+    Where the signal has not been scanned to its end, a candidate whose neighbours are not all known may yet be struck
+    out by one to come. It is not decided, nor is whatever it would strike out.
 
     Args:
         candidates: to choose from.
-        counts: windows along each axis.
-        reach: `(2a+1,)` or `(2a+1, 2b+1)`, the pattern, its middle being the candidate itself.
-        half: windows along each axis up to the distance of half a window: as far as the plateau of one event goes from
-            its middle.
+        start: of each, `(n, axes)`, in samples or pixels.
+        plateau: of each, as `plateaus` gives it.
+        certain: whether all neighbours of a candidate are known.
+        axes: where the windows lie.
+        overlap: intersection over union above which two windows count as overlapping.
         exclusive: whether candidates of different labels strike each other out.
     """
-    first, last = _plateaus(candidates)
+    if not len(candidates):
+        return [], []
+    first, last = plateau
     aside = np.abs(2 * candidates.place - first - last).sum(axis=1)
-    order = np.lexsort((*candidates.place.T[::-1], candidates.label, aside, -candidates.rank))
-    struck: dict[int, NDArray[np.bool_]] = {}
-    kept = []
-    for i in order:
-        layer = 0 if exclusive else int(candidates.label[i])
-        if layer not in struck:
-            struck[layer] = np.zeros(counts, bool)
-        place = candidates.place[i]
-        if struck[layer][tuple(place)]:
+    # Of equal ones those that are not certain come first: they may turn out to.
+    best = np.lexsort((*candidates.place.T[::-1], candidates.label, aside, certain, -candidates.rank))
+    group = np.zeros_like(candidates.label) if exclusive else candidates.label
+    row = candidates.place[:, 0] if len(axes) == 2 else np.zeros_like(group)
+    rows, columns = int(row.max()) + 1, int(candidates.place[:, -1].max()) + 1
+    keys = (group * rows + row) * columns + candidates.place[:, -1]
+    order = np.argsort(keys)
+    keys = keys[order]
+    sorted_place, sorted_start = candidates.place[order], start[order]
+    where = np.empty_like(order)
+    where[order] = np.arange(len(order))
+    window = np.array([axis.window for axis in axes])
+    area = window.prod(dtype=np.float64)
+    half = np.array([axis.window // 2 // axis.step for axis in axes])
+    down, across = ([0] * (2 - len(axes))) + [neighbours(axis) for axis in axes]
+    struck, doubtful = np.zeros(len(order), bool), np.zeros(len(order), bool)
+    kept, undecided = [], []
+    for i in best:
+        if struck[where[i]]:
             continue
-        kept.append(int(i))
-        _strike(struck[layer], tuple(place), reach)
+        place = candidates.place[i]
+        lines = group[i] * rows + np.arange(max(0, row[i] - down), min(rows, row[i] + down + 1))
+        left, right = max(0, place[-1] - across), min(columns, place[-1] + across + 1)
+        near = _ranges(
+            np.searchsorted(keys, lines * columns + left), np.searchsorted(keys, lines * columns + right)
+        )
+        distance = np.abs(sorted_start[near] - start[i])
+        shared = np.maximum(0, window - distance).prod(axis=1, dtype=np.float64)
         low, high = np.maximum(first[i], place - half), np.minimum(last[i], place + half)
-        struck[layer][tuple(slice(a, b + 1) for a, b in zip(low, high, strict=True))] = True
-    return kept
+        beside = ((sorted_place[near] >= low) & (sorted_place[near] <= high)).all(axis=1)
+        strikes = (shared / (2.0 * area - shared) > overlap) | beside
+        if certain[i] and not doubtful[where[i]]:
+            kept.append(int(i))
+            struck[near] |= strikes
+        else:
+            undecided.append(int(i))
+            doubtful[near] |= strikes
+    return kept, undecided
 
 
-def _plateaus(candidates: Candidates) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """First and last place, `(n, axes)` each, of the run of neighbours with the same label and rank along each axis."""
+def neighbours(axis: Axis) -> int:
+    """How many windows to one side may overlap a window. A shifted one is nearer than a step."""
+    return (axis.window - 1) // axis.step + 1
+
+
+def _ranges(first: NDArray[np.intp], stop: NDArray[np.intp]) -> NDArray[np.intp]:
+    """All numbers of some ranges, one range after the other."""
+    lengths = stop - first
+    before = np.cumsum(lengths) - lengths
+    return np.repeat(first - before, lengths) + np.arange(lengths.sum())
+
+
+def plateaus(candidates: Candidates, axes: Sequence[Axis]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """First and last place, `(n, axes)` each, of the run of neighbours with the same label and rank along each axis.
+
+    No further than neighbours may overlap: how a candidate compares shall not depend on what lies far away from it.
+    """
     first, last = candidates.place.copy(), candidates.place.copy()
     for axis in range(candidates.place.shape[1]):
         across = np.delete(candidates.place, axis, axis=1)
@@ -171,35 +234,7 @@ def _plateaus(candidates: Candidates) -> tuple[NDArray[np.intp], NDArray[np.intp
         starts = np.flatnonzero(begins)
         run = np.cumsum(begins) - 1
         ends = np.append(starts[1:], len(order)) - 1
-        first[order, axis], last[order, axis] = place[starts[run]], place[ends[run]]
+        reach = neighbours(axes[axis])
+        first[order, axis] = np.maximum(place[starts[run]], place - reach)
+        last[order, axis] = np.minimum(place[ends[run]], place + reach)
     return first, last
-
-
-def overlap_pattern(
-    window: Sequence[int], step: Sequence[int], counts: Sequence[int], overlap: float
-) -> NDArray[np.bool_]:
-    """Distances, in windows along each axis, at which two windows overlap by more than `overlap`.
-
-    Overlap is intersection over union: with shared extents s_a along the axes and windows w_a,
-    prod s / (2 prod w - prod s).
-    """
-    shared = np.ones((1,) * len(window))
-    area = 1.0
-    for axis, (w, s, n) in enumerate(zip(window, step, counts, strict=True)):
-        reach = min((w - 1) // s, n - 1)
-        distance = np.abs(np.arange(-reach, reach + 1)) * s
-        form = [1] * len(window)
-        form[axis] = -1
-        shared = shared * (w - distance).reshape(form)
-        area *= w
-    return np.asarray(shared / (2.0 * area - shared) > overlap)
-
-
-def _strike(struck: NDArray[np.bool_], place: tuple[int, ...], reach: NDArray[np.bool_]) -> None:
-    at, of = [], []
-    for p, n, size in zip(place, struck.shape, reach.shape, strict=True):
-        half = size // 2
-        low, high = max(0, p - half), min(n, p + half + 1)
-        at.append(slice(low, high))
-        of.append(slice(low - p + half, high - p + half))
-    struck[tuple(at)] |= reach[tuple(of)]

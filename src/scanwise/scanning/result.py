@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.scanning.detection import Candidates, Detection, Support
+from scanwise.scanning.detection import Detection, Support
 from scanwise.scanning.events import Event
 from scanwise.scanning.grid import Axis, Coverage, one_or_pair
-from scanwise.scanning.probability import margins, probabilities
+from scanwise.scanning.search import Presence, Reading, Search
 from scanwise.scanning.selection import Selection
 from scanwise.scanning.support import SupportFinder
 
@@ -25,7 +25,8 @@ class ScanResult:
     """Scores of all windows of a signal.
 
     Attributes:
-        scores: `(K, P)` or `(K, P, Q)` float32: the network's outputs, bit for bit what `model(window)` gives.
+        scores: `(K, P)` or `(K, P, Q)` float32: the network's outputs, bit for bit what `model(window)` gives. NaN for
+            windows that were skipped. With `out`, a memory map of the file, or the zarr array.
         window: extent of a window: samples, or (rows, columns).
         step: between neighbouring windows: samples, or (rows, columns).
         coverage: which part of the signal lies in a window.
@@ -38,6 +39,7 @@ class ScanResult:
         activation: how scores become probabilities: `"softmax"`, `"sigmoid"`, `"probability"` (they are) or `"value"`
             (they do not; see `scanning.probability`).
         exclusive: whether a window shows one label at most.
+        replaced: values that were not finite and taken as zero (`nan="zero"`).
         find_support: finds the supports of detections in the signal, or None if that is not kept.
 
     >>> import scanwise as sw
@@ -57,6 +59,7 @@ class ScanResult:
     sample_rate: float | None
     activation: str
     exclusive: bool
+    replaced: int = 0
     find_support: SupportFinder | None = field(default=None, repr=False)
 
     @property
@@ -81,11 +84,14 @@ class ScanResult:
 
     @property
     def presence(self) -> NDArray[np.float64]:
-        """`(K,)`: for each label the largest probability of any window: does it occur anywhere?"""
-        best = np.full(len(self.scores), -np.inf)
+        """`(K,)`: for each label the largest probability of any window: does it occur anywhere?
+
+        NaN if no window has a score.
+        """
+        presence = Presence(self.scores.shape[0], self.activation)
         for _, piece in self._pieces():
-            best = np.maximum(best, probabilities(piece, self.activation).max(axis=1))
-        return best
+            presence.add(piece)
+        return presence.best
 
     def detections(
         self,
@@ -141,57 +147,24 @@ class ScanResult:
         """
         selection = Selection(threshold, overlap, low, merge, min_extent, max_extent)
         selection.check(self.activation, len(self.axes))
-        candidates = self._candidates(selection.lowest)
-        events = selection.events(candidates, self.axes, exclusive=self.exclusive)
-        return selection.finished([self._detection(event) for event in events], len(self.axes))
-
-    def _candidates(self, threshold: float) -> Candidates:
-        counts = self.scores.shape[1:]
-        silent = self.labels.index(self.background) if self.labels and self.background is not None else None
-        parts = []
+        reading = Reading(self.labels, self.background, self.sample_rate, self.activation, self.exclusive)
+        search = Search(reading, selection, self.axes)
         for first, piece in self._pieces():
-            p = probabilities(piece, self.activation)
-            if silent is not None:
-                p[silent] = -np.inf
-            label, place = np.nonzero(p >= threshold)
-            if len(label):
-                rank = margins(piece, self.activation)[label, place]
-                parts.append((label, place + first, p[label, place], rank))
-        if not parts:
-            empty = np.empty(0)
-            nothing = np.empty(0, np.intp)
-            return Candidates(nothing, np.empty((0, len(counts)), np.intp), empty, empty)
-        label, place, score, rank = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return Candidates(label, np.stack(np.unravel_index(place, counts), axis=1), score, rank)
+            search.add(first, piece)
+        return search.found(self.axes, self._trace)
 
-    def _pieces(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """(number of the first window, scores `(K, n)`), windows in row-major order."""
-        flat = self.scores.reshape(len(self.scores), -1)
-        size = max(1, _PIECE // len(flat))
-        for first in range(0, flat.shape[1], size):
-            yield first, flat[:, first : first + size]
+    def _pieces(self) -> Iterator[tuple[tuple[int, ...], NDArray[np.float32]]]:
+        """(number of the first window, scores `(K, *counts)`), of some rows of windows each."""
+        size = max(1, _PIECE // (self.scores.shape[0] * math.prod(self.scores.shape[2:])))
+        for first in range(0, self.scores.shape[1], size):
+            piece = np.asarray(self.scores[:, first : first + size])
+            yield (first, *(0 for _ in self.axes[1:])), piece
 
-    def _detection(self, event: Event) -> Detection:
-        begin, last = (
-            [number * axis.step for number, axis in zip(numbers, self.axes, strict=True)]
-            for numbers in (event.first, event.last)
-        )
-        return Detection(
-            label=self.labels[event.label] if self.labels else str(event.label),
-            index=event.label,
-            score=event.score,
-            start=one_or_pair(begin),
-            stop=one_or_pair([start + axis.window for start, axis in zip(last, self.axes, strict=True)]),
-            sample_rate=self.sample_rate,
-            trace=self._trace(event),
-        )
-
-    def _trace(self, event: Event) -> Callable[[], Support] | None:
+    def _trace(self, event: Event, start: tuple[int, ...]) -> Callable[[], Support] | None:
         """A function that holds the signal, but not the scores."""
         find = self.find_support
         if find is None:
             return None
-        start = tuple(number * axis.step for number, axis in zip(event.best, self.axes, strict=True))
         score = float(self.scores[(event.label, *event.best)])
         return lambda: find(event.label, start, score)
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
-from scanwise.scanning.detection import Candidates, Detection, best_of_overlapping, overlap_pattern
-from scanwise.scanning.events import Event, merged, regions, within
-from scanwise.scanning.grid import Axis, per_axis
+from scanwise.scanning.detection import Detection
+from scanwise.scanning.events import merged, within
+from scanwise.scanning.grid import per_axis
 
 Extent = int | tuple[int, int] | None
 
@@ -60,23 +59,6 @@ class Selection:
     def joins(self) -> bool:
         """Whether neighbouring windows are joined to events, rather than compete."""
         return self.low is not None or self.merge is not None
-
-    def events(self, candidates: Candidates, axes: Sequence[Axis], *, exclusive: bool) -> list[Event]:
-        """The best of overlapping candidates, or what neighbouring ones join to.
-
-        Args:
-            candidates: windows whose probability reaches `lowest`.
-            axes: on which they lie.
-            exclusive: whether a window shows one label at most.
-        """
-        if self.joins:
-            return regions(candidates, self.threshold, exclusive=exclusive)
-        counts = [axis.count for axis in axes]
-        window, step = [axis.window for axis in axes], [axis.step for axis in axes]
-        reach = overlap_pattern(window, step, counts, self.overlap)
-        half = [axis.window // 2 // axis.step for axis in axes]
-        kept = best_of_overlapping(candidates, counts, reach, half, exclusive=exclusive)
-        return [Event.of_one(candidates, i) for i in kept]
 
     def finished(self, detections: list[Detection], axes: int) -> list[Detection]:
         """Detections of events, merged where they are near, without those of unwanted extent, in order."""

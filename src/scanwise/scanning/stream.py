@@ -13,8 +13,8 @@ from scanwise.scanning.course import Plan
 from scanwise.scanning.grid import per_axis
 from scanwise.scanning.line import Line, advance
 from scanwise.scanning.past import Past
-from scanwise.scanning.scanner import _score_count
 from scanwise.scanning.state import pack, unpack
+from scanwise.scanning.work import score_count
 
 __all__ = ["Stream", "plan_of"]
 
@@ -179,7 +179,7 @@ def plan_of(model: Model, step: int | None) -> Plan:
         raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
     if len(model.input_shape) != 2:
         raise ShapeError(f"model's input_shape must be (C, T) for a stream. Got {model.input_shape}.")
-    _score_count(model)
+    score_count(model)
     plan = Plan.of(model, 1)
     (checked,) = (plan.windows.stride,) if step is None else per_axis("step", step, 1, 1)
     return Plan.of(model, checked)

@@ -2,12 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+
 from scanwise.errors import ArgumentError
+from scanwise.executor import Samples
 from scanwise.model import Model
 from scanwise.routing import Route, Router
 from scanwise.scanning.detection import Support
-from scanwise.scanning.evaluation import Read
-from scanwise.scanning.grid import one_or_pair
+from scanwise.scanning.evaluators import as_float
+from scanwise.scanning.finite import FiniteValues
+from scanwise.scanning.grid import Region, one_or_pair
+from scanwise.scanning.source import Source
+
+# Gives a window of the signal.
+Read = Callable[[Region], Samples]
+
+
+def window_reader(source: Source, nan: str) -> Read:
+    """Reads windows of a signal as a scan does: with zeros behind its end, and for what the rule `nan` says.
+
+    Along the first axis they must come in the order of their starts, unless the source is an array.
+    """
+    finite = FiniteValues(source, nan)
+
+    def read(region: Region) -> Samples:
+        ends = [
+            stop if extent is None else extent
+            for (_, stop), extent in zip(region, source.extent, strict=True)
+        ]
+        inside = tuple((start, min(stop, end)) for (start, stop), end in zip(region, ends, strict=True))
+        part, _ = finite(source.read(inside), inside, inside)
+        behind = [stop - inner for (_, stop), (_, inner) in zip(region, inside, strict=True)]
+        return as_float(np.pad(part, [(0, 0), *((0, zeros) for zeros in behind)])) if any(behind) else part
+
+    return read
 
 
 class SupportFinder:
@@ -26,13 +56,13 @@ class SupportFinder:
         self._router = Router(model)
         self._fixed: dict[int, Route] = {}
 
-    def __call__(self, label: int, start: tuple[int, ...], score: float) -> Support:
+    def __call__(self, label: int, start: tuple[int, ...], score: float | None = None) -> Support:
         """The support of a score.
 
         Args:
             label: its number.
             start: where its window begins, one number an axis.
-            score: the network's output, as the scan gave it.
+            score: the network's output, as the scan gave it; None if nothing can have changed since.
 
         Raises:
             ArgumentError: the window has another score now: the parameters or the signal have changed.
@@ -46,7 +76,7 @@ class SupportFinder:
                 )
             )
             route = self._router.route(window, label)
-            if route.score != score:
+            if score is not None and route.score != score:
                 raise ArgumentError(
                     "model and signal must be as they were when they were scanned, to find the support. "
                     f"Got score {route.score:.6g} for a window that had {score:.6g}."
