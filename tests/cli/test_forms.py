@@ -41,7 +41,8 @@ def recordings() -> list[FileResult]:
 def recording(file: str, extent: int, detections: list[Any]) -> FileResult:
     return FileResult(
         file, (extent,), RATE, 16000, 160, "shared", "why", (((extent - 5, extent),),), ((),), 0, 0,
-        dict.fromkeys(LABELS, 0.5), tuple(sw.Detection(a, b, c, d, e, RATE, support) for a, b, c, d, e, support in detections),
+        dict.fromkeys(LABELS, 0.5),
+        tuple(sw.Detection(a, b, c, d, e, RATE, support) for a, b, c, d, e, support in detections),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from scanwise.cli.pace import Pace
     [
         ((1, 400), 8000.0, 100, 180_000, "0.312 signal-hours per second"),
         ((1, 4, 4), None, 2, 1_500_000, "3 megapixels per second"),
-        ((1, 12), None, None, 1_000_000, "0.5 million samples per second"),
+        ((1, 12), None, None, 1_200_000, "0.6 million samples per second"),
     ],
 )
 def test_the_pace_counts_what_was_scanned_and_the_part_of_the_present_file(

@@ -111,7 +111,7 @@ def test_what_is_kept_does_not_grow() -> None:
     generator = np.random.default_rng(0)
     for _ in range(100):
         live.feed(generator.standard_normal((2, 50)).astype(np.float32))
-        assert len(live._waiting.label) < 100
+        assert len(live._search._held) < 100
 
 
 def test_nothing() -> None:

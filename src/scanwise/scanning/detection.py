@@ -132,6 +132,7 @@ def best_of_overlapping(
     candidates: Candidates,
     start: NDArray[np.int64],
     plateau: tuple[NDArray[np.intp], NDArray[np.intp]],
+    settled: NDArray[np.bool_],
     certain: NDArray[np.bool_],
     axes: Sequence[Axis],
     overlap: float,
@@ -155,7 +156,8 @@ def best_of_overlapping(
         candidates: to choose from.
         start: of each, `(n, axes)`, in samples or pixels.
         plateau: of each, as `plateaus` gives it.
-        certain: whether all neighbours of a candidate are known.
+        settled: whether a candidate's plateau is known.
+        certain: whether its plateau and all of its neighbours are known.
         axes: where the windows lie.
         overlap: intersection over union above which two windows count as overlapping.
         exclusive: whether candidates of different labels strike each other out.
@@ -163,9 +165,9 @@ def best_of_overlapping(
     if not len(candidates):
         return [], []
     first, last = plateau
-    aside = np.abs(2 * candidates.place - first - last).sum(axis=1)
-    # Of equal ones those that are not certain come first: they may turn out to.
-    best = np.lexsort((*candidates.place.T[::-1], candidates.label, aside, certain, -candidates.rank))
+    aside = np.where(settled, np.abs(2 * candidates.place - first - last).sum(axis=1), 0)
+    # Of equal ones those whose plateau is not known come first: they may turn out to.
+    best = np.lexsort((*candidates.place.T[::-1], candidates.label, aside, settled, -candidates.rank))
     group = np.zeros_like(candidates.label) if exclusive else candidates.label
     row = candidates.place[:, 0] if len(axes) == 2 else np.zeros_like(group)
     rows, columns = int(row.max()) + 1, int(candidates.place[:, -1].max()) + 1

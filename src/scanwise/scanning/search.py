@@ -130,12 +130,24 @@ class Search:
         self._axes = axes
         if self._selection.joins:
             candidates = Candidates.joined([self._held, *self._parts])
-            events = regions(candidates, self._selection.threshold, exclusive=self._reading.exclusive)
-        else:
-            self._decide(None)
-            events = self._found
+            self._found = regions(candidates, self._selection.threshold, exclusive=self._reading.exclusive)
+            return self._detections(trace)
+        self._decide(None)
+        return self._detections(trace)
+
+    def certain(self, end: int | None) -> list[Detection]:
+        """Detections that no later window can change, and that have not been told before; in the order of their places.
+
+        Args:
+            end: rows of windows that have come; None if the signal has ended.
+        """
+        self._decide(end)
+        return self._detections(None)
+
+    def _detections(self, trace: Trace | None) -> list[Detection]:
+        events, self._found = self._found, []
         found = [self._detection(event, trace) for event in sorted(events, key=lambda event: event.best)]
-        return self._selection.finished(found, len(axes))
+        return self._selection.finished(found, len(self._axes))
 
     def _decide(self, end: int | None) -> None:
         """Decide what can be decided while the windows from the row `end` on are not known."""
@@ -147,7 +159,11 @@ class Search:
         first[was], last[was] = (old[self._certain] for old in self._plateau)
         reach = neighbours(self._axes[0])
         row = held.place[:, 0]
-        certain = np.ones(len(held), bool) if end is None else row + reach < end
+        settled = certain = np.ones(len(held), bool)
+        if end is not None:
+            # A run of equal ones has ended, or is as long as one may count.
+            settled = (last[:, 0] < end - 1) | (last[:, 0] >= row + reach)
+            certain = settled & (row + _rivals(self._axes[0], self._selection.overlap) < end)
         starts = [_starts(along, axis) for along, axis in zip(held.place.T, self._axes, strict=True)]
         start = np.stack(starts, axis=1)
         waiting = np.flatnonzero(~np.append(self._decided, np.zeros(new, bool)))
@@ -155,6 +171,7 @@ class Search:
             held.take(waiting),
             start[waiting],
             (first[waiting], last[waiting]),
+            settled[waiting],
             certain[waiting],
             self._axes,
             self._selection.overlap,
@@ -182,6 +199,14 @@ class Search:
             sample_rate=self._reading.sample_rate,
             trace=None if trace is None else trace(event, best),
         )
+
+
+def _rivals(axis: Axis, overlap: float) -> int:
+    """How many windows to one side of a window may strike it out, or belong to the same plateau."""
+    shared = axis.window - np.arange(axis.step, axis.window, axis.step)
+    overlapping = int(np.count_nonzero(shared / (2.0 * axis.window - shared) > overlap))
+    # A shifted one is nearer than a step.
+    return max(overlapping, axis.window // 2 // axis.step) + (axis.edge == "extend")
 
 
 def _starts(numbers: NDArray[np.intp], axis: Axis) -> NDArray[np.int64]:
