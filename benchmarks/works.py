@@ -82,8 +82,7 @@ def _scanning(setting: Setting) -> list[Section]:
 
 def _scan(setting: Setting) -> Iterable[Section]:
     yield from scan_speed.scan(setting)
-    if hasattr(sw, "Stream"):
-        yield from stream_speed.streams(setting)
+    yield from stream_speed.streams(setting)
     yield scan_memory.memory(setting)
 
 

@@ -108,7 +108,7 @@ class FakeStream:
 
 
 def test_streams_are_timed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sw, "Stream", FakeStream, raising=False)
+    monkeypatch.setattr(sw, "Stream", FakeStream)
     (section,) = stream_speed.streams(QUICK)
     assert [figure.minimum for figure in section.figures] == [1.0, None, 1.0, 35.0]
     assert all(figure.met for figure in section.figures if figure.minimum is not None)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import scanwise as sw
 from scanwise import models
 from scanwise.layers import Layer
+from scanwise.scanning.grid import EDGES
 from scanwise.scanning.sharing import obstacle
 from tests.backends import BACKENDS, random_values, signal_model
 from tests.kernels.harness import host_targets
@@ -164,6 +165,20 @@ class TestEnd:
         count = -(-max(0, length - 12) // stream.step) + 1
         padded = np.pad(signal, ((0, 0), (0, 12 + (count - 1) * stream.step - length)))
         np.testing.assert_array_equal(scores, sw.scan(model, padded, step=step).scores)
+
+    @settings(max_examples=60)
+    @given(st.integers(1, 70), st.integers(1, 30), st.sampled_from(EDGES))
+    def test_edges_are_those_of_a_scan(self, length: int, step: int, edge: str) -> None:
+        model, signal = signal_model("native"), random_values(2, length)
+        stream = sw.Stream(model, step)
+        scores = stream.feed(signal)
+        if length < 12 and edge != "pad":
+            for end in (lambda: stream.flush(edge), lambda: sw.scan(model, signal, step=step, edge=edge)):
+                with pytest.raises(sw.ShapeError):
+                    end()
+            return
+        scores = np.concatenate([scores, stream.flush(edge)], axis=1)
+        np.testing.assert_array_equal(scores, sw.scan(model, signal, step=step, edge=edge).scores)
 
     def test_pad_adds_no_window_of_zeros_alone(self) -> None:
         stream = sw.Stream(signal_model("native"), 20)

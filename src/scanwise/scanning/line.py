@@ -11,9 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scanwise.errors import ArgumentError, ShapeError
 from scanwise.inputs import check_finite, number_array
 from scanwise.scanning.course import Plan, Scores
+from scanwise.scanning.grid import EDGES
 from scanwise.scanning.past import Past, Samples
-
-EDGES = ("valid", "pad", "extend")
 
 
 class Line:
