@@ -41,7 +41,7 @@ for line in sys.stdin:
 
 @contextmanager
 def server() -> Iterator[Scan]:
-    """Gives a function that scans, kills that some seconds after the journal has appeared, and says how it ended."""
+    """Gives a function that scans, kills that some time after the journal has so many lines, and says how it ended."""
     with subprocess.Popen(
         [sys.executable, "-c", SERVER],
         stdin=subprocess.PIPE,
@@ -53,21 +53,34 @@ def server() -> Iterator[Scan]:
         assert requests is not None
         assert answers is not None
 
-        def scan(model: Path, output: str, kill_after: float | None = None) -> int:
+        def scan(model: Path, output: str, kill_after: tuple[int, float] | None = None) -> int:
             requests.write(json.dumps(["scan", str(model), "d", "-o", output]) + "\n")
             requests.flush()
             child = int(answers.readline())
             if kill_after is not None:
-                patience = time.monotonic() + 10
-                while not Path(f"{output}.journal").exists() and time.monotonic() < patience:
-                    time.sleep(0.0005)
-                time.sleep(kill_after)
+                lines, seconds = kill_after
+                wait_for(Path(f"{output}.journal"), lines)
+                time.sleep(seconds)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child, signal.SIGKILL)
             return int(answers.readline())
 
         yield scan
         requests.close()
+
+
+def wait_for(journal: Path, lines: int) -> None:
+    """Until it has so many lines, or has come and gone."""
+    patience, seen = time.monotonic() + 10, False
+    while time.monotonic() < patience:
+        try:
+            if journal.read_bytes().count(b"\n") >= lines:
+                return
+            seen = True
+        except FileNotFoundError:
+            if seen:
+                return
+        time.sleep(0.0005)
 
 
 def test_killed_at_50_moments_it_goes_on_to_the_same_bytes(model: Path) -> None:
@@ -80,7 +93,8 @@ def test_killed_at_50_moments_it_goes_on_to_the_same_bytes(model: Path) -> None:
         whole = Path("whole.json").read_bytes()
         assert len(files_of(whole.decode())) == 31
         while len(lines) < 50:
-            if scan(model, "out.json", kill_after=moments.uniform(0, 0.2)) == -signal.SIGKILL:
+            moment = moments.randrange(31), moments.uniform(0, 0.01)
+            if scan(model, "out.json", kill_after=moment) == -signal.SIGKILL:
                 lines.append(journal.read_bytes().count(b"\n") if journal.exists() else 0)
                 assert scan(model, "out.json") == 1
             assert not journal.exists()
