@@ -96,6 +96,26 @@ def test_scan_writes_a_picture(run: Run, model: Path) -> None:
         assert drawn.format == "PNG"
 
 
+@pytest.mark.parametrize("rule", ["zero", "skip"])
+@pytest.mark.parametrize("support", [(), ("--support",)])
+def test_values_that_are_not_finite_are_drawn_as_zeros(run: Run, rule: str, support: tuple[str, ...]) -> None:
+    networks = {
+        "s": (sw.Sequential(sw.Conv1d(2, 3), sw.Aggregate("max")), (1, 8), (1, 60)),
+        "i": (sw.Sequential(sw.MaxPool2d(3), sw.Flatten(), sw.Linear(2)), (1, 6, 6), (1, 30, 40)),
+    }
+    for name, (network, window, extent) in networks.items():
+        sw.Model(network, window, backend="reference").save("m")
+        values = np.random.default_rng(0).standard_normal(extent)
+        values[..., 20:22] = np.nan, np.inf
+        np.save(f"{name}.npy", values)
+        options = ("--nan", rule, *support, "--json", *REFERENCE)
+        plain = run("scan", "m", f"{name}.npy", *options)
+        outcome = run("scan", "m", f"{name}.npy", *options, "--plot", f"{name}.png")
+        assert (outcome.code, outcome.out) == (0, plain.out)
+        assert outcome.err == plain.err + f"saved {name}.png\n"
+        assert Path(f"{name}.png").exists()
+
+
 def test_scan_draws_a_recording(run: Run) -> None:
     net = sw.Sequential(sw.Downsample1d(10), sw.Aggregate("max"), sw.Linear(2))
     sw.Model(net, (1, 400), backend="reference", sample_rate=8000).save("m")

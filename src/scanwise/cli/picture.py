@@ -70,7 +70,7 @@ def draw(
 def _draw_signal(axes: Axes, signal: NDArray[Any], unit: float) -> None:
     size = _size(signal.shape[1])
     starts = np.arange(0, signal.shape[1], size)
-    low, high = (extreme.reduceat(signal, starts, axis=1) for extreme in (np.minimum, np.maximum))
+    low, high = (_finite(extreme.reduceat(signal, starts, axis=1)) for extreme in (np.fmin, np.fmax))
     if len(signal) <= len(COLOURS):
         middle = (starts + size / 2) / unit
         for channel, (bottom, top) in enumerate(zip(low, high, strict=True)):
@@ -111,12 +111,17 @@ def _shade(both: Sequence[Axes], detections: Sequence[Detection], unit: float) -
         axes.broken_barh(bars, (0, 1), transform=height, facecolors=colours, alpha=0.2, linewidth=0)
 
 
+def _finite(values: NDArray[Any]) -> NDArray[Any]:
+    """Values that are not finite as zeros, as they are in a scan that leaves them in."""
+    return np.where(np.isfinite(values), values, 0)
+
+
 def _draw_image(axes: Axes, signal: NDArray[Any]) -> None:
     size = _size(max(signal.shape[1:]))
     lefts = np.arange(0, signal.shape[2], size)
     widths = np.diff(lefts, append=signal.shape[2])
     bands = [
-        np.add.reduceat(rows.mean(axis=1, dtype=np.float64), lefts, axis=1) / widths
+        np.add.reduceat(_finite(rows).mean(axis=1, dtype=np.float64), lefts, axis=1) / widths
         for rows in _parts(signal, size)
     ]
     shown = np.stack(bands, axis=0)  # rows, channels, columns
@@ -132,7 +137,7 @@ def _draw_heat(axes: Axes, result: ScanResult) -> None:
     labels, size = _reported(result), _size(max(result.scores.shape[1:]))
     lefts = np.arange(0, result.scores.shape[2], size)
     bands = [
-        np.maximum.reduceat(probabilities(rows, result.activation)[labels].max(axis=(0, 1)), lefts)
+        np.fmax.reduceat(np.fmax.reduce(probabilities(rows, result.activation)[labels], axis=(0, 1)), lefts)
         for rows in _parts(result.scores, size)
     ]
     shown = np.stack(bands)
@@ -143,7 +148,10 @@ def _draw_heat(axes: Axes, result: ScanResult) -> None:
     )
     axes.set_facecolor("#EEEEEE")
     picture = axes.imshow(
-        shown, extent=(left, right, bottom, top), vmin=min(0.0, shown.min()), vmax=max(1.0, shown.max())
+        shown,
+        extent=(left, right, bottom, top),
+        vmin=min(0.0, np.fmin.reduce(shown, axis=None)),  # windows without a score are left out
+        vmax=max(1.0, np.fmax.reduce(shown, axis=None)),
     )
     axes.figure.colorbar(picture, ax=axes, label="probability", shrink=0.8)
     axes.set_xlabel("column")

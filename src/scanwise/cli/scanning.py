@@ -200,7 +200,8 @@ def _try_scan(job: _Job, path: Path) -> FileResult | FailedFile:
         say(f"{path}: {result.coverage}")
     if job.request.plot is not None:
         assert isinstance(result, ScanResult)
-        draw(job.request.plot, read_signal(path, **_kind(job.model)), result, found, title=path.name)
+        shown = read_signal(path, **_kind(job.model), finite=False)
+        draw(job.request.plot, shown, result, found, title=path.name)
         say(f"saved {job.request.plot}")
     return FileResult.of(path, result, found, support=job.request.support)
 
@@ -209,14 +210,22 @@ def _scan(job: _Job, signal: SignalFile) -> tuple[Findings | ScanResult, list[De
     """What was found in a file; a picture of it needs the scores of all windows."""
     request, chosen = job.request, vars(job.selection)
     step, edge, nan = request.step, request.edge, request.nan
-    if request.plot is not None:
-        result = scan(job.model, signal, step=step, edge=edge, nan=nan, progress=job.pace)
-        if not request.support:
-            return result, result.detections(**chosen)
-    findings = detect(
-        job.model, signal, **chosen, support=request.support, step=step, edge=edge, nan=nan, progress=job.pace
-    )
-    return (findings if request.plot is None else result), findings.detections
+    findings = None
+    if request.plot is None or request.support:
+        findings = detect(
+            job.model,
+            signal,
+            **chosen,
+            support=request.support,
+            step=step,
+            edge=edge,
+            nan=nan,
+            progress=job.pace,
+        )
+        if request.plot is None:
+            return findings, findings.detections
+    result = scan(job.model, signal, step=step, edge=edge, nan=nan, progress=job.pace)
+    return result, result.detections(**chosen) if findings is None else findings.detections
 
 
 def _kind(model: Model) -> dict[str, Any]:

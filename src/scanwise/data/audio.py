@@ -41,23 +41,25 @@ def audio_information(path: Path) -> tuple[int, int]:
     return frames, rate
 
 
-def read_audio(path: Path, sample_rate: int | None = None) -> NDArray[np.float32]:
+def read_audio(path: Path, sample_rate: int | None = None, *, finite: bool = True) -> NDArray[np.float32]:
     """Read an audio file as one channel.
 
     Args:
         path: a WAV, FLAC or OGG file.
         sample_rate: to resample to, in Hz; None keeps the file's own.
+        finite: whether NaN and infinity are refused.
 
     Returns:
         (1, T) float32, -1..1; channels are averaged.
 
     Raises:
-        DataError: not readable as audio, no samples, or NaN or infinity among them.
+        DataError: not readable as audio, no samples, or, where `finite`, NaN or infinity among them.
     """
     frames, rate = audio_information(path)
     _require_memory(path, math.ceil(frames * (sample_rate or rate) / rate))
     mono = np.concatenate(list(audio_chunks(path, sample_rate)), axis=1)
-    require_finite(mono[0], audio_name(path, rate, sample_rate))
+    if finite:
+        require_finite(mono[0], audio_name(path, rate, sample_rate))
     return mono
 
 

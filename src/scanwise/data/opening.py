@@ -143,6 +143,7 @@ def read_signal(
     input_shape: tuple[int, ...],
     sample_rate: int | None = None,
     image_mode: ImageMode | None = None,
+    finite: bool = True,
 ) -> NDArray[Any]:
     """Read one file as a signal for a model that takes `input_shape`; its extent may be any.
 
@@ -152,26 +153,28 @@ def read_signal(
         input_shape: the model's (C, T) or (C, H, W).
         sample_rate: the model's, in Hz, for audio.
         image_mode: the model's, for images; None follows the channels.
+        finite: whether NaN and infinity are refused. A CSV never holds them.
 
     Returns:
         (C, T) or (C, H, W), float32 or uint8; a `.npy` is mapped, not read.
 
     Raises:
         FileError: no such file.
-        DataError: not of the model's kind, wrong channels, not readable, NaN or infinity.
+        DataError: not of the model's kind, wrong channels, not readable, NaN or infinity where `finite`.
     """
     path = checked_file(path, input_shape, sample_rate, image_mode)
     kind = file_kind(path, input_shape, sample_rate)
     signal: NDArray[Any]
     if kind == "audio":
-        signal = read_audio(path, sample_rate)
+        signal = read_audio(path, sample_rate, finite=finite)
     elif kind == "image":
         signal = read_image(path, image_mode or ("RGB" if input_shape[0] == 3 else "L"))
     elif kind == "npy":
         if len(input_shape) == 3:
             image_mode = image_mode or image_mode_of(input_shape[0])
         signal = as_signal(read_npy(path), str(path), image_mode)
-        require_finite(signal, str(path))
+        if finite:
+            require_finite(signal, str(path))
     else:
         signal = read_trace(path, input_shape[0])
     require_shape(path, signal.shape, input_shape)
