@@ -11,10 +11,10 @@ import pytest
 
 import scanwise as sw
 from scanwise.layers import Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
-from scanwise.plan import attended, executor
+from scanwise.plan import attended, gradient_sums
 from scanwise.plan.attended import Attended
 from scanwise.plan.crew import CREW, LONG, MOST
-from scanwise.plan.executor import shards_for
+from scanwise.plan.gradient_sums import shards_for
 from tests.plan.drawn_networks import Case
 from tests.plan.test_crew import wait_until
 from tests.plan.test_robustness import was_interrupted
@@ -111,7 +111,7 @@ class TestThreads:
         assert [shards_for(n, 1000, 10**6) for n in sizes] == [1, 2, 3, 4, 4, 4, 6, 8, 8]
         assert [shards_for(n, 1000, 2000) for n in sizes] == [1, 1, 1, 1, 3, 4, 6, 8, 8]
         assert [shards_for(n, 1 << 20, 10**9) for n in sizes] == [1, 2, 3, 4, 4, 4, 4, 4, 4]
-        assert executor.SHARDS == 8
+        assert gradient_sums.SHARDS == 8
 
 
 class TestFinite:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 import scanwise as sw
 from scanwise.layers import Conv1d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Residual, Sequential, Tanh
-from scanwise.plan import executor as executors
-from scanwise.plan import one_gradient, one_sample, pieces, shared_arena
+from scanwise.plan import gradient_sums, one_gradient, one_sample, pieces, shared_arena
 from scanwise.plan.compiled import Compiled
 from scanwise.plan.crew import MOST
 from scanwise.plan.executor import NativeExecutor
@@ -40,7 +39,7 @@ def everything_is_worth_it() -> Iterator[None]:
     before = sw.get_threads()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pieces, "HANDOVER", 0)
-        for module in (one_gradient, executors):
+        for module in (one_gradient, gradient_sums):
             patch.setattr(module, "LONG", 0)
         for module in (one_gradient, one_sample):
             patch.setattr(module, "CALLS_ALONE", 0)
@@ -64,7 +63,7 @@ def check_gradients(case: Case, count: int = 1) -> None:
 
 
 def cut_of(runs: NativeExecutor, threads: int) -> Compiled:
-    (one,) = runs._single_gradients.values()
+    (one,) = runs._gradient_sums._ones.values()
     return one._cut(threads)
 
 
@@ -163,6 +162,6 @@ class TestWhen:
         runs = executor(DEEP)
         sw.set_threads(2)
         runs.gradients(DEEP.samples(1), np.ones((1, 5), np.float32))
-        (one,) = runs._single_gradients.values()
+        (one,) = runs._gradient_sums._ones.values()
         assert one._prepared is None
         check_gradients(DEEP)

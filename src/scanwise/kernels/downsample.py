@@ -10,7 +10,7 @@ from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation
 from scanwise.layers import Downsample1d, Downsample2d, Shape
 
-__all__ = ["DownsampleBackward", "DownsampleForward"]
+__all__ = ["DownsampleBackward", "DownsampleForward", "spread"]
 
 
 # y(p, q) = x(p sh, q sw)
@@ -36,6 +36,18 @@ class DownsampleForward:
         each_vector(e, self.y, vector)
 
 
+def spread(e: Emitter, x: FeatureMap, y: FeatureMap, stride: tuple[int, int]) -> None:
+    """Write every sh-th row and sw-th column of y. Arguments of the kernel: x, y."""
+    source, goal = e.arguments
+    sh, sw = stride
+
+    def vector(n: Index, p: Index, q: Index, c: Index, lanes: int, _: int) -> None:
+        value = e.load(source, address(e, x, n, p, q, c), lanes)
+        e.store(value, goal, address(e, y, n, e.mul(p, sh), e.mul(q, sw), c))
+
+    each_vector(e, x, vector)
+
+
 # dL/dx(p sh, q sw) = dL/dy(p, q),    zero elsewhere: skipped positions influenced nothing
 
 
@@ -49,19 +61,14 @@ class DownsampleBackward:
     pointers: int = 2
 
     def emit(self, e: Emitter) -> None:
-        dy, dx = e.arguments
-        sh, sw = self.stride
+        _, dx = e.arguments
 
         def zero(n: Index, h: Index, w: Index, c: Index, lanes: int, _: int) -> None:
             e.store(e.constant(0.0, lanes), dx, address(e, self.dx, n, h, w, c))
 
-        def kept(n: Index, p: Index, q: Index, c: Index, lanes: int, _: int) -> None:
-            value = e.load(dy, address(e, self.dy, n, p, q, c), lanes)
-            e.store(value, dx, address(e, self.dx, n, e.mul(p, sh), e.mul(q, sw), c))
-
-        if (sh, sw) != (1, 1):
+        if self.stride != (1, 1):
             each_vector(e, self.dx, zero)
-        each_vector(e, self.dy, kept)
+        spread(e, self.dy, self.dx, self.stride)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scanwise.codegen.emitter import Emitter, Index
-from scanwise.kernels.activation import address, each_vector
+from scanwise.codegen.emitter import Emitter
+from scanwise.kernels.downsample import spread
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation
 
@@ -24,14 +24,7 @@ class Interlace:
     pointers: int = 2
 
     def emit(self, e: Emitter) -> None:
-        x, y = e.arguments
-        sh, sw = self.stride
-
-        def vector(n: Index, p: Index, q: Index, c: Index, lanes: int, _: int) -> None:
-            value = e.load(x, address(e, self.x, n, p, q, c), lanes)
-            e.store(value, y, address(e, self.y, n, e.mul(p, sh), e.mul(q, sw), c))
-
-        each_vector(e, self.x, vector)
+        spread(e, self.x, self.y, self.stride)
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,11 @@ from scanwise.codegen.target import Target, host_target
 from scanwise.kernels.optimizer import StepRow
 from scanwise.layers import Sequential
 from scanwise.plan.compiled import Compiled, Goal
-from scanwise.plan.crew import LONG
-from scanwise.plan.driver import STATISTICS, Field
+from scanwise.plan.driver import Field
+from scanwise.plan.gradient_sums import GradientSums, uneven
 from scanwise.plan.graph import Graph, build_graph
 from scanwise.plan.larger_input import LargerInput, fitted
 from scanwise.plan.losses import goal_for, loss_graph
-from scanwise.plan.one_gradient import OneGradient
 from scanwise.plan.one_sample import OneSample
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import compile_plan
@@ -29,31 +28,11 @@ from scanwise.plan.ticks import Columns, Ticks
 from scanwise.shapes import receptive_field
 from scanwise.threads import get_threads
 
-__all__ = ["SHARDS", "NativeExecutor", "shards_for"]
+__all__ = ["NativeExecutor"]
 
-# Parts of a batch whose gradients are summed apart. It decides the order of summation, so it depends on the batch and
-# the network alone, never on the number of threads.
-SHARDS = 8
 _KEPT_SHAPES = 8
-# Samples of each thread below which it matters that one has one more than another.
-_FEW = 8
 # Positions of an output from which on weights are read often enough by one sample: larger inputs go one by one.
 _MANY_POSITIONS = 16
-# Floats of the sums of gradients that are kept between calls: 64 MiB.
-_MOST_SUMS = 1 << 24
-
-
-def shards_for(batch: int, parameters: int, cost: int) -> int:
-    """Shards of a batch: enough for many threads, but few where gradients are large, since each shard has its own.
-
-    Args:
-        batch: samples.
-        parameters: floats of all gradients.
-        cost: of one sample, in multiply-adds. Small batches are cut further only if it is far more than the sums.
-    """
-    most = 4 if parameters > 1 << 18 else SHARDS
-    least = min(batch, 4) if cost > 16 * parameters else 1
-    return min(most, max(batch // 4, least))
 
 
 class NativeExecutor:
@@ -84,9 +63,8 @@ class NativeExecutor:
         self._version = 0
         self._runners: dict[tuple[object, ...], Runner] = {}
         self._windows: dict[tuple[int, bool], OneSample] = {}
-        self._single_gradients: dict[Runner, OneGradient] = {}
+        self._gradient_sums = GradientSums(self._graph, self._layout)
         self._ticks: Ticks | None = None
-        self._sums = aligned_zeros(0)
         self._output_shape = tuple(network.output_shape(self.input_shape))
         self._order = np.arange(64, dtype=np.int64)
 
@@ -112,37 +90,29 @@ class NativeExecutor:
 
     def forward_if_finite(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32] | None:
         """The same, or None if a value is not finite."""
-        if len(x) == 1:
-            return self._forward_window(x, fast)
-        output = np.empty((len(x), *self._output_shape), np.float32)
-        even = len(x) - self._uneven(len(x))
         with self._lock:
-            finite = even == 0 or self._infer(self._forward_runner(x.dtype, fast), x[:even], output[:even])
-        for i in range(even, len(x)):
-            y = self._forward_window(x[i : i + 1], fast)
-            if y is None:
+            if len(x) == 1:
+                return self._forward_window(x, fast)
+            output = np.empty((len(x), *self._output_shape), np.float32)
+            even = len(x) - uneven(len(x), self._graph)
+            if even and not self._infer(self._forward_runner(x.dtype, fast), x[:even], output[:even]):
                 return None
-            output[i] = y[0]
-        return output if finite else None
-
-    def _uneven(self, n: int) -> int:
-        """How many of n samples are better run by all threads together, one by one: what remains if each thread has as
-        many as the others, where there are few samples and each takes long.
-        """
-        threads = get_threads()
-        rest = n % threads
-        return rest if n < _FEW * threads and self._graph.work >= LONG else 0
+            for i in range(even, len(x)):
+                y = self._forward_window(x[i : i + 1], fast)
+                if y is None:
+                    return None
+                output[i] = y[0]
+            return output
 
     def _forward_window(self, x: NDArray[Any], fast: bool) -> NDArray[np.float32] | None:
         """The latency of one window is mostly Python's, so it has a way of its own."""
         key = (x.dtype.num, fast)  # a dtype itself takes long to look up
-        with self._lock:
-            one = self._windows.get(key)
-            if one is None:
-                one = self._windows[key] = self._one_sample(x.dtype, fast)
-            elif one.runner.version != self._version:
-                one.runner.refresh(self._version)
-            return one(x)
+        one = self._windows.get(key)
+        if one is None:
+            one = self._windows[key] = self._one_sample(x.dtype, fast)
+        elif one.runner.version != self._version:
+            one.runner.refresh(self._version)
+        return one(x)
 
     def _one_sample(self, dtype: np.dtype[Any], fast: bool) -> OneSample:
         runner = self._forward_runner(dtype, fast)
@@ -205,7 +175,7 @@ class NativeExecutor:
             runner = self._runner(("gradients", x.dtype.name), self._graph, x.dtype.name, goal)
             runner.set_output(dx)
             runner.set_data(Base.COTANGENT, cotangent)
-            gradients, _ = self._shards(runner, x, goal)
+            gradients, _ = self._sums(runner, x, goal)
         return dx, gradients
 
     def loss_and_gradients(
@@ -218,7 +188,7 @@ class NativeExecutor:
             runner = self._runner(("loss", x.dtype.name, loss), graph, x.dtype.name, goal)
             runner.set_data(Base.TARGETS, np.ascontiguousarray(target))
             runner.step_rows[0, StepRow.SCALE] = 1.0 / len(x)
-            gradients, total = self._shards(runner, x, goal)
+            gradients, total = self._sums(runner, x, goal)
         return total / len(x), gradients
 
     @property
@@ -232,7 +202,7 @@ class NativeExecutor:
             self._runners.clear()
             self._windows.clear()
             self._ticks = None
-            self._single_gradients.clear()
+            self._gradient_sums.forget_plans()
 
     # --- running --------------------------------------------------------------------------------------------------
 
@@ -251,20 +221,6 @@ class NativeExecutor:
         self._runners[key] = runner
         runner.refresh(self._version)
         return runner
-
-    def _memory_for_sums(self, floats: int) -> NDArray[np.float32]:
-        """Memory of the gradients' sums. It is kept, since the system takes long to give it, unless it is much."""
-        if floats > _MOST_SUMS:
-            return aligned_zeros(floats)
-        if len(self._sums) < floats:
-            self._sums = aligned_zeros(floats)
-        return self._sums[:floats]
-
-    def _gradients_of_one(self, runner: Runner, x: NDArray[Any], goal: Goal) -> OneGradient:
-        if runner not in self._single_gradients:
-            cut = self._cut(runner.graph, x.dtype.name, goal)
-            self._single_gradients[runner] = OneGradient(runner, cut)
-        return self._single_gradients[runner]
 
     def _identity_order(self, n: int) -> NDArray[np.int64]:
         if len(self._order) < n:
@@ -286,30 +242,13 @@ class NativeExecutor:
         runner.let_go()
         return not runner.context[Field.NOT_FINITE]
 
-    def _shards(
+    def _sums(
         self, runner: Runner, x: NDArray[Any], goal: Goal
     ) -> tuple[dict[str, NDArray[np.float32]], float]:
-        """Run shards with gradients of their own; their sums in order, and the total loss."""
-        shards = shards_for(len(x), self._layout.size, self._graph.cost)
-        floats = self._layout.size + STATISTICS
-        sums = self._memory_for_sums(shards * floats)
-        runner.context[Field.GRADIENTS] = sums.ctypes.data
-        runner.context[Field.GRADIENT_FLOATS] = floats
+        """Gradients by every parameter, and the total loss."""
         runner.set_data(Base.SAMPLES, x)
         runner.set_order(self._identity_order(len(x)))
-        parts = sums.reshape(shards, floats)
-        rest = self._uneven(len(x)) if shards == len(x) else 0
-        one = self._gradients_of_one(runner, x, goal)
-        if rest and one.serves(get_threads()):
-            even = len(x) - rest
-            if even:
-                runner.run_samples(even, even, get_threads())
-            for i in range(even, len(x)):
-                one.run(i, parts[i])
-        else:
-            runner.run_samples(len(x), shards, get_threads())
+        cut = self._cut(runner.graph, x.dtype.name, goal)
+        result = self._gradient_sums(runner, len(x), cut)
         runner.let_go()
-        total = parts[0, : self._layout.size]
-        for part in parts[1:]:
-            total += part[: self._layout.size]
-        return self._layout.read(total), float(parts[:, self._layout.size].astype(np.float64).sum())
+        return result

@@ -18,7 +18,7 @@ from scanwise.kernels.optimizer import CHUNK, AdamWUpdate, SGDUpdate, StepRow
 from scanwise.layers import Sequential
 from scanwise.memory import require
 from scanwise.plan.driver import STATISTICS, Field
-from scanwise.plan.executor import shards_for
+from scanwise.plan.gradient_sums import shards_for
 from scanwise.plan.graph import build_graph
 from scanwise.plan.losses import goal_for, loss_graph
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros
