@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import scanwise as sw
-from scanwise.cli.app import FormatName
-from scanwise.cli.forms import ENDINGS, FORMS, require_form_fits
+from scanwise.cli.forms import FORMS, require_form_fits
 from scanwise.cli.results import FileResult
 from tests.cli.conftest import REFERENCE, Run
 from tests.data.conftest import write_image, write_tone
@@ -207,11 +206,6 @@ def test_from_json_is_the_inverse_of_as_json(
     assert again == result
     assert repr(again) == repr(result)
     assert [found.support for found in again.detections] == [found.support for found in result.detections]
-
-
-def test_every_form_can_be_asked_for() -> None:
-    assert set(FORMS) == {name.value for name in FormatName}
-    assert set(ENDINGS.values()) <= set(FORMS)
 
 
 @pytest.mark.parametrize("form", FORMS)
