@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 import scanwise as sw
 from scanwise.kernels import lower
 from scanwise.kernels.connections import ConnectedGradient
-from scanwise.kernels.winograd import WinogradOperation, faster
+from scanwise.kernels.winograd_operation import WinogradOperation, faster
 from scanwise.layers.base import Shape
 from scanwise.training.native_program import NativeProgram
 from tests.kernels import harness

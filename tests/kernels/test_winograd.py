@@ -16,7 +16,8 @@ from scanwise.kernels.activation import Activation
 from scanwise.kernels.conv import Convolution, ConvOperation
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Derived, Maps
-from scanwise.kernels.winograd import POINTS, WinogradOperation, WinogradWeights, faster, is_suitable
+from scanwise.kernels.winograd import POINTS, WinogradWeights
+from scanwise.kernels.winograd_operation import WinogradOperation, faster, is_suitable
 from scanwise.reference import layer as reference
 from tests.kernels import harness
 from tests.kernels.harness import Float32

@@ -16,7 +16,7 @@ from scanwise.kernels.dropout import DropoutOperation
 from scanwise.kernels.flatten import FlattenOperation
 from scanwise.kernels.linear import LinearOperation
 from scanwise.kernels.operation import Extent, Operation
-from scanwise.kernels.winograd import faster
+from scanwise.kernels.winograd_operation import faster
 from scanwise.layers import (
     Dropout,
     Flatten,
