@@ -155,7 +155,8 @@ class Model:
 
         Raises:
             ArgumentError: the network has no `Aggregate`, or before it a layer that has one size (`UnitBias`,
-                `ConvTranspose1d`, `ConvTranspose2d`); there is no signal, or one holds NaN or infinity.
+                `ConvTranspose1d`, `ConvTranspose2d`); there is no signal, or one holds NaN, infinity, or values that
+                become infinite within the network.
             ArgumentTypeError: it is not a list of arrays of real numbers.
             ShapeError: a signal has other axes or channels, is too small, or too large to be evaluated whole.
 

@@ -357,6 +357,25 @@ class TestErrors:
         ):
             model.presence([np.ones((1, 10))])
 
+    @pytest.mark.parametrize("mode", MODES)
+    def test_what_overflows_within_the_network(self, mode: str) -> None:
+        body = sw.Conv1d(5, 3), sw.ReLU(), sw.MaxPool1d(2), sw.Conv1d(20, 2)
+        model = sw.Model(sw.Sequential(*body, Aggregate(mode), sw.Linear(3)), (2, 12), seed=1)
+        signal = random_values(2, 40)
+        signal[:, 20:24] = 3e38
+        with pytest.raises(
+            sw.ArgumentError, match=r"^signals\[1\] must be small enough for the network's values"
+        ):
+            model.presence([random_values(2, 30), signal])
+
+    def test_a_mean_that_overflows(self) -> None:
+        model = sw.Model(sw.Sequential(sw.Conv1d(1, 1, bias=False), Aggregate("mean")), (1, 4))
+        model.parameters["0.weight"] = [[[1.0]]]
+        with pytest.raises(
+            sw.ArgumentError, match=r"^signals\[0\] must be small enough.* Got inf from the Agg"
+        ):
+            model.presence([np.full((1, 9), 3e38)])
+
     def test_a_padded_signal_without_samples(self) -> None:
         model = sw.Model(sw.Sequential(*PADDED_BODY, Aggregate("max")), (2, 12))
         with pytest.raises(sw.ShapeError, match=r"^signals\[0\] must fit the network. Got shape \(2, 0\)"):

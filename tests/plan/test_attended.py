@@ -129,6 +129,16 @@ class TestFinite:
         model(np.full_like(x, np.finfo(np.float32).max))
         assert np.isfinite(model(x)).all()
 
+    @pytest.mark.parametrize("count", [1, 3, 20])
+    def test_an_executor_that_is_not_asked_computes_what_is_not(self, count: int) -> None:
+        """As the parts of a network between which values have become infinite."""
+        runs, x = model_of(SMALL).executor, SMALL.samples(count)
+        x[-1, 1, 4, 5] = np.inf
+        assert runs.forward_if_finite(x) is None
+        y = runs.forward(x)
+        assert not np.isfinite(y[-1]).all()
+        np.testing.assert_array_equal(y[:-1], model_of(SMALL)(x[:-1]))
+
     def test_of_uint8_all_are(self) -> None:
         values = np.full((3, 2, 9, 11), 255, np.uint8)
         np.testing.assert_array_equal(model_of(SMALL)(values), model_of(SMALL)(np.ones((3, 2, 9, 11))))

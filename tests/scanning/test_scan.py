@@ -176,6 +176,18 @@ class TestPartlyShared:
             assert result.reason.startswith(f"layer {place}")
             assert result.method == "partly shared" or step == 3
 
+    def test_what_overflows_within_the_network(
+        self, network: sw.Sequential, shape: tuple[int, ...], place: str
+    ) -> None:
+        """The map that windows share may hold infinite values: they go on as they do in a window by itself."""
+        model = sw.Model(network, shape)
+        signal = random_values(shape[0], *(extent + 15 for extent in shape[1:]))
+        signal[(slice(None), *(slice(9, 14) for _ in shape[1:]))] = 3e38
+        for step in (None, 1):
+            result = sw.scan(model, signal, step=step)
+            assert result.method == "partly shared"
+            assert_scan_is_its_windows(model, signal, result)
+
     def test_tiles_and_batches_do_not_show(
         self, network: sw.Sequential, shape: tuple[int, ...], place: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -85,7 +85,10 @@ class NativeExecutor:
     def forward(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32]:
         """Outputs `(N, *output_shape)`; with `fast` by algorithms that may round differently (Winograd)."""
         y = self.forward_if_finite(x, fast=fast)
-        assert y is not None
+        if y is None:  # the values between two parts of a network may be infinite
+            y = np.empty((len(x), *self._output_shape), np.float32)
+            with self._lock:
+                self._infer(self._forward_runner(x.dtype, fast), x, y)
         return y
 
     def forward_if_finite(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32] | None:
@@ -95,7 +98,8 @@ class NativeExecutor:
                 return self._forward_window(x, fast)
             output = np.empty((len(x), *self._output_shape), np.float32)
             even = len(x) - uneven(len(x), self._graph)
-            if even and not self._infer(self._forward_runner(x.dtype, fast), x[:even], output[:even]):
+            runner = self._forward_runner(x.dtype, fast)
+            if even and not self._infer(runner, x[:even], output[:even], check=True):
                 return None
             for i in range(even, len(x)):
                 y = self._forward_window(x[i : i + 1], fast)
@@ -227,10 +231,12 @@ class NativeExecutor:
             self._order = np.arange(2 * n, dtype=np.int64)
         return self._order
 
-    def _infer(self, runner: Runner, x: NDArray[Any], output: NDArray[np.float32]) -> bool:
-        """Write the outputs; whether all values of x are finite."""
+    def _infer(
+        self, runner: Runner, x: NDArray[Any], output: NDArray[np.float32], *, check: bool = False
+    ) -> bool:
+        """Write the outputs. With `check`, only those of finite samples are; whether all were."""
         n = len(x)
-        runner.context[Field.CHECKED] = x[0].size if x.dtype == np.float32 else 0
+        runner.context[Field.CHECKED] = x[0].size if check and x.dtype == np.float32 else 0
         runner.context[Field.NOT_FINITE] = 0
         runner.set_data(Base.SAMPLES, x)
         runner.set_order(self._identity_order(n))

@@ -76,8 +76,11 @@ class AggregatingNetwork:
             if values.shape not in known:
                 known[values.shape] = self._layout(number, values.shape)
             checked.append(Signal(number, values, known[values.shape]))
-        found = self._aggregate(checked)
-        aggregates = np.stack([each.value for each in found])
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is named on the next lines
+            found = self._aggregate(checked)
+            aggregates = np.stack([each.value for each in found])
+        for number, values in enumerate(aggregates):
+            _require_finite(number, values, "from the Aggregate")
         spans = [signal.spans(each.place) for signal, each in zip(checked, found, strict=True)]
         starts, stops = (np.stack(ends) for ends in zip(*spans, strict=True))
         scores = aggregates
@@ -135,6 +138,7 @@ class AggregatingNetwork:
         """
         found = [Aggregation(self._mode, self._channels) for _ in signals]
         for signal, piece in pieces(self._body, self._channels, signals):
+            _require_finite(signal.number, piece, "before the Aggregate")
             found[signal.number].look(piece)
             if found[signal.number].sums_exponentials and signal.layout.pieces(self._channels) == 1:
                 found[signal.number].add_exponentials(piece)
@@ -146,6 +150,16 @@ class AggregatingNetwork:
         for signal, piece in pieces(self._body, self._channels, again):
             found[signal.number].add_exponentials(piece)
         return found
+
+
+def _require_finite(number: int, values: NDArray[np.float32], where: str) -> None:
+    """Refuse a signal that has become infinite within the network: no position decides."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        raise ArgumentError(
+            f"signals[{number}] must be small enough for the network's values to stay finite. Got "
+            f"{values[~finite][0]} {where}."
+        )
 
 
 def _deciding_channels(tail: Model, aggregates: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -131,8 +131,8 @@ class Search:
         if self._selection.joins:
             candidates = Candidates.joined([self._held, *self._parts])
             self._found = regions(candidates, self._selection.threshold, exclusive=self._reading.exclusive)
-            return self._detections(trace)
-        self._decide(None)
+        else:
+            self._decide(None)
         return self._detections(trace)
 
     def certain(self, end: int | None) -> list[Detection]:
