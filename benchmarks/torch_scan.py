@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 import scanwise as sw
-from benchmarks.torch_twin import copy_parameters, twin_of
+from benchmarks.torch_twin import LogMel, copy_parameters, twin_of
 from scanwise import layers, shapes
 
 __all__ = ["Way", "ways"]
@@ -119,7 +119,7 @@ class Dilated(nn.Module):
             return nn.Identity(), grid
         if isinstance(layer, layers.LogMel):
             after = grid.after((layer.hop,), row.output_shape[1:])
-            return _LogMel(layer, grid.hop(after)[0]), after
+            return LogMel(layer, grid.hop(after)[0]), after
         if isinstance(layer, layers.Linear):  # a convolution whose kernel is a window's whole map
             after = self._one_value(grid)
             weight = values["weight"].reshape(layer.out_features, -1, *grid.extent)
@@ -187,21 +187,6 @@ class _Pool(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y: torch.Tensor = self.pool(x)
         return y
-
-
-class _LogMel(nn.Module):
-    """Frames at any hop, as one matrix product each for the transform and for the filters."""
-
-    def __init__(self, layer: layers.LogMel, hop: int) -> None:
-        super().__init__()
-        fourier, mel = (torch.tensor(each, dtype=torch.float32) for each in layer.constants())
-        self.fourier, self.mel = nn.Buffer(fourier.T.contiguous()), nn.Buffer(mel.T.contiguous())
-        self.size, self.hop = layer.n_fft, hop
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        frames = x[:, 0].unfold(1, self.size, self.hop)
-        real, imaginary = (frames @ self.fourier).chunk(2, dim=2)
-        return torch.log((real**2 + imaginary**2) @ self.mel + 1e-6).transpose(1, 2)
 
 
 # --- once for each shift --------------------------------------------------------------------------------------------

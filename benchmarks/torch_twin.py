@@ -130,16 +130,23 @@ def _aggregate(mode: str) -> Callable[[torch.Tensor], torch.Tensor]:
     return modes[mode]
 
 
-def _log_mel(layer: layers.LogMel) -> Callable[[torch.Tensor], torch.Tensor]:
-    fourier, mel = (torch.tensor(a, dtype=torch.float64) for a in layer.constants())
+class LogMel(nn.Module):
+    """`(N, 1, T)` to `(N, n_mels, frames)`, by PyTorch's own short-time Fourier transform.
 
-    def apply(x: torch.Tensor) -> torch.Tensor:
-        frames = x[:, 0].unfold(1, layer.n_fft, layer.hop)  # (N, frames, n_fft)
-        real, imaginary = (frames @ fourier.to(x.dtype).T).chunk(2, dim=2)
-        power = real**2 + imaginary**2
-        return torch.log(power @ mel.to(x.dtype).T + 1e-6).transpose(1, 2)
+    Args:
+        layer: what it is the twin of.
+        hop: samples between frames, if not the layer's.
+    """
 
-    return apply
+    def __init__(self, layer: layers.LogMel, hop: int | None = None) -> None:
+        super().__init__()
+        self.window, self.mel = (torch.tensor(each) for each in (layer.window(), layer.filters()))
+        self.size, self.hop = layer.n_fft, hop or layer.hop
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        window, mel = self.window.to(x.dtype), self.mel.to(x.dtype)
+        spectrum = torch.stft(x[:, 0], self.size, self.hop, window=window, center=False, return_complex=True)
+        return torch.log(mel @ (spectrum.real**2 + spectrum.imag**2) + 1e-6)
 
 
 def _pool(layer: layers.Layer, input_shape: Shape) -> nn.Module:
@@ -190,7 +197,7 @@ def _module(layer: layers.Layer, input_shape: Shape) -> nn.Module:
         case layers.Aggregate():
             return Function(_aggregate(layer.mode))
         case layers.LogMel():
-            return Function(_log_mel(layer))
+            return LogMel(layer)
         case layers.LeakyReLU():
             return nn.LeakyReLU(layer.negative_slope)
         case layers.Dropout():

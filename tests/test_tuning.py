@@ -60,7 +60,7 @@ def test_a_model_takes_what_was_found_and_gives_the_same_bits(last_wins: None) -
     dx, gradients = tuned.gradients(X, np.ones((20, 3)))
     assert set(schedules(tuned)) == {None}
     tuning = sw.autotune(tuned, progress=False)
-    assert len(tuning.changed) == len(tuning.kernels) >= 5
+    assert len(tuning.changed) == len(tuning.kernels) >= 4
     assert {kernel.step for kernel in tuning.kernels} == {"forward", "input gradient", "weight gradient"}
     assert {kernel.layer for kernel in tuning.kernels} == {"0", "3"}
     assert all(kernel.gain > 1.5 for kernel in tuning.kernels)
@@ -114,7 +114,7 @@ def test_what_is_known_is_not_timed_again(last_wins: None) -> None:
 def test_time_that_is_up(last_wins: None) -> None:
     tuning = sw.autotune(model(), seconds=1e-9, progress=False)
     assert tuning.kernels == ()
-    assert tuning.left >= 5
+    assert tuning.left >= 4
     assert f"{tuning.left} left for want of time" in str(tuning)
 
 

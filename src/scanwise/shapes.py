@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from .errors import ArgumentError, ArgumentTypeError, ShapeError
 from .layers import Layer, Pad1d, Pad2d, Residual, Sequential, Shape
@@ -72,11 +73,16 @@ def walk(network: Sequential, input_shape: Shape) -> list[Row]:
     1 (4, 8) (6,) (2,)
     2 (2, 6) (10,) (2,)
     """
-    shape = _checked(input_shape)
+    return list(_rows(network, _checked(input_shape)))
+
+
+@lru_cache(maxsize=64)
+def _rows(network: Sequential, shape: Shape) -> tuple[Row, ...]:
+    """Networks are values, and every scan asks for the same rows a few times: a millisecond each for 20 layers."""
     ones = (1,) * (len(shape) - 1)
     rows: list[Row] = []
     _follow(network.layers, "", shape, (ones, ones), rows, shape)
-    return rows
+    return tuple(rows)
 
 
 def receptive_field(network: Sequential, input_shape: Shape) -> tuple[Shape, Shape]:

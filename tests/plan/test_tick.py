@@ -65,4 +65,4 @@ def test_work_of_a_tick(frames: int, pool: int) -> None:
     for small, large in zip(tick.graph.nodes[:-1], window.nodes[:-1], strict=True):
         positions = (small.operation.output[2], large.operation.output[2])
         assert small.operation.work * positions[1] == large.operation.work * positions[0]
-    assert [extent[2] for extent in tick.graph.extents] == [8 * pool, *[pool] * 5, 1, 1]
+    assert [extent[2] for extent in tick.graph.extents] == [8 * pool, *[pool] * 2, 1, 1]

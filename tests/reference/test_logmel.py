@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from scanwise.layers import LogMel, Sequential
 from scanwise.reference import forward
+from scanwise.reference.logmel import fourier_rows
 
 AUDIO = np.random.default_rng(0).normal(size=4000) * 0.1
 LAYERS = (
@@ -43,3 +44,11 @@ def test_agrees_with_librosa(layer: LogMel) -> None:
 def test_silence_is_finite() -> None:
     y = forward(Sequential(LogMel(8000, 64, 32, 8)), np.zeros((1, 1, 200)), {})
     np.testing.assert_allclose(y, np.log(1e-6))
+
+
+@pytest.mark.parametrize("n_fft", [2, 3, 7, 64, 200])
+def test_rows_are_the_fourier_transform_of_a_windowed_frame(n_fft: int) -> None:
+    frame = np.random.default_rng(0).normal(size=n_fft)
+    re, im = np.split(fourier_rows(LogMel(8000, n_fft, 10, 4)) @ frame, 2)
+    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)
+    np.testing.assert_allclose(re + 1j * im, np.fft.rfft(hann * frame), atol=1e-12)

@@ -1,7 +1,8 @@
-"""LogMel: from raw audio to the logarithm of its mel spectrogram, as fixed-weight convolutions."""
+"""LogMel: from raw audio to the logarithm of its mel spectrogram."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,7 +17,7 @@ from .base import Layer, Shape
 Array = NDArray[np.float64]
 
 LOG_OFFSET = 1e-6  # added before the logarithm, so that silence stays finite
-LARGEST_FRAME = 8192  # the transform's weights grow with the square: half a gigabyte here, in float64
+LARGEST_FRAME = 8192  # the reference's transform is a matrix: half a gigabyte here, in float64
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,39 +91,24 @@ class LogMel(Layer):
     def operations(self, input_shape: Shape) -> int:
         _, frames = self.output_shape(input_shape)
         bins = self.n_fft // 2 + 1
-        return frames * (4 * bins * self.n_fft + 3 * bins + self.n_mels * (2 * bins + 2))
+        transform = round(2.5 * self.n_fft * math.log2(self.n_fft))  # of real values (Cooley and Tukey 1965)
+        # A frequency lies in two filters at most.
+        return frames * (self.n_fft + transform + 3 * bins + 4 * bins + 2 * self.n_mels)
 
     def reach(self, input_shape: Shape) -> tuple[Shape, Shape]:
         self._expect_axes(input_shape, 2)
         return (self.n_fft,), (self.hop,)
 
-    def constants(self) -> tuple[Array, Array]:
-        """The fixed weights, for F = n_fft // 2 + 1 frequencies; read-only.
+    def window(self) -> Array:
+        """What the samples of a frame are multiplied by, `(n_fft,)`: a periodic Hann window."""
+        return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.n_fft) / self.n_fft)
 
-        Returns:
-            dft `(2 F, n_fft)`: row f is hann(n) cos(2 pi f n / n_fft), row F + f is -hann(n) sin(the same).
-            mel `(n_mels, F)`: so that the layer is log(mel @ (re^2 + im^2) + 1e-6).
-        """
-        return _constants(self)
+    def filters(self) -> Array:
+        """The mel filters `(n_mels, n_fft // 2 + 1)`, read-only: the layer is log(filters @ power + 1e-6)."""
+        return _mel_filters(self)
 
 
 @lru_cache(maxsize=16)
-def _constants(layer: LogMel) -> tuple[Array, Array]:
-    dft = _fourier_rows(layer.n_fft)
-    mel = _mel_filters(layer)
-    dft.setflags(write=False)
-    mel.setflags(write=False)
-    return dft, mel
-
-
-def _fourier_rows(n_fft: int) -> Array:
-    n = np.arange(n_fft)
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * n / n_fft)
-    # The product is reduced modulo n_fft in integers first: large angles would lose digits.
-    angle = 2 * np.pi * (np.outer(np.arange(n_fft // 2 + 1), n) % n_fft) / n_fft
-    return np.concatenate([hann * np.cos(angle), -hann * np.sin(angle)])
-
-
 def _mel_filters(layer: LogMel) -> Array:
     """Triangles between neighbouring mel frequencies, each of height 2 / (its width in Hz), so of area 1."""
     frequency = np.arange(layer.n_fft // 2 + 1) * layer.sample_rate / layer.n_fft
@@ -134,6 +120,7 @@ def _mel_filters(layer: LogMel) -> Array:
         rising = (frequency - left) / (centre - left)
         falling = (right - frequency) / (right - centre)
         filters[m] = np.maximum(0, np.minimum(rising, falling)) * 2 / (right - left)
+    filters.setflags(write=False)
     return filters
 
 

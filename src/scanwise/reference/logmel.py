@@ -1,6 +1,8 @@
-"""LogMel, forward and backward: two fixed convolutions, a square between them and a logarithm after them."""
+"""LogMel, forward and backward, with the Fourier transform as a matrix."""
 
 from __future__ import annotations
+
+from functools import lru_cache
 
 import numpy as np
 
@@ -30,7 +32,7 @@ def log_mel(layer: LogMel, x: Array, parameters: Parameters) -> Array:
 #   dL/dx(t hop + n) += sum_f c_f(n) dL/dre_f + s_f(n) dL/dim_f
 @backward.register(LogMel)
 def dlog_mel(layer: LogMel, x: Array, dy: Array, parameters: Parameters) -> tuple[Array, Gradients]:
-    dft, mel = layer.constants()
+    dft, mel = fourier_rows(layer), layer.filters()
     dx = np.zeros_like(x)
     for t in range(dy.shape[2]):
         spectrum, energy = frame_energy(layer, x, t)
@@ -42,8 +44,25 @@ def dlog_mel(layer: LogMel, x: Array, dy: Array, parameters: Parameters) -> tupl
 
 def frame_energy(layer: LogMel, x: Array, t: int) -> tuple[Array, Array]:
     """(re and im one after the other `(N, 2 F)`, mel energies `(N, n_mels)`) of frame t."""
-    dft, mel = layer.constants()
+    dft, mel = fourier_rows(layer), layer.filters()
     frame = x[:, 0, t * layer.hop : t * layer.hop + layer.n_fft]
     spectrum = frame @ dft.T
     re, im = np.split(spectrum, 2, axis=1)
     return spectrum, (re**2 + im**2) @ mel.T
+
+
+def fourier_rows(layer: LogMel) -> Array:
+    """Window and transform as a matrix `(2 F, n_fft)`, read-only: row f is w(n) cos(2 pi f n / n_fft), row F + f is
+    -w(n) sin(the same).
+    """
+    return _fourier_rows(layer)
+
+
+@lru_cache(maxsize=16)
+def _fourier_rows(layer: LogMel) -> Array:
+    n, window = np.arange(layer.n_fft), layer.window()
+    # The product is reduced modulo n_fft in integers first: large angles would lose digits.
+    angle = 2 * np.pi * (np.outer(np.arange(layer.n_fft // 2 + 1), n) % layer.n_fft) / layer.n_fft
+    rows: Array = np.concatenate([window * np.cos(angle), -window * np.sin(angle)])
+    rows.setflags(write=False)
+    return rows
