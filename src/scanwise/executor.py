@@ -8,7 +8,7 @@ is not asked to find out.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scanwise.layers import Sequential
 
 Samples = NDArray[np.float32] | NDArray[np.uint8]
+Inputs = list[NDArray[Any]]  # float32 or uint8, each C-contiguous and aligned
 Target = NDArray[np.int64] | NDArray[np.float32]
 Gradients = dict[str, NDArray[np.float32]]
 
@@ -50,9 +51,9 @@ class Executor(Protocol):
         ...
 
     def forward_at(
-        self, x: Samples, step: Sequence[int] | None = None, *, until: str | None = None
+        self, x: Inputs, step: Sequence[int] | None = None, *, until: str | None = None
     ) -> NDArray[np.float32]:
-        """The network applied to a larger input: `x` is `(N, C, *larger)`.
+        """The network applied to larger inputs `(C, *larger)` of one shape and dtype, wherever they lie.
 
         Gives `(N, K, *positions)`, one output for every window that fits and starts at a multiple of `step` (one entry
         a spatial axis; None: the network's own stride), with the bits that `forward` gives for that window.
@@ -60,6 +61,12 @@ class Executor(Protocol):
         Neighbouring windows share the work of all layers; with `until` of the layers before the one at that place in
         the network, the first that `scanning.sharing.obstacle` finds, and they go through the others one by one.
         """
+        ...
+
+    def forward_at_if_finite(
+        self, x: Inputs, step: Sequence[int] | None = None, *, until: str | None = None
+    ) -> NDArray[np.float32] | None:
+        """The same for inputs that have not been looked at: None if a value is not finite."""
         ...
 
 
@@ -103,7 +110,7 @@ class ReferenceExecutor:
         return float(value), {name: _narrow(g) for name, g in gradients.items()}
 
     def forward_at(
-        self, x: Samples, step: Sequence[int] | None = None, *, until: str | None = None
+        self, x: Inputs, step: Sequence[int] | None = None, *, until: str | None = None
     ) -> NDArray[np.float32]:
         """Every window cut out and run by itself: what shared evaluation must equal."""
         from scanwise import shapes
@@ -111,13 +118,20 @@ class ReferenceExecutor:
         del until  # nothing is shared
         window = self.input_shape[1:]
         steps = shapes.receptive_field(self.network, self.input_shape)[1] if step is None else step
-        windows = np.lib.stride_tricks.sliding_window_view(x, window, axis=tuple(range(2, x.ndim)))
+        axes = tuple(range(2, 2 + len(window)))
+        windows = np.lib.stride_tricks.sliding_window_view(np.stack(x), window, axis=axes)
         windows = windows[(slice(None), slice(None), *(slice(None, None, s) for s in steps))]
         # (N, C, *positions, *window) -> (N, *positions, C, *window)
         windows = np.moveaxis(windows, 1, 1 + len(window))
         leading = windows.shape[: 1 + len(window)]
         y = self.forward(np.ascontiguousarray(windows.reshape(-1, *self.input_shape)))
         return np.ascontiguousarray(np.moveaxis(y.reshape(*leading, -1), -1, 1))
+
+    def forward_at_if_finite(
+        self, x: Inputs, step: Sequence[int] | None = None, *, until: str | None = None
+    ) -> NDArray[np.float32] | None:
+        """The same, or None if a value is not finite."""
+        return self.forward_at(x, step, until=until) if all(np.isfinite(each).all() for each in x) else None
 
 
 def unit_range(x: Samples) -> NDArray[np.float64]:

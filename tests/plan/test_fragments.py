@@ -76,7 +76,7 @@ class TestBits:
         for target in TARGETS[:2]:
             runs = executor(whole, target)
             expected = one_by_one(executor(whole), x, steps)
-            assert_same_bits(runs.forward_at(x, steps), expected, (target.name, steps, whole))
+            assert_same_bits(runs.forward_at(list(x), steps), expected, (target.name, steps, whole))
 
     @settings(max_examples=40, deadline=None)
     @given(case=networks(flat=False), more=MORE, step=STEPS, threads=st.sampled_from([1, 2]))
@@ -90,7 +90,7 @@ class TestBits:
         runs = executor(case)
         sw.set_threads(threads)
         assert_same_bits(
-            runs.forward_at(x, steps, until=found.layer), one_by_one(runs, x, steps), (steps, case)
+            runs.forward_at(list(x), steps, until=found.layer), one_by_one(runs, x, steps), (steps, case)
         )
 
     @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
@@ -98,7 +98,7 @@ class TestBits:
     def test_one_network(self, dtype: type, step: tuple[int, int] | None) -> None:
         runs = executor(Case(DEEP, DEEP_SHAPE))
         x: NDArray[Any] = np.random.default_rng(0).integers(0, 255, (3, 1, 37, 29)).astype(dtype)
-        assert_same_bits(runs.forward_at(x, step), one_by_one(runs, x, step or (4, 4)), step)
+        assert_same_bits(runs.forward_at(list(x), step), one_by_one(runs, x, step or (4, 4)), step)
 
     def test_of_the_reference(self) -> None:
         network = sw.Sequential(sw.Conv1d(3, 3, stride=2), sw.Flatten(), sw.Linear(2))
@@ -106,10 +106,10 @@ class TestBits:
         oracle = ReferenceExecutor(network, (2, 9))
         oracle.load_parameters(case.parameters)
         x = random_values(1, 2, 20, seed=1)
-        y = oracle.forward_at(x, (3,))
+        y = oracle.forward_at(list(x), (3,))
         assert y.shape == (1, 2, 4)
         np.testing.assert_array_equal(y[:, :, 2], oracle.forward(np.ascontiguousarray(x[:, :, 6:15])))
-        np.testing.assert_allclose(executor(case).forward_at(x, (3,)), y, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(executor(case).forward_at(list(x), (3,)), y, rtol=1e-5, atol=1e-6)
 
 
 @settings(max_examples=50, deadline=None)

@@ -165,19 +165,19 @@ class TestScan:
             return
         runs = executor(case)
         x = random_values(3, case.input_shape[0], *(extent + 11 for extent in case.input_shape[1:]), seed=7)
-        expected = runs.forward_at(x)
+        expected = runs.forward_at(list(x))
         for threads in THREADS:
             sw.set_threads(threads)
-            assert_same_bits(runs.forward_at(x), expected, threads)
+            assert_same_bits(runs.forward_at(list(x)), expected, threads)
 
     @each_case
     def test_targets(self, case: Case) -> None:
         if obstacle(case.network, case.input_shape) is not None:
             return
         x = random_values(2, case.input_shape[0], *(extent + 6 for extent in case.input_shape[1:]), seed=8)
-        expected = executor(case).forward_at(x)
+        expected = executor(case).forward_at(list(x))
         for target in TARGETS:
-            assert_same_bits(executor(case, target).forward_at(x), expected, target.name)
+            assert_same_bits(executor(case, target).forward_at(list(x)), expected, target.name)
 
 
 def drawn_detector(case: Case) -> sw.Model | None:

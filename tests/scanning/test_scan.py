@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import scanwise as sw
 from scanwise.plan import larger_input
-from scanwise.scanning import evaluation, evaluators
+from scanwise.scanning import evaluation, evaluators, tiling
 from scanwise.scanning.grid import Axis
 from scanwise.scanning.sharing import advice
 from scanwise.scanning.source import ArraySource
@@ -285,7 +285,7 @@ class TestTiles:
     )
     def test_are_small_enough(self, axes: list[tuple[int, int]], caps: list[int]) -> None:
         long = [Axis(10**13, window, stride, stride) for window, stride in axes]
-        assert evaluation.tile_counts(long, [evaluators.TILE_POSITIONS[len(axes)]] * len(axes)) == caps
+        assert tiling.tile_counts(long, [evaluators.TILE_POSITIONS[len(axes)]] * len(axes)) == caps
 
     @pytest.mark.parametrize("step", [1, 4, 32])
     @pytest.mark.parametrize("window", [64, 512])
@@ -295,17 +295,54 @@ class TestTiles:
         axes = [Axis(10**6, window, step, 32)] * 2
         evaluator = evaluators.evaluator_for(model, axes)
         assert evaluator.method == "shared"
-        counts = evaluation.tile_counts(axes, evaluator.most)
+        counts = tiling.tile_counts(axes, evaluator.most)
         pixels = math.prod(axis.span(n) for axis, n in zip(axes, counts, strict=True))
         assert pixels * (3 * 64 / 4**2 + 10 / step**2) < max(1 << 23, 16 * window**2)
 
     def test_are_no_larger_than_the_signal(self) -> None:
-        assert evaluation.tile_counts([Axis(75, 12, 1, 1)], [1024]) == [64]
-        assert evaluation.tile_counts([Axis(80, 12, 1, 1)], [1024]) == [32]  # 3 tiles of 43, not 2 of 75
+        assert tiling.tile_counts([Axis(75, 12, 1, 1)], [1024]) == [64]
+        assert tiling.tile_counts([Axis(80, 12, 1, 1)], [1024]) == [32]  # 3 tiles of 43, not 2 of 75
         source = ArraySource(np.zeros((1, 20)))
-        runs = [run for (run,) in evaluation.tiles([Axis(20, 12, 1, 1)], [4], source)]
+        runs = [run for (run,) in tiling.tiles([Axis(20, 12, 1, 1)], [4], source)]
         assert [(run.first, run.start, run.stop) for run in runs] == [(0, 0, 15), (4, 4, 19), (5, 5, 20)]
         assert [(run.new_windows, run.new_start) for run in runs] == [(0, 0), (4, 15), (8, 19)]
+
+    @pytest.mark.parametrize(
+        ("extent", "axis", "threads", "counts"),
+        [
+            (75, (12, 1), 2, [32]),  # one for each thread
+            (10**6, (16000, 320), 2, [769]),  # four, of 262,144 samples at most
+            (12, (12, 1), 2, [1]),
+            (75, (12, 1), 1, [64]),
+        ],
+    )
+    def test_that_need_not_fit_other_signals_are_even(
+        self, extent: int, axis: tuple[int, int], threads: int, counts: list[int]
+    ) -> None:
+        axes = [Axis(extent, axis[0], axis[1], axis[1])]
+        assert tiling.even_counts(axes, [1024], threads) == counts
+
+    def test_of_images_are_even(self) -> None:
+        axes = [Axis(256, 28, 4, 4)] * 2
+        assert tiling.even_counts(axes, [64, 64], 1) == [58, 58]
+        assert tiling.even_counts(axes, [64, 64], 2) == [29, 58]
+
+    def test_fit_the_first_extent_and_those_that_come_again(self) -> None:
+        model = signal_model("native")
+        first, other = ((Axis(extent, 12, 5, 5),) for extent in (100, 200))
+        found = [tiling.comes_again(model.executor, axes) for axes in (first, other, first, other)]
+        assert found == [True, False, True, True]
+
+    @pytest.mark.parametrize("edge", ["valid", "pad", "extend"])
+    def test_of_all_kinds_have_the_same_bits(self, edge: str) -> None:
+        model, signals = (
+            signal_model("native"),
+            [random_values(2, extent) for extent in (3001, 2048, 3001, 2048)],
+        )
+        scores = [sw.scan(model, signal, edge=edge, step=3).scores for signal in signals]
+        for signal, found in zip(signals, scores, strict=True):
+            fresh = sw.scan(signal_model("native"), signal, edge=edge, step=3).scores
+            assert found.tobytes() == fresh.tobytes()
 
 
 class TestCoverage:

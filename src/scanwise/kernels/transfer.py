@@ -26,16 +26,22 @@ class Gather:
     """Rows of the caller's array, picked by an index, into a map. Arguments: array, order (int64), map.
 
     uint8 is taken as 0..1; every other type as its value, rounded to float32.
+
+    Attributes:
+        dtype: of the array.
+        goal: the map.
+        scattered: rows lie anywhere; the order tells how many values behind the array's beginning each starts.
     """
 
     dtype: str
     goal: FeatureMap
+    scattered: bool = False
     pointers: int = 3
 
     def emit(self, e: Emitter) -> None:
         array, order, goal = e.arguments
         m = self.goal
-        size = m.channels * m.height * m.width
+        size = 1 if self.scattered else m.channels * m.height * m.width
         walk = _Walk.over(m)
 
         def start(n: Index) -> Value:

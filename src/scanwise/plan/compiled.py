@@ -25,12 +25,14 @@ class Goal:
         backward: whether gradients are computed.
         input_gradient: whether dx is.
         probabilities: whether the loss is of probabilities rather than logits.
+        scattered: whether samples lie anywhere in memory, rather than one behind the other.
     """
 
     loss: str | None = None
     backward: bool = False
     input_gradient: bool = False
     probabilities: bool = False
+    scattered: bool = False
 
 
 @dataclass

@@ -17,7 +17,7 @@ from enum import IntEnum
 
 from llvmlite import ir
 
-from scanwise.codegen.emitter import F32, F64, I64, Emitter, Index, Value
+from scanwise.codegen.emitter import F32, F64, I1, I64, Emitter, Index, Value
 from scanwise.codegen.floating_point import FloatingPointMode
 from scanwise.plan.finite import all_finite
 from scanwise.plan.records import Base, Words
@@ -55,8 +55,9 @@ class Field(IntEnum):
     YIELD = 21  # int (*)(void): gives the processor to another thread
     ZEROED = 22  # pairs (first float, floats) of a shard's gradients that are added to, and so must start from zero
     ZEROED_COUNT = 23
-    CHECKED = 24  # float32 values of a sample that must be finite; samples are then in order
+    CHECKED = 24  # float32 values of a sample that must be finite
     NOT_FINITE = 25  # out: 1 if some are not. Their samples are not computed.
+    APART = 26  # float32 values between samples whose numbers in the order are neighbours
     # Each on a cache line of its own.
     NEXT_SHARD = 32
     NEXT_UPDATE = 40
@@ -189,17 +190,27 @@ class _Writer(Words):
         self.set_base(Base.ORDER, b.add(self.get(Field.ORDER), b.mul(at, e.integer(8))))
         self.set_base(Base.OUTPUT, b.add(self.get(Field.OUTPUT), b.mul(at, self.get(Field.OUTPUT_BYTES))))
         records = self.get(Field.RECORDS)
-        with b.if_else(self._all_finite(at, n)) as (finite, otherwise):
+        with b.if_else(self._all_finite(n)) as (finite, otherwise):
             with finite:
                 e.loop(self.get(Field.RECORD_COUNT), lambda i: self.call(records, i, self.bases, n))
             with otherwise:
                 self.put(Field.NOT_FINITE, 1)
 
-    def _all_finite(self, at: Value, n: Value) -> Value:
+    def _all_finite(self, n: Value) -> Value:
         b, e = self.b, self.e
-        floats = self.get(Field.CHECKED)
-        samples = self.pointer(self.read(self.bases, int(Base.SAMPLES)))
-        return all_finite(e, e.at(samples, b.mul(at, floats)), b.mul(n, floats))
+        floats, apart = self.get(Field.CHECKED), self.get(Field.APART)
+        samples, order = (
+            self.pointer(self.read(self.bases, int(base))) for base in (Base.SAMPLES, Base.ORDER)
+        )
+        always = ir.Constant(I1, 1)
+
+        def sample(i: Index, so_far: Value) -> list[Value]:
+            place = b.mul(self.read(order, i), apart)
+            return [b.and_(so_far, all_finite(e, e.at(samples, place), floats))]
+
+        looked_at = b.select(b.icmp_signed(">", floats, e.integer(0)), n, e.integer(0))
+        (finite,) = e.loop(looked_at, sample, [always])
+        return finite
 
     # --- barrier --------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.codegen.target import Target, host_target
+from scanwise.executor import Inputs
 from scanwise.kernels.optimizer import StepRow
 from scanwise.layers import Sequential
 from scanwise.plan.compiled import Compiled, Goal
@@ -88,7 +89,7 @@ class NativeExecutor:
         if y is None:  # the values between two parts of a network may be infinite
             y = np.empty((len(x), *self._output_shape), np.float32)
             with self._lock:
-                self._infer(self._forward_runner(x.dtype, fast), x, y)
+                self._infer_in_order(self._forward_runner(x.dtype, fast), x, y)
         return y
 
     def forward_if_finite(self, x: NDArray[Any], *, fast: bool = False) -> NDArray[np.float32] | None:
@@ -99,7 +100,7 @@ class NativeExecutor:
             output = np.empty((len(x), *self._output_shape), np.float32)
             even = len(x) - uneven(len(x), self._graph)
             runner = self._forward_runner(x.dtype, fast)
-            if even and not self._infer(runner, x[:even], output[:even], check=True):
+            if even and not self._infer_in_order(runner, x[:even], output[:even], check=True):
                 return None
             for i in range(even, len(x)):
                 y = self._forward_window(x[i : i + 1], fast)
@@ -132,25 +133,39 @@ class NativeExecutor:
         return self._runner(("forward", dtype.name, fast), graph, dtype.name, Goal())
 
     def forward_at(
-        self, x: NDArray[Any], step: Sequence[int] | None = None, *, until: str | None = None
+        self, x: Inputs, step: Sequence[int] | None = None, *, until: str | None = None
     ) -> NDArray[np.float32]:
-        """Outputs `(N, K, *positions)` of the network on a larger input."""
+        """Outputs `(N, K, *positions)` of the network on larger inputs."""
         with self._lock:
-            return self._larger_input(x, step, until)
+            y = self._larger_input(x, step, until, check=False)
+        assert y is not None
+        return y
+
+    def forward_at_if_finite(
+        self, x: Inputs, step: Sequence[int] | None = None, *, until: str | None = None
+    ) -> NDArray[np.float32] | None:
+        """The same, or None if a value is not finite."""
+        with self._lock:
+            return self._larger_input(x, step, until, check=True)
 
     def _outputs(
-        self, key: tuple[object, ...], graph: Callable[[], Graph], x: NDArray[Any]
-    ) -> NDArray[np.float32]:
+        self, key: tuple[object, ...], graph: Callable[[], Graph], x: Inputs, check: bool
+    ) -> NDArray[np.float32] | None:
         """Outputs `(N, K, P, Q)` of a graph; `key` tells it from others, so that it is made once."""
-        key = (*key, x.dtype.name)
+        dtype = x[0].dtype
+        key = (*key, dtype.name)
         known = self._runners.get(key)
         made = known.graph if known else graph()
         channels, rows, columns = made.extents[made.output]
         samples = 1 if rows * columns >= _MANY_POSITIONS else self._samples
-        runner = self._runner(key, made, x.dtype.name, Goal(), samples)
+        runner = self._runner(key, made, dtype.name, Goal(scattered=True), samples)
         output = np.empty((len(x), channels, rows, columns), np.float32)
-        self._infer(runner, fitted(x, runner.graph.extents[0][1:]), output)
-        return output
+        inputs = fitted(x, made.extents[0][1:])
+        addresses = np.array([each.ctypes.data for each in inputs], np.int64)
+        runner.context[Field.APART] = 1
+        runner.set_data(Base.SAMPLES, inputs[0])
+        runner.set_order((addresses - addresses[0]) // dtype.itemsize)
+        return output if self._infer(runner, len(inputs), inputs[0], output, check=check) else None
 
     def ticks(self) -> Ticks:
         """The network tick by tick, with the present parameters. Only asked for as `forward_at` is."""
@@ -231,15 +246,21 @@ class NativeExecutor:
             self._order = np.arange(2 * n, dtype=np.int64)
         return self._order
 
-    def _infer(
+    def _infer_in_order(
         self, runner: Runner, x: NDArray[Any], output: NDArray[np.float32], *, check: bool = False
     ) -> bool:
-        """Write the outputs. With `check`, only those of finite samples are; whether all were."""
-        n = len(x)
-        runner.context[Field.CHECKED] = x[0].size if check and x.dtype == np.float32 else 0
-        runner.context[Field.NOT_FINITE] = 0
+        """`_infer` for samples one behind the other."""
+        runner.context[Field.APART] = x[0].size
         runner.set_data(Base.SAMPLES, x)
-        runner.set_order(self._identity_order(n))
+        runner.set_order(self._identity_order(len(x)))
+        return self._infer(runner, len(x), x[0], output, check=check)
+
+    def _infer(
+        self, runner: Runner, n: int, first: NDArray[Any], output: NDArray[np.float32], *, check: bool
+    ) -> bool:
+        """Write the outputs of n samples. With `check`, only those of finite ones are; whether all were."""
+        runner.context[Field.CHECKED] = first.size if check and first.dtype == np.float32 else 0
+        runner.context[Field.NOT_FINITE] = 0
         runner.set_output(output)
         threads = get_threads()
         shards = -(-n // runner.compiled.samples)

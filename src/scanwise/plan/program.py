@@ -119,9 +119,8 @@ class Program:
     # --- calls ----------------------------------------------------------------------------------------------------
 
     def plan(self) -> None:
-        self.emit(
-            Gather(self.dtype, self.values[0][0]), Place(Base.SAMPLES), Place(Base.ORDER), self.values[0][1]
-        )
+        gather = Gather(self.dtype, self.values[0][0], self.goal.scattered)
+        self.emit(gather, Place(Base.SAMPLES), Place(Base.ORDER), self.values[0][1])
         if any(isinstance(node.operation, DropoutOperation) for node in self.graph.nodes):
             self.emit(SampleKeys(), Place(Base.ORDER), Place(Base.STEP_ROW, StepRow.SEED), self.keys)
         self.close_stage()

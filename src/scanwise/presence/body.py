@@ -91,7 +91,7 @@ def pieces(
     tiled = sorted((s for s in signals if not s.layout.whole), key=lambda s: s.layout.grid.counts)
     for group in _groups(_tiles(tiled, channels)):
         window = (group[0].values.shape[0], *group[0].signal.layout.grid.field)
-        maps = body.at(window).executor.forward_at(np.stack([tile.values for tile in group]))
+        maps = body.at(window).executor.forward_at([np.ascontiguousarray(tile.values) for tile in group])
         for tile, values in zip(group, maps, strict=True):
             tile.band.put(tile.start, values)
             if tile.last:

@@ -128,8 +128,10 @@ class WindowCourse:
             return np.empty((model.output_shape[0], 0), np.float32)
         samples = after.part(first * windows.step, (stop - 1) * windows.step + windows.window)
         axis = Axis(samples.shape[1], windows.window, windows.step, windows.stride)
-        scores: Scores = WindowEvaluator(model.executor, (axis,), "")(samples[np.newaxis])[0]
-        return scores
+        scores = WindowEvaluator(model.executor, (axis,), "")([samples])
+        assert scores is not None  # they have been looked at
+        found: Scores = scores[0]
+        return found
 
 
 class TickCourse:

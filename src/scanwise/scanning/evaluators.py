@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.executor import Executor, Samples
+from scanwise.executor import Executor, Inputs, Samples
 from scanwise.model import Model
 from scanwise.scanning.grid import Axis
 from scanwise.scanning.methods import Method, method_for
@@ -46,8 +46,10 @@ class Evaluator(Protocol):
     reason: str
     most: tuple[int, ...]
 
-    def __call__(self, tiles: Samples) -> NDArray[np.float32]:
-        """Scores `(N, K, *windows)` of tiles `(N, C, *extent)`, which hold so many windows exactly."""
+    def __call__(self, tiles: Inputs) -> NDArray[np.float32] | None:
+        """Scores `(N, K, *windows)` of tiles `(C, *extent)`, which hold so many windows exactly; None if a value is not
+        finite.
+        """
         ...
 
 
@@ -74,9 +76,10 @@ class SharedEvaluator:
             most[widest] = (most[widest] + 1) // 2
         self.most = tuple(most)
 
-    def __call__(self, tiles: Samples) -> NDArray[np.float32]:
+    def __call__(self, tiles: Inputs) -> NDArray[np.float32] | None:
         """Scores of tiles."""
-        return self._executor.forward_at(tiles, [axis.step for axis in self._axes], until=self._until)
+        steps = [axis.step for axis in self._axes]
+        return self._executor.forward_at_if_finite(tiles, steps, until=self._until)
 
 
 def _values(method: Method, axes: Sequence[Axis], counts: Sequence[int]) -> float:
@@ -102,10 +105,11 @@ class WindowEvaluator:
         # Of windows that do not touch, a tile would hold what lies between them too.
         self.most = tuple(TILE_POSITIONS[len(axes)] if axis.step <= axis.window else 1 for axis in axes)
 
-    def __call__(self, tiles: Samples) -> NDArray[np.float32]:
+    def __call__(self, tiles: Inputs) -> NDArray[np.float32] | None:
         """Scores of tiles."""
         window = tuple(axis.window for axis in self._axes)
-        views = np.lib.stride_tricks.sliding_window_view(tiles, window, axis=tuple(range(2, tiles.ndim)))
+        stacked, axes = np.stack(tiles), tuple(range(2, 2 + len(window)))
+        views = np.lib.stride_tricks.sliding_window_view(stacked, window, axis=axes)
         views = views[(slice(None), slice(None), *(slice(None, None, axis.step) for axis in self._axes))]
         # (N, C, *counts, *window) -> (N, *counts, C, *window)
         views = np.moveaxis(views, 1, 1 + len(window))
@@ -116,12 +120,15 @@ class WindowEvaluator:
         for first in range(0, total, batch):
             chosen = np.unravel_index(np.arange(first, min(first + batch, total)), places)
             windows = as_float(views[chosen])
-            scores.append(self._executor.forward(windows).reshape(len(windows), -1))
+            found = self._executor.forward_if_finite(windows)
+            if found is None:
+                return None
+            scores.append(found.reshape(len(windows), -1))
         return np.moveaxis(np.concatenate(scores).reshape(*places, -1), -1, 1)
 
 
 def as_float(values: NDArray[Any]) -> Samples:
     """Samples as an executor takes them: C-contiguous float32, or uint8 as it is."""
-    if values.dtype == np.uint8:
-        return np.ascontiguousarray(values, np.uint8)
-    return np.ascontiguousarray(values, np.float32)
+    dtype = np.uint8 if values.dtype == np.uint8 else np.float32
+    with np.errstate(over="ignore"):  # too large for float32 counts as infinite
+        return np.require(values, dtype, ["C", "A"])

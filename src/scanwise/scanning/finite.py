@@ -44,8 +44,7 @@ class FiniteValues:
             region: where it lies.
             new: the part of `region` that has not been seen before.
         """
-        with np.errstate(over="ignore"):  # too large for float32 counts as infinite
-            values = as_float(part)
+        values = as_float(part)
         if values.dtype == np.uint8 or math.isfinite(np.vdot(values, values)):
             return values, None
         values = values.astype(np.float32, copy=False)

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from scanwise import shapes
 from scanwise.model import Model
 from scanwise.scanning.detection import Detection
-from scanwise.scanning.evaluation import ENDLESS
 from scanwise.scanning.grid import Axis
 from scanwise.scanning.search import Reading, Search
 from scanwise.scanning.selection import Selection
+from scanwise.scanning.tiling import ENDLESS
 
 __all__ = ["LiveDetections"]
 

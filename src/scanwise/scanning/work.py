@@ -10,11 +10,13 @@ from typing import Any
 from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 from scanwise.model import Model
-from scanwise.scanning.evaluation import ENDLESS, Write, evaluate, settle
+from scanwise.scanning.evaluation import Write, evaluate, settle
 from scanwise.scanning.evaluators import Evaluator, evaluator_for
 from scanwise.scanning.finite import RULES, FiniteValues
 from scanwise.scanning.grid import EDGES, Axis, Coverage, per_axis
 from scanwise.scanning.source import Source
+from scanwise.scanning.tiling import ENDLESS, comes_again, even_counts, tile_counts
+from scanwise.threads import get_threads
 
 # Windows finished, and windows in all: None as long as the end of the signal is not known.
 Progress = Callable[[int, int | None], None]
@@ -25,11 +27,13 @@ class Work:
     """A model and a signal, checked against each other.
 
     Attributes:
+        counts: windows in a tile along each axis.
         labels: scores of a window.
     """
 
     source: Source
     axes: tuple[Axis, ...]
+    counts: tuple[int, ...]
     evaluator: Evaluator
     finite: FiniteValues
     labels: int
@@ -50,9 +54,13 @@ class Work:
         _check_extent(source, axes)
         # A tile has whole windows only, whatever the edge.
         evaluator = evaluator_for(model, tuple(replace(axis, edge="valid") for axis in axes))
-        axes = settle(source, axes, evaluator.most)
+        axes = settle(source, axes, tile_counts(axes, evaluator.most))
         _check_extent(source, axes)
-        return cls(source, axes, evaluator, FiniteValues(source, nan), labels)
+        if source.extent[0] is not None and comes_again(model.executor, axes):
+            counts = even_counts(axes, evaluator.most, get_threads())
+        else:
+            counts = tile_counts(axes, evaluator.most)
+        return cls(source, axes, tuple(counts), evaluator, FiniteValues(source, nan), labels)
 
     def run(self, write: Write, progress: Progress | None) -> tuple[Axis, ...]:
         """Evaluate all windows; gives where they lie, now that the end of the signal is known."""
@@ -67,7 +75,7 @@ class Work:
                 rest = math.prod(axis.count for axis in self.axes[1:])
                 progress(done, None if first is None else first * rest)
 
-        return evaluate(self.source, self.axes, self.evaluator, self.finite, write, report)
+        return evaluate(self.source, self.axes, self.counts, self.evaluator, self.finite, write, report)
 
     def coverage(self, axes: tuple[Axis, ...]) -> Coverage:
         """What the scan looked at."""
