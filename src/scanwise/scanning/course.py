@@ -144,19 +144,24 @@ class TickCourse:
     def __init__(self, plan: Plan) -> None:
         step, stride = plan.windows.step, plan.windows.stride
         self._plan = plan
+        self._labels = plan.model.output_shape[0]
         self._phases = [_Phase(plan, first) for first in range(stride // math.gcd(step, stride))]
 
     def due(self, before: Past, after: Past) -> Sequence[Columns]:
         """The ticks that have become full."""
         ticks = self._plan.native.ticks()
-        found = [phase.due(ticks, before, after) for phase in self._phases]
-        return [columns for columns in found if columns is not None]
+        found = []
+        for phase in self._phases:
+            columns = phase.due(ticks, before, after)
+            if columns is not None:
+                found.append(columns)
+        return found
 
     def scores(self, before: Past, after: Past) -> Scores:
         """The outputs of these ticks that are of windows which end in between."""
         windows = self._plan.windows
         first, stop = windows.within(before.position), windows.within(after.position)
-        scores = np.empty((self._plan.model.output_shape[0], stop - first), np.float32)
+        scores = np.empty((self._labels, stop - first), np.float32)
         for phase in self._phases:
             phase.take(scores, first)
         return scores
@@ -206,4 +211,4 @@ class _Phase:
         if number - first < scores.shape[1]:
             tick = (windows.end(number) - self._start) // windows.stride - 1
             scores[:, number - first :: self._groups] = outputs[tick :: self._every].T
-        self._next = self._start + len(outputs) * windows.stride
+        self._next = self._start + self._columns.ticks * windows.stride

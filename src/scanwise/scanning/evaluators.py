@@ -55,7 +55,7 @@ class Evaluator(Protocol):
 
 def evaluator_for(model: Model, axes: Sequence[Axis]) -> Evaluator:
     """The quickest way to evaluate these windows."""
-    method = method_for(model.network, model.input_shape, [axis.step for axis in axes])
+    method = method_for(model.network, model.input_shape, tuple(axis.step for axis in axes))
     if method.name == "windows":
         return WindowEvaluator(model.executor, axes, method.reason)
     return SharedEvaluator(model.executor, axes, method)

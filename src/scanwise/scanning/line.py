@@ -14,6 +14,8 @@ from scanwise.scanning.course import Plan, Scores
 from scanwise.scanning.grid import EDGES
 from scanwise.scanning.past import Past, Samples
 
+_FLOAT32 = np.dtype(np.float32)
+
 
 class Line:
     """The past of a signal, and what has been computed from it.
@@ -39,7 +41,10 @@ class Line:
         """
         if self.ended:
             raise ArgumentError("the stream must be open to be fed. Got one that flush has ended; reset it.")
-        array, channels = number_array(chunk, name), self.plan.model.input_shape[0]
+        channels = self.plan.model.input_shape[0]
+        # float32 that needs no conversion is the common case, and most of a short chunk's cost is Python.
+        array: NDArray[Any]
+        array = chunk if type(chunk) is np.ndarray and chunk.dtype is _FLOAT32 else number_array(chunk, name)
         if array.ndim != 2 or array.shape[0] != channels:
             hint = f"; add the channel axis: {name}[None]" if array.ndim == 1 and channels == 1 else ""
             raise ShapeError(
@@ -48,6 +53,21 @@ class Line:
         samples = _as_float(array)
         check_finite(samples, name, (0, self.past.position))
         return samples
+
+    def feed(self, samples: Samples) -> Scores:
+        """Take the next samples, which have been checked: the new scores. The line stays as it was if this fails."""
+        after, scores = self._evaluated(samples)
+        self.past = after.cut()
+        return scores
+
+    def _evaluated(self, samples: Samples) -> tuple[Past, Scores]:
+        """Where the line would be, and the scores of the windows up to there."""
+        before, course = self.past, self.course
+        after = before.after(samples)
+        due = course.due(before, after)
+        if due:
+            self.plan.native.run_ticks(due)
+        return after, course.scores(before, after)
 
     def flush(self, edge: str) -> Scores:
         """End the signal; the scores that its end adds. See `Stream.flush`."""
@@ -76,8 +96,7 @@ class Line:
                 stop += 1
             if stop > known:
                 zeros = np.zeros((len(self.past.buffer), windows.end(stop - 1) - fed), np.float32)
-                ((_, scores),) = _evaluated([(self, zeros)])
-                return scores
+                return self._evaluated(zeros)[1]
         if edge == "extend" and windows.end(known - 1) < fed:
             last = np.ascontiguousarray(self.past.last(windows.window)[np.newaxis])
             return self.plan.model.executor.forward(last).reshape(-1, 1)
@@ -95,20 +114,15 @@ def _as_float(array: NDArray[Any]) -> Samples:
 
 
 def advance(chunks: Sequence[tuple[Line, Samples]]) -> list[Scores]:
-    """Feed lines of one plan, each with what came; the new scores of each.
+    """Feed lines of one plan, each with what came, all their ticks together; the new scores of each.
 
     All lines have been fed when this returns. If it does not, what was computed for nothing is not looked at.
     """
-    evaluated = _evaluated(chunks)
-    for (line, _), (after, _) in zip(chunks, evaluated, strict=True):
-        line.past = after.cut()
-    return [scores for _, scores in evaluated]
-
-
-def _evaluated(chunks: Sequence[tuple[Line, Samples]]) -> list[tuple[Past, Scores]]:
-    """Where each line would be, and the scores of the windows up to there."""
     pasts = [(line, line.past, line.past.after(samples)) for line, samples in chunks]
     due = [columns for line, before, after in pasts for columns in line.course.due(before, after)]
     if due:
         chunks[0][0].plan.native.run_ticks(due)
-    return [(after, line.course.scores(before, after)) for line, before, after in pasts]
+    scores = [line.course.scores(before, after) for line, before, after in pasts]
+    for line, _, after in pasts:
+        line.past = after.cut()
+    return scores

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from scanwise import shapes
 from scanwise.layers import Sequential, Shape
@@ -36,7 +37,8 @@ class Method:
     until: str | None = None
 
 
-def method_for(network: Sequential, input_shape: Shape, steps: Sequence[int]) -> Method:
+@lru_cache(maxsize=64)
+def method_for(network: Sequential, input_shape: Shape, steps: tuple[int, ...]) -> Method:
     """The quickest way to evaluate windows at these steps, one entry a spatial axis.
 
     >>> from scanwise.layers import Aggregate, Conv1d

@@ -11,7 +11,7 @@ from scanwise.errors import ArgumentTypeError, ShapeError
 from scanwise.model import Model
 from scanwise.scanning.course import Plan
 from scanwise.scanning.grid import per_axis
-from scanwise.scanning.line import Line, advance
+from scanwise.scanning.line import Line
 from scanwise.scanning.past import Past
 from scanwise.scanning.state import pack, unpack
 from scanwise.scanning.work import score_count
@@ -73,8 +73,8 @@ class Stream:
                 not real; or the stream has ended. The stream stays as it was.
         """
         with self._lock:
-            samples = self._line.checked(chunk, "chunk")
-            return advance([(self._line, samples)])[0]
+            line = self._line
+            return line.feed(line.checked(chunk, "chunk"))
 
     def flush(self, edge: str = "valid") -> NDArray[np.float32]:
         """End the signal. Until `reset` the stream takes no more samples.
