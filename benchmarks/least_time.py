@@ -27,21 +27,23 @@ def least_seconds(case: Case, batch: int, gflops: float, *, training: bool, wino
         winograd: 3x3 convolutions may take Winograd's algorithm, whose transforms are not counted.
     """
     total = 0.0
-    for place, (layer, products) in enumerate(_products(case)):
+    for place, (row, products) in enumerate(weighted_products(case.network(), case.input_shape)):
         passes = (2 if place == 0 else 3) if training else 1
-        saving = WINOGRAD_SAVING if winograd and _suits_winograd(layer) else 1
+        saving = WINOGRAD_SAVING if winograd and _suits_winograd(row.layer) else 1
         total += 2.0 * products * passes / saving
     return total * batch / (gflops * 1e9)
 
 
-def _products(case: Case) -> Iterator[tuple[layers.Layer, int]]:
+def weighted_products(
+    network: layers.Sequential, input_shape: tuple[int, ...]
+) -> Iterator[tuple[shapes.Row, int]]:
     """For each layer with weights, the multiply-adds of one sample."""
-    for row in shapes.walk(case.network(), case.input_shape):
+    for row in shapes.walk(network, input_shape):
         weights = math.prod(row.layer.parameter_shapes(row.input_shape).get("weight", (0,)))
         if isinstance(row.layer, layers.Conv1d | layers.Conv2d):
-            yield row.layer, weights // math.prod(row.layer.geometry(row.input_shape).kernel) * _taps(row)
+            yield row, weights // math.prod(row.layer.geometry(row.input_shape).kernel) * _taps(row)
         elif weights:
-            yield row.layer, weights
+            yield row, weights
 
 
 def _taps(row: shapes.Row) -> int:

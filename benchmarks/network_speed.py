@@ -8,14 +8,11 @@ from benchmarks import contenders, exactness
 from benchmarks.contenders import Contender
 from benchmarks.figure import Figure
 from benchmarks.networks import Case
-from benchmarks.peak import peak_gflops, peak_work
+from benchmarks.peak import PEAK, peak_gflops, peak_work
 from benchmarks.ratios import ratios
 from benchmarks.report import Section, time_text
 from benchmarks.setting import Setting
 from benchmarks.timing import interleaved
-
-PEAK = "measured peak"
-"""Runs in turns with the contenders, so that a machine that slows down does so for its peak too."""
 
 _TEXT = (
     "Errors are the largest difference from float64, as a share of the largest value: {what}. Above {bound:g} nothing "

@@ -16,6 +16,9 @@ from scanwise.codegen.emitter import Emitter, Value
 from scanwise.codegen.jit import address
 from scanwise.codegen.target import host_target
 
+PEAK = "measured peak"
+"""Runs in turns with the contenders, so that a machine that slows down does so for its peak too."""
+
 # Chains that do not wait for each other: two units of latency four need eight; twelve leave room, and with the two
 # operands they fit the sixteen registers of AVX2.
 CHAINS = 12

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 import scanwise as sw
 from benchmarks import contenders, exactness
 from benchmarks.figure import Figure
+from benchmarks.peak import PEAK, peak_gflops, peak_work
 from benchmarks.protocol import PYTORCH, SCANWISE, Array
 from benchmarks.report import Section, time_text
 from benchmarks.scan_cases import CASES, RATE, ScanCase
-from benchmarks.scan_operations import ideal_ratio
+from benchmarks.scan_operations import ideal_ratio, least_scan_seconds
 from benchmarks.setting import Setting
 from benchmarks.timing import Work, interleaved
 from benchmarks.torch_scan import ways
@@ -37,7 +38,8 @@ _TEXT = (
     "Scans at the network's own stride, which stands first, and at finer steps. The contender {windows!r} runs "
     "batches of {batch} windows that are cut out beforehand, and is given for as many windows as the scan has. "
     "PyTorch: each layer once over the whole signal, with dilation for finer steps; once for each shift; or "
-    "windows by `unfold` in batches, where a layer pads; the quickest counts. The ideal ratio is of operations: "
+    "windows by `unfold` in batches, where a layer pads; the quickest counts. The machine allows its time over that of "
+    "the multiply-adds alone at the measured peak. The ideal ratio is of operations: "
     "all windows one by one, over each shared value once. Errors are the largest difference from float64 at "
     "{checked} windows, as a share of the largest score; Scanwise's scores there must be those of the windows bit "
     "for bit."
@@ -55,6 +57,8 @@ class Timed:
         ideal: ratio of operations.
         seconds: of one scan, by contender.
         errors: against float64, by contender.
+        extent: of the signal.
+        least: seconds that the multiply-adds alone take at the machine's measured peak.
     """
 
     case: ScanCase
@@ -64,6 +68,7 @@ class Timed:
     seconds: dict[str, float]
     errors: dict[str, float]
     extent: tuple[int, ...]
+    least: float
 
     @property
     def name(self) -> str:
@@ -111,6 +116,7 @@ def figures(timed: Timed) -> Iterator[Figure]:
         f"{timed.name}: times faster than PyTorch",
         theirs[quickest] / ours,
         minimum=LEAST_RATIO,
+        limit=theirs[quickest] / timed.least,
         note=f"against {quickest}",
     )
     if len(timed.extent) == 1:
@@ -122,7 +128,7 @@ def figures(timed: Timed) -> Iterator[Figure]:
 
 
 def timed_scan(case: ScanCase, step: tuple[int, ...], setting: Setting) -> Timed:
-    """Checks and times all contenders."""
+    """Checks and times all contenders, and in turns with them the machine's peak."""
     contenders.set_threads(setting.threads)
     model, signals = case.model(), case.signals(quick=setting.quick)
     extent = signals[0].shape[1:]
@@ -132,10 +138,13 @@ def timed_scan(case: ScanCase, step: tuple[int, ...], setting: Setting) -> Timed
     works = {name: _rotating(function, len(signals)) for name, function in functions.items()}
     batches = _cut(signals[0], case.input_shape[1:], step, counts, 2 * _BATCH)
     works[WINDOWS] = _rotating(lambda i: model(batches[i % 2 * _BATCH :][:_BATCH]), 2)
+    works[PEAK], operations = peak_work(setting.threads)
     seconds = interleaved(works, rounds=setting.rounds, seconds=setting.seconds)
     windows = math.prod(counts)
     seconds[WINDOWS] *= windows / _BATCH
-    return Timed(case, step, windows, ideal_ratio(model, step, counts), seconds, errors, extent)
+    gflops = max(peak_gflops(setting.threads), operations / seconds.pop(PEAK) / 1e9)
+    least = least_scan_seconds(model, step, counts, gflops)
+    return Timed(case, step, windows, ideal_ratio(model, step, counts), seconds, errors, extent, least)
 
 
 def _functions(
