@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.figure import Figure
+from scanwise.codegen.target import host_target
 
 
 @dataclass(frozen=True)
@@ -82,9 +83,10 @@ class Report:
     def _heading(self) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         peaks = ", ".join(f"{value:.0f} GFLOP/s on {name}" for name, value in self.peak_gflops.items())
+        machine = f"{self.machine} ({host_target().name})"
         lines = [
             f"Command: `{self.command}`",
-            f"Machine: {self.machine}, {self.threads} threads for everyone; load average before {self.load:.1f}",
+            f"Machine: {machine}, {self.threads} threads for everyone; load average before {self.load:.1f}",
             f"Measured multiply-add peak: {peaks}",
             f"Versions: {versions}",
             *(f"Left out: {reason}" for reason in self.left_out),
