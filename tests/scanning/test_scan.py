@@ -310,22 +310,22 @@ class TestTiles:
     @pytest.mark.parametrize(
         ("extent", "axis", "threads", "counts"),
         [
-            (75, (12, 1), 2, [32]),  # one for each thread
-            (10**6, (16000, 320), 2, [769]),  # four, of 262,144 samples at most
-            (12, (12, 1), 2, [1]),
-            (75, (12, 1), 1, [64]),
+            (75, (12, 1), 2, 32),  # one for each thread
+            (10**6, (16000, 320), 2, 769),  # four, of 262,144 samples at most
+            (12, (12, 1), 2, 1),
+            (75, (12, 1), 1, 64),
         ],
     )
     def test_that_need_not_fit_other_signals_are_even(
-        self, extent: int, axis: tuple[int, int], threads: int, counts: list[int]
+        self, extent: int, axis: tuple[int, int], threads: int, counts: int
     ) -> None:
-        axes = [Axis(extent, axis[0], axis[1], axis[1])]
-        assert tiling.even_counts(axes, [1024], threads) == counts
+        axes = (Axis(extent, axis[0], axis[1], axis[1]),)
+        assert tiling.even_counts(axes, (1024,), threads) == (counts,)
 
     def test_of_images_are_even(self) -> None:
-        axes = [Axis(256, 28, 4, 4)] * 2
-        assert tiling.even_counts(axes, [64, 64], 1) == [58, 58]
-        assert tiling.even_counts(axes, [64, 64], 2) == [29, 58]
+        axes = (Axis(256, 28, 4, 4),) * 2
+        assert tiling.even_counts(axes, (64, 64), 1) == (58, 58)
+        assert tiling.even_counts(axes, (64, 64), 2) == (29, 58)
 
     def test_fit_the_first_extent_and_those_that_come_again(self) -> None:
         model = signal_model("native")

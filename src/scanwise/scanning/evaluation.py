@@ -31,9 +31,8 @@ _BATCH_TILES = 16
 
 
 def settle(source: Source, axes: tuple[Axis, ...], counts: Sequence[int]) -> tuple[Axis, ...]:
-    """The axes with the extent of a signal whose end was not known, if it is shorter than a tile."""
-    if source.extent[0] is None:
-        source.reaches(axes[0].span(counts[0]))
+    """The axes with the extent of a signal whose end is not known, if it is shorter than a tile."""
+    source.reaches(axes[0].span(counts[0]))
     return _known(source, axes)
 
 

@@ -19,7 +19,7 @@ from scanwise.scanning.source import ArraySource, BlockSource, Openable, Source,
 @contextlib.contextmanager
 def opened(signal: Any) -> Iterator[Source]:
     """The source of whatever a scan takes as a signal."""
-    if isinstance(signal, Openable):
+    if not isinstance(signal, np.ndarray) and isinstance(signal, Openable):
         with signal.opened() as source:
             yield source
     elif isinstance(signal, Iterator):

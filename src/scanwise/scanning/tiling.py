@@ -11,6 +11,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from scanwise.executor import Executor
@@ -68,15 +69,16 @@ def comes_again(executor: Executor, axes: tuple[Axis, ...]) -> bool:
     return again
 
 
-def even_counts(axes: Sequence[Axis], most: Sequence[int], threads: int) -> list[int]:
+@lru_cache(maxsize=_REMEMBERED)
+def even_counts(axes: tuple[Axis, ...], most: tuple[int, ...], threads: int) -> tuple[int, ...]:
     """Windows in a tile along each axis, for tiles that need not fit other signals.
 
     They are as large as may be, equally large, and so many that all threads have about as much to do.
     """
     limit = _limit(axes)
 
-    def counts(parts: Sequence[int]) -> list[int]:
-        return [-(-axis.regular // n) for axis, n in zip(axes, parts, strict=True)]
+    def counts(parts: Sequence[int]) -> tuple[int, ...]:
+        return tuple(-(-axis.regular // n) for axis, n in zip(axes, parts, strict=True))
 
     def extent(parts: Sequence[int]) -> int:
         return math.prod(axis.span(n) for axis, n in zip(axes, counts(parts), strict=True))

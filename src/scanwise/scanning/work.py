@@ -54,13 +54,14 @@ class Work:
         _check_extent(source, axes)
         # A tile has whole windows only, whatever the edge.
         evaluator = evaluator_for(model, tuple(replace(axis, edge="valid") for axis in axes))
-        axes = settle(source, axes, tile_counts(axes, evaluator.most))
-        _check_extent(source, axes)
+        if source.extent[0] is None:
+            axes = settle(source, axes, tile_counts(axes, evaluator.most))
+            _check_extent(source, axes)
         if source.extent[0] is not None and comes_again(model.executor, axes):
             counts = even_counts(axes, evaluator.most, get_threads())
         else:
-            counts = tile_counts(axes, evaluator.most)
-        return cls(source, axes, tuple(counts), evaluator, FiniteValues(source, nan), labels)
+            counts = tuple(tile_counts(axes, evaluator.most))
+        return cls(source, axes, counts, evaluator, FiniteValues(source, nan), labels)
 
     def run(self, write: Write, progress: Progress | None) -> tuple[Axis, ...]:
         """Evaluate all windows; gives where they lie, now that the end of the signal is known."""
