@@ -1,0 +1,79 @@
+"""How far a measure could be from what it is by the choice of files alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.errors import ArgumentError
+
+__all__ = ["Interval", "bootstrap"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A measure, and the interval that it lies in with a stated probability.
+
+    Attributes:
+        value: the measure.
+        low, high: the ends of the interval; NaN if it cannot be told.
+        level: the probability, 0 to 1.
+    """
+
+    value: float
+    low: float
+    high: float
+    level: float = 0.95
+
+    def __str__(self) -> str:
+        return f"{self.value:.4g} ({self.low:.4g} to {self.high:.4g})"
+
+
+def bootstrap(
+    measure: Callable[[NDArray[np.int64]], float],
+    files: int,
+    *,
+    level: float = 0.95,
+    repeats: int = 1000,
+    seed: int = 0,
+) -> Interval:
+    """The percentile interval of a measure over files that are drawn again with replacement.
+
+    Whole files are drawn, since what is in one file is alike: windows or events of one recording are not so many
+    independent observations.
+
+    Args:
+        measure: of the files with these numbers, each as often as it is named. It may be NaN where it says nothing
+            (no positive was drawn); such draws are left out.
+        files: how many there are.
+        level: probability that the interval shall hold the measure of a large collection like this one.
+        repeats: draws.
+        seed: of the draws.
+
+    Raises:
+        ArgumentError: an argument is out of range.
+
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
+
+    >>> heights = np.array([1.5, 1.75, 1.5, 2.0, 1.75])
+    >>> bootstrap(lambda drawn: float(heights[drawn].mean()), 5).value
+    1.7
+    """
+    if files < 1 or repeats < 1:
+        raise ArgumentError(f"files and repeats must be at least 1. Got {files} and {repeats}.")
+    if not 0 < level < 1:
+        raise ArgumentError(f"level must lie between 0 and 1. Got {level}.")
+    value = measure(np.arange(files))
+    if files == 1:
+        return Interval(value, math.nan, math.nan, level)
+    random = np.random.default_rng(seed)
+    drawn = np.array([measure(random.integers(0, files, files)) for _ in range(repeats)])
+    drawn = drawn[np.isfinite(drawn)]
+    if len(drawn) < repeats / 2:
+        return Interval(value, math.nan, math.nan, level)
+    low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
+    return Interval(value, float(low), float(high), level)

@@ -1,0 +1,157 @@
+"""Measures of clips, each of which is labelled as containing something or not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scanwise.errors import ArgumentError, ShapeError
+from scanwise.evaluation.bootstrap import Interval, bootstrap
+from scanwise.evaluation.curve import Curve
+
+__all__ = ["ClipMeasures", "LabelMeasures", "measure_clips"]
+
+
+@dataclass(frozen=True)
+class LabelMeasures:
+    """Of one label.
+
+    Attributes:
+        label: its name.
+        positives: clips that contain it.
+        precision: of the clips that were found to contain it, the share that do; NaN if none was found.
+        recall: of the clips that contain it, the share that was found; NaN if there is none.
+        average_precision: over all thresholds.
+        area: under the receiver operating characteristic.
+    """
+
+    label: str
+    positives: int
+    precision: Interval
+    recall: Interval
+    average_precision: Interval
+    area: Interval
+
+
+@dataclass(frozen=True)
+class ClipMeasures:
+    """Of all labels.
+
+    Attributes:
+        clips: how many there are.
+        accuracy: share of the answers, one for each label and clip, that are right; with `exclusive` the share of clips
+            whose highest score is at their label.
+        average_precision: the mean over the labels that occur.
+        labels: each label's.
+    """
+
+    clips: int
+    accuracy: Interval
+    average_precision: Interval
+    labels: tuple[LabelMeasures, ...]
+
+
+def measure_clips(
+    scores: ArrayLike,
+    targets: ArrayLike,
+    labels: Sequence[str],
+    *,
+    thresholds: float | Sequence[float] = 0.5,
+    exclusive: bool = False,
+    files: ArrayLike | None = None,
+    repeats: int = 1000,
+    seed: int = 0,
+) -> ClipMeasures:
+    """Measures of clips, with intervals by bootstrap over files.
+
+    Args:
+        scores: `(N, K)` probabilities.
+        targets: `(N, K)` 0 or 1: which clip contains what.
+        labels: K names.
+        thresholds: from which probability on a label counts as found: one number, or one for each label.
+        exclusive: whether each clip has exactly one label, so that the highest score is the answer.
+        files: `(N,)`, what file each clip is from; None: every clip is a file.
+        repeats: draws of the bootstrap.
+        seed: of these.
+
+    Raises:
+        ShapeError: the shapes do not fit.
+        ArgumentError: a score is not finite, a target is neither 0 nor 1, or there is no clip.
+
+    >>> found = measure_clips([[0.9], [0.8], [0.3], [0.1]], [[1], [0], [1], [0]], ["bird"], repeats=100)
+    >>> found.labels[0].recall.value, found.labels[0].precision.value, round(found.average_precision.value, 3)
+    (0.5, 0.5, 0.833)
+    """
+    values, wanted = np.asarray(scores, np.float64), np.asarray(targets)
+    if values.ndim != 2 or values.shape != wanted.shape or values.shape[1] != len(labels):
+        raise ShapeError(
+            f"scores and targets must have shape (N, {len(labels)}). Got {values.shape} and {wanted.shape}."
+        )
+    if len(values) == 0:
+        raise ArgumentError("scores must have at least one clip. Got none.")
+    if not np.isfinite(values).all():
+        raise ArgumentError("scores must be finite. Got NaN or infinity.")
+    if not np.isin(wanted, (0, 1)).all():
+        raise ArgumentError("targets must be 0 or 1. Got another value.")
+    least = np.broadcast_to(np.asarray(thresholds, np.float64), (len(labels),))
+    found = _highest(values) if exclusive else values >= least
+    rows = _rows_by_file(files, len(values))
+    there = wanted.astype(np.bool_)
+
+    def interval(measure: Callable[[NDArray[np.int64]], float]) -> Interval:
+        return bootstrap(
+            lambda drawn: measure(np.concatenate([rows[i] for i in drawn])),
+            len(rows),
+            repeats=repeats,
+            seed=seed,
+        )
+
+    def of_label(k: int, name: str) -> LabelMeasures:
+        return LabelMeasures(
+            name,
+            int(there[:, k].sum()),
+            precision=interval(lambda n: _share(there[n, k], found[n, k])),
+            recall=interval(lambda n: _share(found[n, k], there[n, k])),
+            average_precision=interval(lambda n: Curve.of(values[n, k], there[n, k]).average_precision),
+            area=interval(lambda n: Curve.of(values[n, k], there[n, k]).area),
+        )
+
+    def mean_precision(n: NDArray[np.int64]) -> float:
+        each = [Curve.of(values[n, k], there[n, k]).average_precision for k in range(len(labels))]
+        known = [value for value in each if not math.isnan(value)]
+        return sum(known) / len(known) if known else math.nan
+
+    right = np.asarray(
+        (found & there).any(axis=1) if exclusive else (found == there).mean(axis=1), np.float64
+    )
+    return ClipMeasures(
+        len(values),
+        interval(lambda n: float(right[n].mean())),
+        interval(mean_precision),
+        tuple(of_label(k, name) for k, name in enumerate(labels)),
+    )
+
+
+def _highest(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+    found = np.zeros(scores.shape, np.bool_)
+    found[np.arange(len(scores)), scores.argmax(axis=1)] = True
+    return found
+
+
+def _share(of: NDArray[np.bool_], among: NDArray[np.bool_]) -> float:
+    count = int(among.sum())
+    return float((of & among).sum() / count) if count else math.nan
+
+
+def _rows_by_file(files: ArrayLike | None, clips: int) -> list[NDArray[np.int64]]:
+    if files is None:
+        return list(np.arange(clips)[:, None])
+    names = np.asarray(files)
+    if names.shape != (clips,):
+        raise ShapeError(f"files must have shape ({clips},). Got {names.shape}.")
+    _, numbers = np.unique(names, return_inverse=True)
+    return [np.flatnonzero(numbers == i) for i in range(int(numbers.max()) + 1)]
