@@ -46,6 +46,10 @@ class Executor(Protocol):
         """Gradients of `sum(y * dy)` by the input and by every parameter."""
         ...
 
+    def parameter_gradients(self, x: Samples, dy: NDArray[np.float32]) -> Gradients:
+        """The same without that by the input."""
+        ...
+
     def loss_and_gradients(self, x: Samples, target: Target, loss: str) -> tuple[float, Gradients]:
         """The mean loss over the N samples, and its gradient by every parameter. Dropout is the identity."""
         ...
@@ -99,6 +103,10 @@ class ReferenceExecutor:
         wide = dy.astype(np.float64)
         dx, gradients = reference.gradients(self.network, unit_range(x), wide, self._parameters)
         return _narrow(dx), {name: _narrow(g) for name, g in gradients.items()}
+
+    def parameter_gradients(self, x: Samples, dy: NDArray[np.float32]) -> Gradients:
+        """Gradients by every parameter alone."""
+        return self.gradients(x, dy)[1]
 
     def loss_and_gradients(self, x: Samples, target: Target, loss: str) -> tuple[float, Gradients]:
         """Mean loss and its gradient by every parameter."""

@@ -200,6 +200,16 @@ class NativeExecutor:
             gradients, _ = self._sums(runner, x, goal)
         return dx, gradients
 
+    def parameter_gradients(self, x: NDArray[Any], dy: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Gradients of `sum(y * dy)` by every parameter."""
+        cotangent = np.ascontiguousarray(dy, np.float32)
+        with self._lock:
+            goal = Goal(backward=True)
+            runner = self._runner(("parameter gradients", x.dtype.name), self._graph, x.dtype.name, goal)
+            runner.set_data(Base.COTANGENT, cotangent)
+            gradients, _ = self._sums(runner, x, goal)
+        return gradients
+
     def loss_and_gradients(
         self, x: NDArray[Any], target: NDArray[Any], loss: str
     ) -> tuple[float, dict[str, NDArray[np.float32]]]:

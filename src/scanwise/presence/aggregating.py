@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,17 +41,23 @@ class AggregatingNetwork:
         input_shape: `(C, T)` or `(C, H, W)`, the model's own.
         backend: `"native"` or `"reference"`.
 
+    Attributes:
+        body: the layers before the `Aggregate`.
+        mode: of the `Aggregate`.
+        tail: the layers after it; None if there are none.
+        channels: that the body gives.
+
     Raises:
         ArgumentError: the network does not take signals of any size.
     """
 
     def __init__(self, network: Sequential, input_shape: Shape, backend: str) -> None:
         self._input_shape = input_shape
-        self._body, self._mode, self._tail = split(network, input_shape, backend)
+        self.body, self.mode, self.tail = split(network, input_shape, backend)
         self._whole_network = Part(list(network.flat()), backend) if backend == "reference" else None
-        last = shapes.walk(self._body.network, input_shape)[-1]
+        last = shapes.walk(self.body.network, input_shape)[-1]
         self._field, self._stride = last.receptive_field, last.stride
-        self._channels = last.output_shape[0]
+        self.channels = last.output_shape[0]
         self._lock = threading.Lock()
         self._version = -1  # of the parameters that the parts hold
 
@@ -59,23 +66,23 @@ class AggregatingNetwork:
     ) -> Presence:
         """Scores and places of all signals, with these parameters of the whole network."""
         with self._lock:
-            self._load(parameters)
+            self.load(parameters)
             return self._presence(signals, labels)
 
-    def _load(self, parameters: Parameters) -> None:
+    def load(self, parameters: Parameters) -> None:
+        """Take the whole network's parameters."""
         if self._version != parameters.version:
-            for part in (self._body, self._tail, self._whole_network):
-                if part is not None:
-                    part.load(parameters)
+            self.take(parameters)
             self._version = parameters.version
 
+    def take(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
+        """The same without a version."""
+        for part in (self.body, self.tail, self._whole_network):
+            if part is not None:
+                part.load(parameters)
+
     def _presence(self, signals: Sequence[ArrayLike] | ArrayLike, labels: tuple[str, ...] | None) -> Presence:
-        checked: list[Signal] = []
-        known: dict[Shape, Layout] = {}
-        for number, values in enumerate(as_signals(signals, self._input_shape)):
-            if values.shape not in known:
-                known[values.shape] = self._layout(number, values.shape)
-            checked.append(Signal(number, values, known[values.shape]))
+        checked = self.laid_out(as_signals(signals, self._input_shape))
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is named on the next lines
             found = self._aggregate(checked)
             aggregates = np.stack([each.value for each in found])
@@ -84,8 +91,8 @@ class AggregatingNetwork:
         spans = [signal.spans(each.place) for signal, each in zip(checked, found, strict=True)]
         starts, stops = (np.stack(ends) for ends in zip(*spans, strict=True))
         scores = aggregates
-        if self._tail is not None:
-            tail = self._tail.at((self._channels,))
+        if self.tail is not None:
+            tail = self.tail.at((self.channels,))
             scores = tail.executor.forward(aggregates)
             decided = _deciding_channels(tail, aggregates)
             starts, stops = (ends[np.arange(len(ends))[:, None], decided] for ends in (starts, stops))
@@ -96,9 +103,19 @@ class AggregatingNetwork:
             starts, stops = starts[:, :, 0], stops[:, :, 0]
         return Presence(scores, starts, stops, labels)
 
+    def laid_out(self, signals: Sequence[NDArray[Any]]) -> list[Signal]:
+        """Checked signals, each with where the network's positions lie on it."""
+        known: dict[Shape, Layout] = {}
+        found = []
+        for number, values in enumerate(signals):
+            if values.shape not in known:
+                known[values.shape] = self._layout(number, values.shape)
+            found.append(Signal(number, values, known[values.shape]))
+        return found
+
     def _layout(self, number: int, shape: Shape) -> Layout:
         """Where the network's positions lie on a signal, and whether it goes through the body whole."""
-        network = self._body.network
+        network = self.body.network
         missing = tuple(max(0, f - e) for f, e in zip(self._field, shape[1:], strict=True))
         if any(missing) and shapes.has_padding(network, self._input_shape) is None:
             raise ShapeError(
@@ -124,7 +141,7 @@ class AggregatingNetwork:
         if needed > MOST_WHOLE:
             reason, advice = "on the reference backend", "the native backend"
             if self._whole_network is None and padded is not None:
-                reason = f"since layer {self._body.place(padded.name)} {padded.layer.label()} pads"
+                reason = f"since layer {self.body.place(padded.name)} {padded.layer.label()} pads"
                 advice = "a network without padding"
             raise ShapeError(
                 f"signals[{number}] must be small enough to be evaluated whole, {reason}: at most "
@@ -136,18 +153,18 @@ class AggregatingNetwork:
         """The aggregate of every signal. Where all positions must be seen before the first is added, signals of several
         pieces go through the body twice.
         """
-        found = [Aggregation(self._mode, self._channels) for _ in signals]
-        for signal, piece in pieces(self._body, self._channels, signals):
+        found = [Aggregation(self.mode, self.channels) for _ in signals]
+        for signal, piece in pieces(self.body, self.channels, signals):
             _require_finite(signal.number, piece, "before the Aggregate")
             found[signal.number].look(piece)
-            if found[signal.number].sums_exponentials and signal.layout.pieces(self._channels) == 1:
+            if found[signal.number].sums_exponentials and signal.layout.pieces(self.channels) == 1:
                 found[signal.number].add_exponentials(piece)
         again = [
             signal
             for signal in signals
-            if found[signal.number].sums_exponentials and signal.layout.pieces(self._channels) > 1
+            if found[signal.number].sums_exponentials and signal.layout.pieces(self.channels) > 1
         ]
-        for signal, piece in pieces(self._body, self._channels, again):
+        for signal, piece in pieces(self.body, self.channels, again):
             found[signal.number].add_exponentials(piece)
         return found
 

@@ -13,7 +13,7 @@ from scanwise.presence.parts import Part
 from scanwise.presence.signals import read
 from scanwise.presence.tiles import Band, Grid
 
-__all__ = ["Layout", "Signal", "pieces"]
+__all__ = ["Layout", "Signal", "pieces", "read_tile"]
 
 _BATCH_BYTES = 1 << 24
 _BATCH_TILES = 16
@@ -117,10 +117,10 @@ def _tiles(signals: Sequence[Signal], channels: int) -> Iterator[_Tile]:
         for band in signal.layout.grid.bands(channels):
             starts = band.tiles()
             for start in starts:
-                yield _Tile(band, signal, start, _read(signal, start), start is starts[-1])
+                yield _Tile(band, signal, start, read_tile(signal, start), start is starts[-1])
 
 
-def _read(signal: Signal, start: tuple[int, ...]) -> NDArray[Any]:
+def read_tile(signal: Signal, start: tuple[int, ...]) -> NDArray[Any]:
     """The part of the signal that a tile sees. What lies between it and the next tile or the signal's end is read
     too: no position looks there, but it must be finite as well.
     """

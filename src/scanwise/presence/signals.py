@@ -15,7 +15,9 @@ from scanwise.layers import Shape
 __all__ = ["as_signals", "read"]
 
 
-def as_signals(signals: Sequence[ArrayLike] | ArrayLike, input_shape: Shape) -> list[NDArray[Any]]:
+def as_signals(
+    signals: Sequence[ArrayLike] | ArrayLike, input_shape: Shape, name: str = "signals"
+) -> list[NDArray[Any]]:
     """Arrays of real numbers with the model's axes and channels, of any extent. Nothing is copied or read yet.
 
     Raises:
@@ -27,16 +29,16 @@ def as_signals(signals: Sequence[ArrayLike] | ArrayLike, input_shape: Shape) -> 
     if isinstance(signals, np.ndarray):
         if signals.ndim != len(input_shape) + 1:
             hint = "; a single signal is [signal]" if signals.ndim == len(input_shape) else ""
-            raise ShapeError(f"signals must have shape (N, {axes}) as one array. Got {signals.shape}{hint}.")
+            raise ShapeError(f"{name} must have shape (N, {axes}) as one array. Got {signals.shape}{hint}.")
     elif not isinstance(signals, list | tuple):
-        raise ArgumentTypeError(f"signals must be a list of arrays ({axes}). Got {type(signals).__name__}.")
+        raise ArgumentTypeError(f"{name} must be a list of arrays ({axes}). Got {type(signals).__name__}.")
     if len(signals) == 0:
-        raise ArgumentError("signals must hold at least one signal. Got none.")
-    arrays = [number_array(signal, f"signals[{number}]") for number, signal in enumerate(signals)]
+        raise ArgumentError(f"{name} must hold at least one signal. Got none.")
+    arrays = [number_array(signal, f"{name}[{number}]") for number, signal in enumerate(signals)]
     for number, array in enumerate(arrays):
         if array.ndim != len(input_shape) or array.shape[0] != input_shape[0]:
             raise ShapeError(
-                f"signals[{number}] must have shape ({axes}) with {input_shape[0]} channels. Got {array.shape}."
+                f"{name}[{number}] must have shape ({axes}) with {input_shape[0]} channels. Got {array.shape}."
             )
     return arrays
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -53,7 +54,9 @@ def fit(
     Args:
         model: the model to train.
         x: samples `(N, *input_shape)`: an array, a `numpy.memmap` (uint8, int16, float32 or float64, C-contiguous; read
-            as needed, never whole), or a data set from `scanwise.data`. uint8 is taken as 0..1.
+            as needed, never whole), or a data set from `scanwise.data`. uint8 is taken as 0..1. Or a list of signals
+            `(C, T)` or `(C, H, W)` of unequal sizes, for a network that takes them (as `Model.presence` does): each is
+            labelled as a whole, none is padded, and memory does not grow with the longest.
         y: targets, one for each sample: label numbers for `"cross_entropy"`, values of the output's shape for the
             others. None if `x` is a data set.
         epochs: times that every sample is used, at least 1.
@@ -83,6 +86,18 @@ def fit(
     >>> history = sw.fit(model, x, y, epochs=20, batch_size=4, optimizer=sw.SGD(0.5))
     >>> model(x[:2]).argmax(axis=1).tolist()
     [0, 1]
+
+    Signals of unequal length, labelled by whether they contain a pulse:
+
+    >>> random = np.random.default_rng(0)
+    >>> signals = [0.1 * random.normal(size=(1, n)) for n in (90, 70, 120, 60, 100, 80)]
+    >>> for signal in signals[::2]:
+    ...     signal[:, 30:33] += 1
+    >>> network = sw.Sequential(sw.Conv1d(4, 5), sw.Tanh(), sw.Aggregate("max"), sw.Linear(1))
+    >>> model = sw.Model(network, input_shape=(1, 60))
+    >>> history = sw.fit(model, signals, [1, 0] * 3, epochs=60, batch_size=3, loss="binary_cross_entropy")
+    >>> (model.presence(signals).scores[:, 0] > 0).tolist()
+    [True, False, True, False, True, False]
     """
     settings = _checked_settings(model, epochs, batch_size, optimizer, loss, seed, callbacks)
     for name, value in (("augment", augment), ("checkpoint", checkpoint)):
@@ -149,7 +164,11 @@ class _Training:
     def _make_program(self) -> Program:
         settings = self.settings
         make: Callable[..., Program]
-        if self.model.backend == "reference":
+        if isinstance(self.train.x, list):
+            from scanwise.training.presence_program import PresenceProgram
+
+            make = functools.partial(PresenceProgram, backend=self.model.backend)
+        elif self.model.backend == "reference":
             from scanwise.training.reference_program import ReferenceProgram
 
             make = ReferenceProgram

@@ -33,13 +33,14 @@ class Program(Protocol):
         ...
 
     def begin_epoch(
-        self, x: NDArray[Any], y: Target, order: NDArray[np.int64], learning_rates: NDArray[np.float32]
+        self, x: Any, y: Target, order: NDArray[np.int64], learning_rates: NDArray[np.float32]
     ) -> None:
         """Prepare one epoch over the samples `x[order]`, in that order, `batch_size` a step (the last may be smaller).
 
         Args:
             x: `(M, *input_shape)` C-contiguous, one of `SAMPLE_DTYPES`, array or memory map. Only rows in `order` are
-                read, when they are needed. uint8 is taken as 0..1.
+                read, when they are needed. uint8 is taken as 0..1. The program for signals of unequal size takes a
+                list of them.
             y: int64 `(M,)` for cross_entropy, else float32 `(M, *output_shape)`, C-contiguous.
             order: `(n,)` rows of `x`.
             learning_rates: `(ceil(n / batch_size),)`, one for every step.

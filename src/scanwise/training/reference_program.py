@@ -14,7 +14,8 @@ from scanwise.executor import Target, unit_range
 from scanwise.inputs import as_samples
 from scanwise.layers import Sequential, Shape
 from scanwise.training.losses import correct
-from scanwise.training.optimizers import Moments, Optimizer, reference_step
+from scanwise.training.optimizers import Optimizer
+from scanwise.training.stepping import Stepping
 
 
 class ReferenceProgram:
@@ -31,22 +32,17 @@ class ReferenceProgram:
         seed: int,
     ) -> None:
         self._network, self._input_shape = network, input_shape
-        self._loss, self._optimizer, self._batch_size, self._seed = loss, optimizer, batch_size, seed
-        self._parameters: dict[str, NDArray[np.float32]] = {}
-        self._moments: dict[str, Moments] = {}
-        self._t = 0  # optimizer steps so far
+        self._loss, self._batch_size, self._seed = loss, batch_size, seed
+        self._stepping = Stepping(optimizer)
         self._epoch = -1
 
     def write_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
         """Take the parameters to go on from."""
-        self._parameters = {name: np.array(value, np.float32) for name, value in parameters.items()}
-        for name, value in self._parameters.items():
-            if name not in self._moments:
-                self._moments[name] = tuple(np.zeros_like(value) for _ in range(self._optimizer.moments))
+        self._stepping.write(parameters)
 
     def read_parameters(self) -> dict[str, NDArray[np.float32]]:
         """A copy of the parameters."""
-        return {name: value.copy() for name, value in self._parameters.items()}
+        return self._stepping.read()
 
     def begin_epoch(
         self, x: NDArray[Any], y: Target, order: NDArray[np.int64], learning_rates: NDArray[np.float32]
@@ -80,15 +76,12 @@ class ReferenceProgram:
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Moments, step and epoch count."""
-        moments = {f"{name}.moment{i}": m for name, ms in self._moments.items() for i, m in enumerate(ms)}
-        return {**moments, "steps": np.array(self._t), "epochs": np.array(self._epoch + 1)}
+        return {**self._stepping.state(), "epochs": np.array(self._epoch + 1)}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `state` gave."""
-        for name in self._moments:
-            count = range(self._optimizer.moments)
-            self._moments[name] = tuple(np.array(state[f"{name}.moment{i}"], np.float32) for i in count)
-        self._t, self._epoch = int(state["steps"]), int(state["epochs"]) - 1
+        self._stepping.restore(state)
+        self._epoch = int(state["epochs"]) - 1
 
     def _step(self, step: int) -> None:
         rows = self._order[step * self._batch_size : (step + 1) * self._batch_size]
@@ -96,7 +89,7 @@ class ReferenceProgram:
         target = self._y[rows]
         keys = reference.sample_keys(self._seed, self._epoch, rows)
         masks = reference.dropout_masks(self._network, self._input_shape, keys)
-        values: dict[str, NDArray[Any]] = {**self._parameters, **masks}
+        values: dict[str, NDArray[Any]] = {**self._stepping.parameters, **masks}
         with np.errstate(all="ignore"):  # training that diverges is the loop's to report
             outputs = reference.forward(self._network, x, values).astype(np.float32)
             hits = correct(outputs, target, self._loss)
@@ -104,11 +97,4 @@ class ReferenceProgram:
             self._losses[step], gradients = reference.loss_and_gradients(
                 self._network, x, target, values, self._loss
             )
-            self._update(gradients, float(self._rates[step]))
-
-    def _update(self, gradients: dict[str, NDArray[np.float64]], rate: float) -> None:
-        self._t += 1
-        for name, w in self._parameters.items():
-            self._parameters[name], self._moments[name] = reference_step(
-                self._optimizer, w, gradients[name], self._moments[name], rate, self._t
-            )
+            self._stepping.step(gradients, float(self._rates[step]))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ from scanwise.executor import Target
 from scanwise.initialization import raw_words
 from scanwise.inputs import as_target, check_finite, number_array, real_array, wrong_shape
 from scanwise.model import Model
+from scanwise.presence.signals import as_signals
 from scanwise.training.losses import Score, correct, gives_probabilities, losses
 from scanwise.training.program import SAMPLE_DTYPES
 
@@ -38,9 +39,9 @@ class LabelledSamples(Protocol):
 
 @dataclass(frozen=True)
 class Samples:
-    """Rows `rows` of `x` and `y`."""
+    """Rows `rows` of `x` and `y`; of signals of unequal size `x` is a list."""
 
-    x: NDArray[Any]
+    x: NDArray[Any] | list[NDArray[Any]]
     y: Target
     rows: NDArray[np.int64]
 
@@ -84,7 +85,10 @@ def evaluate(model: Model, samples: Samples, loss: str) -> Score:
     probabilities = gives_probabilities(model.network, loss)
     counts = True
     for piece in _pieces(samples.rows, samples.x):
-        outputs = model(samples.x[piece])
+        if isinstance(samples.x, list):
+            outputs = model.presence([samples.x[row] for row in piece]).scores
+        else:
+            outputs = model(samples.x[piece])
         target = samples.y[piece]
         total += float(losses(outputs, target, loss, probabilities=probabilities).sum())
         hits = correct(outputs, target, loss)
@@ -97,6 +101,8 @@ def evaluate(model: Model, samples: Samples, loss: str) -> Score:
 
 
 def _samples(model: Model, x: object, y: ArrayLike, loss: str, x_name: str, y_name: str) -> Samples:
+    if are_signals(x, model.input_shape):
+        return _signals(model, x, y, loss, x_name, y_name)
     array = _gatherable(x, x_name)
     if array.ndim == 0 or array.shape[1:] != model.input_shape:
         raise wrong_shape(x_name, array.shape, model.input_shape)
@@ -111,6 +117,32 @@ def _samples(model: Model, x: object, y: ArrayLike, loss: str, x_name: str, y_na
                 values = np.asarray(array[first : first + len(piece)], np.float32)
             check_finite(values, x_name, (first,), DataError)
     return Samples(array, target, rows)
+
+
+def are_signals(x: object, input_shape: tuple[int, ...]) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    """Whether `x` is a list of signals of which at least one has another size than a sample."""
+    return (
+        isinstance(x, list | tuple)
+        and len(input_shape) > 1
+        and all(isinstance(each, np.ndarray) and each.ndim == len(input_shape) for each in x)
+        and any(each.shape != input_shape for each in x)
+    )
+
+
+def _signals(
+    model: Model, x: Sequence[NDArray[Any]], y: ArrayLike, loss: str, x_name: str, y_name: str
+) -> Samples:
+    """Signals, checked a bounded piece at a time."""
+    arrays = as_signals(x, model.input_shape, x_name)
+    for number, array in enumerate(arrays):
+        flat = array.reshape(array.shape[0], -1) if array.flags.c_contiguous else array
+        if array.dtype.kind == "f":
+            for first in range(0, flat.shape[1], _PIECE_BYTES // 4):
+                with np.errstate(over="ignore"):
+                    values = np.asarray(flat[:, first : first + _PIECE_BYTES // 4], np.float32)
+                check_finite(values, f"{x_name}[{number}]", (0, first), DataError)
+    target = as_target(y, len(arrays), model.output_shape, loss, y_name)
+    return Samples(arrays, target, np.arange(len(arrays), dtype=np.int64))
 
 
 def _gatherable(x: object, name: str) -> NDArray[Any]:
@@ -173,8 +205,9 @@ def _adopt(model: Model, data: LabelledSamples) -> None:
         model.image_mode = data.image_mode
 
 
-def _pieces(rows: NDArray[np.int64], x: NDArray[Any]) -> Iterator[NDArray[np.int64]]:
-    size = max(1, _PIECE_BYTES // max(1, 4 * math.prod(x.shape[1:])))
+def _pieces(rows: NDArray[np.int64], x: NDArray[Any] | list[NDArray[Any]]) -> Iterator[NDArray[np.int64]]:
+    values = max(each.size for each in x) if isinstance(x, list) else math.prod(x.shape[1:])
+    size = max(1, _PIECE_BYTES // max(1, 4 * values))
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 

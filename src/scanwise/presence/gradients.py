@@ -1,0 +1,244 @@
+"""Gradients of an aggregating network's loss on signals of any size, tile by tile.
+
+A signal's loss depends on the body's values z_k(t) through the aggregates y_k alone. So it goes forward once to find
+y, and what the aggregate makes of the gradient by it says how much each position matters:
+
+    max        dz_k(t) = dy_k at the first maximum, else 0
+    mean       dz_k(t) = dy_k / T
+    logsumexp  dz_k(t) = dy_k exp(z_k(t) - y_k)
+    softmax    dz_k(t) = p_k(t) (dy_k - sum_j dy_j y_j),    p_k(t) = exp z_k(t) / sum of all exponentials
+
+(`kernels/aggregate.py`). The positions of a tile then go backward as one input of the body, and the parameters'
+gradients add up over tiles and signals, always in the same order. Tiles on which nothing depends are left out: of a
+maximum most are.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.errors import ArgumentError
+from scanwise.layers import Dropout, Sequential, Shape
+from scanwise.presence.aggregating import AggregatingNetwork
+from scanwise.presence.aggregation import Aggregation
+from scanwise.presence.body import Signal, pieces, read_tile
+from scanwise.presence.signals import read
+from scanwise.training.losses import correct, gives_probabilities, losses
+
+__all__ = ["PresenceGradients", "SignalGradients"]
+
+# Values of the body that are kept at a time, unless one signal has more: 16 MiB.
+_KEPT_VALUES = 1 << 22
+_BATCH_BYTES = 1 << 24
+_BATCH_TILES = 16
+
+
+@dataclass(frozen=True)
+class SignalGradients:
+    """What some signals give.
+
+    Attributes:
+        losses: `(N,)`, the loss of each.
+        correct: how many had their largest score at their label; None where targets are not labels.
+        gradients: of the mean loss, by every parameter.
+    """
+
+    losses: NDArray[np.float64]
+    correct: int | None
+    gradients: dict[str, NDArray[np.float64]]
+
+
+class PresenceGradients:
+    """Gradients of a network that ends in an `Aggregate`, with or without layers after it.
+
+    Args:
+        network: the whole network.
+        input_shape: the model's own.
+        backend: `"native"` or `"reference"`.
+
+    Raises:
+        ArgumentError: the network does not take signals of any size, or has `Dropout`.
+    """
+
+    def __init__(self, network: Sequential, input_shape: Shape, backend: str) -> None:
+        for place, layer in network.flat():
+            if isinstance(layer, Dropout):
+                raise ArgumentError(
+                    "network must have no Dropout to be trained on signals of unequal size. "
+                    f"Got layer {place} {layer.label()}."
+                )
+        self._network, self._input_shape = network, input_shape
+        self._parts = AggregatingNetwork(network, input_shape, backend)
+
+    def take(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
+        """Take the network's parameters."""
+        self._parts.take(parameters)
+
+    def __call__(self, signals: Sequence[NDArray[Any]], targets: NDArray[Any], loss: str) -> SignalGradients:
+        """Loss and gradients of checked signals, with targets as `inputs.as_target` gives them."""
+        laid_out = self._parts.laid_out(signals)
+        total: dict[str, NDArray[np.float64]] = {}
+        found = np.empty(len(signals))
+        hits: list[int] = []
+        for group in self._groups(laid_out):
+            numbers = [signal.number for signal in group]
+            values = self._values(group)
+            scores, of_tail, by_aggregate = self._tail(group, values, targets[numbers], loss)
+            probabilities = gives_probabilities(self._network, loss)
+            found[numbers] = losses(scores, targets[numbers], loss, probabilities=probabilities)
+            right = correct(scores, targets[numbers], loss)
+            if right is not None:
+                hits.append(int(right.sum()))
+            _add(total, of_tail)
+            slopes = {
+                signal.number: _by_position(self._parts.mode, values[signal.number], dy).reshape(
+                    -1, *signal.layout.grid.positions
+                )
+                for signal, dy in zip(group, by_aggregate, strict=True)
+            }
+            for gradients in self._backward(group, slopes):
+                _add(total, gradients)
+        mean = {name: value / len(signals) for name, value in total.items()}
+        return SignalGradients(found, sum(hits) if hits else None, mean)
+
+    def _groups(self, signals: Sequence[Signal]) -> Iterator[list[Signal]]:
+        """Some signals at a time, as the values of their positions allow."""
+        group: list[Signal] = []
+        kept = 0
+        for signal in signals:
+            size = self._parts.channels * math.prod(signal.layout.grid.positions)
+            if group and kept + size > _KEPT_VALUES:
+                yield group
+                group, kept = [], 0
+            group.append(signal)
+            kept += size
+        yield group
+
+    def _values(self, signals: Sequence[Signal]) -> dict[int, NDArray[np.float32]]:
+        """`(J, positions)` of each signal."""
+        found: dict[int, list[NDArray[np.float32]]] = {signal.number: [] for signal in signals}
+        for signal, piece in pieces(self._parts.body, self._parts.channels, signals):
+            found[signal.number].append(piece)
+        return {number: np.concatenate(parts, axis=1) for number, parts in found.items()}
+
+    def _tail(
+        self,
+        signals: Sequence[Signal],
+        values: Mapping[int, NDArray[np.float32]],
+        targets: NDArray[Any],
+        loss: str,
+    ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float64]], NDArray[np.float32]]:
+        """Scores, the gradients of the summed loss by the tail's parameters, and those by the aggregates."""
+        aggregates = np.stack([self._aggregate(values[signal.number]) for signal in signals])
+        tail = self._parts.tail
+        if tail is None:
+            return aggregates, {}, self._by_score(aggregates, targets, loss)
+        model = tail.at((self._parts.channels,))
+        scores = model.executor.forward(aggregates)
+        by_aggregate, gradients = model.executor.gradients(aggregates, self._by_score(scores, targets, loss))
+        return scores, {tail.place(name): g.astype(np.float64) for name, g in gradients.items()}, by_aggregate
+
+    def _aggregate(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        found = Aggregation(self._parts.mode, len(values))
+        found.look(values)
+        if found.sums_exponentials:
+            found.add_exponentials(values)
+        return found.value
+
+    def _by_score(self, scores: NDArray[np.float32], targets: NDArray[Any], loss: str) -> NDArray[np.float32]:
+        """The gradient of the summed loss by the scores."""
+        # The reference is a package of all layers, which need not be imported before it is of use.
+        from scanwise.reference import loss as gradient_of
+        from scanwise.reference.loss import (
+            binary_cross_entropy_of_probabilities,
+            cross_entropy_of_probabilities,
+        )
+
+        wide = scores.astype(np.float64)
+        if not gives_probabilities(self._network, loss):
+            _, slopes = gradient_of(loss, wide, targets)
+        elif loss == "cross_entropy":
+            _, slopes = cross_entropy_of_probabilities(wide, targets)
+        else:
+            _, slopes = binary_cross_entropy_of_probabilities(wide, targets)
+        return np.asarray(slopes * len(scores), np.float32)
+
+    def _backward(
+        self, signals: Sequence[Signal], slopes: Mapping[int, NDArray[np.float32]]
+    ) -> Iterator[dict[str, NDArray[np.float64]]]:
+        """Gradients by the body's parameters, a batch of tiles at a time."""
+        body = self._parts.body
+        batch: list[tuple[NDArray[Any], NDArray[np.float32]]] = []
+
+        def finish() -> dict[str, NDArray[np.float64]]:
+            x, dy = (np.ascontiguousarray(np.stack(each)) for each in zip(*batch, strict=True))
+            batch.clear()
+            executor = body.at(x.shape[1:]).executor
+            found = executor.parameter_gradients(x, dy)
+            return {body.place(name): gradient.astype(np.float64) for name, gradient in found.items()}
+
+        for x, dy in self._tiles(signals, slopes):
+            full = len(batch) == _BATCH_TILES or (len(batch) + 1) * x.nbytes > _BATCH_BYTES
+            if batch and (full or (x.shape, x.dtype) != (batch[0][0].shape, batch[0][0].dtype)):
+                yield finish()
+            batch.append((x, dy))
+        if batch:
+            yield finish()
+
+    def _tiles(
+        self, signals: Sequence[Signal], slopes: Mapping[int, NDArray[np.float32]]
+    ) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
+        """Inputs of the body, one size after another, and the gradients by the positions that they have alone."""
+        for signal in sorted(
+            signals,
+            key=lambda s: (s.layout.whole, s.values.shape if s.layout.whole else s.layout.grid.counts),
+        ):
+            own = slopes[signal.number]
+            if signal.layout.whole:
+                extent = signal.values.shape[1:]
+                yield read(signal.values, signal.number, (0,) * len(extent), extent), own
+                continue
+            counts, positions = signal.layout.grid.counts, signal.layout.grid.positions
+            for wanted in itertools.product(
+                *(range(0, n, c) for n, c in zip(positions, counts, strict=True))
+            ):
+                start = tuple(min(w, n - c) for w, n, c in zip(wanted, positions, counts, strict=True))
+                part = own[
+                    (slice(None), *(slice(s, s + c) for s, c in zip(start, counts, strict=True)))
+                ].copy()
+                for axis, (s, w) in enumerate(zip(start, wanted, strict=True), 1):
+                    part[(slice(None),) * axis + (slice(0, w - s),)] = 0  # the tile before has these
+                if part.any():
+                    yield read_tile(signal, start), part
+
+
+def _by_position(mode: str, values: NDArray[np.float32], dy: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`(J, positions)` from the gradient by the aggregates, `(J,)`."""
+    slopes = np.zeros(values.shape)
+    if mode == "max":
+        rows = np.arange(len(values))
+        slopes[rows, values.argmax(axis=1)] = dy
+    elif mode == "mean":
+        slopes[:] = dy[:, None] / values.shape[1]
+    else:
+        wide = values.astype(np.float64)
+        largest = wide.max(axis=1, keepdims=True) if mode == "logsumexp" else wide.max()
+        terms = np.exp(wide - largest)
+        if mode == "logsumexp":
+            slopes = dy[:, None] * terms / terms.sum(axis=1, keepdims=True)
+        else:
+            shares = terms / terms.sum()
+            slopes = shares * (dy - dy @ shares.sum(axis=1))[:, None]
+    return slopes.astype(np.float32)
+
+
+def _add(total: dict[str, NDArray[np.float64]], more: Mapping[str, NDArray[np.float64]]) -> None:
+    for name, value in more.items():
+        total[name] = total[name] + value if name in total else value
