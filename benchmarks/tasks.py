@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks import mnist
+from benchmarks import mnist, weak_labels
 
 
 def figures(threads: int, data: Path | None) -> dict[str, float]:
@@ -34,6 +34,7 @@ def figures(threads: int, data: Path | None) -> dict[str, float]:
         lenet5 = ("--network", "lenet5", "--epochs", "10")
         found |= _trained("LeNet-5 on MNIST, 10 epochs", threads, digits, digits, *lenet5)
         found |= mnist.figures(threads, digits)
+        found |= weak_labels.figures(threads, speech)
     return found
 
 

@@ -21,6 +21,7 @@ from benchmarks import (
     stream_speed,
     sweep,
     tasks,
+    weak_labels,
 )
 from benchmarks.figure import Figure
 from benchmarks.network_speed import inference, latency, training
@@ -95,7 +96,8 @@ def _tasks(setting: Setting) -> list[Section]:
     if setting.quick:
         return []
     found = tasks.figures(setting.threads, setting.data)
-    return [Section("Whole tasks", figures=_named(found, at_most=mnist.AT_MOST, at_least=mnist.AT_LEAST))]
+    at_least = mnist.AT_LEAST | weak_labels.AT_LEAST
+    return [Section("Whole tasks", figures=_named(found, at_most=mnist.AT_MOST, at_least=at_least))]
 
 
 def _named(
