@@ -28,6 +28,7 @@ STAGES = (
     ("neocognitron",),
     ("models",),
     ("routing",),
+    ("evaluation",),
     ("scanning",),
     ("identities",),
     ("data",),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import scanwise as sw
 from scanwise.presence import tiles
-from scanwise.presence.gradients import PresenceGradients, SignalGradients
+from scanwise.training.presence_gradients import PresenceGradients, SignalGradients
 
 MODES = ("max", "mean", "logsumexp", "softmax")
 LENGTHS = (40, 73, 250, 40)

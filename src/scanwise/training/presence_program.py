@@ -1,6 +1,6 @@
 """The program that trains an aggregating network on signals of unequal size, each labelled as a whole.
 
-Gradients are those of one signal at a time (`presence/gradients`), so that nothing is padded to the longest, and memory
+Gradients are those of one signal at a time (`presence_gradients`), so that nothing is padded to the longest, and memory
 grows with no more than the values of one signal's positions. Only tiles have compiled sizes.
 """
 
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from scanwise.executor import Target
 from scanwise.layers import Sequential, Shape
-from scanwise.presence.gradients import PresenceGradients
 from scanwise.training.optimizers import Optimizer
+from scanwise.training.presence_gradients import PresenceGradients
 from scanwise.training.stepping import Stepping
 
 __all__ = ["PresenceProgram"]
