@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.codegen.target import Target, host_target
-from scanwise.executor import Inputs
 from scanwise.kernels.optimizer import StepRow
 from scanwise.layers import Sequential
 from scanwise.plan.compiled import Compiled, Goal
 from scanwise.plan.driver import Field
 from scanwise.plan.gradient_sums import GradientSums, uneven
 from scanwise.plan.graph import Graph, build_graph
-from scanwise.plan.larger_input import LargerInput, fitted
+from scanwise.plan.larger_input import Inputs, LargerInput, fitted
 from scanwise.plan.losses import goal_for, loss_graph
 from scanwise.plan.one_sample import OneSample
 from scanwise.plan.parameters import ParameterLayout, aligned_zeros

@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.executor import Inputs
 from scanwise.plan.fragments import Pair, fragments, strides
 from scanwise.plan.graph import Graph
 
-__all__ = ["LargerInput", "fitted"]
+__all__ = ["Inputs", "LargerInput", "fitted"]
+
+Inputs = list[NDArray[Any]]  # float32 or uint8, each C-contiguous and aligned, of one shape and dtype
 
 # Gives the outputs `(N, K, P, Q)` of a graph that is made if its key is new, for inputs `(C, H, W)`; None if a value is
 # not finite and the last argument says that this matters.
