@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
+import sys
 from typing import Any
 
 import numpy as np
@@ -324,6 +326,14 @@ class TestTools:
 def test_wrong_arguments(changes: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         classifier(**changes).fit(*signals(8))
+
+
+def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("scanwise.sklearn")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(ImportError, match=r"needs scikit-learn.* pip install 'scanwise\[sklearn\]'"):
+        importlib.import_module("scanwise.sklearn")
 
 
 def test_wrong_targets() -> None:
