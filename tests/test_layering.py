@@ -23,6 +23,7 @@ STAGES = (
     ("executor",),
     ("inputs", "initialization", "parameters"),
     ("model", "model_file", "presence"),
+    ("augment",),
     ("training",),
     ("tuning",),
     ("neocognitron",),

@@ -383,6 +383,37 @@ class Model:
 
         save(self, path)
 
+    def to_bytes(self) -> bytes:
+        """What `save` writes, without a file. The same model gives the same bytes.
+
+        Raises:
+            ArgumentError: a layer's table (`codes`, `connections`) is too large for the file's header.
+
+        >>> import scanwise as sw
+        >>> model = sw.Model(sw.Sequential(sw.Linear(2)), input_shape=(3,), labels=("no", "yes"))
+        >>> sw.Model.from_bytes(model.to_bytes()).labels
+        ('no', 'yes')
+        """
+        from scanwise.model_file import to_bytes
+
+        return to_bytes(self)
+
+    @classmethod
+    def from_bytes(cls, content: bytes, *, backend: str = "native") -> Model:
+        """The model whose `to_bytes`, or whose file, is `content`. As `load`, it runs no code that is in the bytes.
+
+        Args:
+            content: the bytes.
+            backend: `"native"` or `"reference"`, as for `Model`.
+
+        Raises:
+            ArgumentTypeError: `content` is not bytes.
+            ModelFileError: it is not a model, truncated, damaged, or of a newer version.
+        """
+        from scanwise.model_file import from_bytes
+
+        return from_bytes(content, backend=backend)
+
     def __getstate__(self) -> dict[str, Any]:
         # An executor holds machine code and is made again at first use.
         return {**self.__dict__, "_executor": None, "_aggregating": None, "_lock": None}

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.errors import ArgumentError, FileError, ModelFileError, ScanwiseError
+from scanwise.errors import ArgumentError, ArgumentTypeError, FileError, ModelFileError, ScanwiseError
 from scanwise.inputs import LOSSES
 from scanwise.layers import Sequential
 from scanwise.memory import available_bytes, gibibytes
@@ -44,6 +44,12 @@ Description = dict[str, Any]
 
 def save(model: Model, path: str | PathLike[str]) -> None:
     """Write `model` to `path`; see `Model.save`."""
+    content = to_bytes(model)
+    write_beside(require_path(path, "path"), content)
+
+
+def to_bytes(model: Model) -> bytes:
+    """What a model's file holds; see `Model.to_bytes`."""
     from safetensors import SafetensorError
     from safetensors.numpy import save as serialize
 
@@ -59,23 +65,41 @@ def save(model: Model, path: str | PathLike[str]) -> None:
     tensors = dict(model.parameters)
     header = {"version": VERSION, "model": description, "sha256": _digest(description, tensors)}
     try:
-        content = serialize(tensors, {KEY: _canonical(header)})
+        content: bytes = serialize(tensors, {KEY: _canonical(header)})
     except SafetensorError as error:
         raise ArgumentError(
             f"network must be described by at most {_HEADER_LIMIT:,} bytes to be saved; its tables are too large. "
             f"Got {len(_canonical(description)):,} bytes, and: {error}."
         ) from error
-    write_beside(require_path(path, "path"), content)
+    return content
 
 
 def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
     """Read the model at `path`; see `scanwise.load`."""
-    from scanwise.model import BACKENDS, Model
+    _check_backend(backend)
+    path = require_path(path, "path")
+    return _build(path, _read(path), backend)
+
+
+def from_bytes(content: bytes, *, backend: str = "native") -> Model:
+    """The model of a file's content; see `Model.from_bytes`."""
+    _check_backend(backend)
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise ArgumentTypeError(f"content must be bytes. Got {type(content).__name__}.")
+    return _build(Path("content"), bytes(content), backend)
+
+
+def _check_backend(backend: str) -> None:
+    from scanwise.model import BACKENDS
 
     if backend not in BACKENDS:
         raise ArgumentError(f"backend must be one of {', '.join(map(repr, BACKENDS))}. Got {backend!r}.")
-    path = require_path(path, "path")
-    content = _read(path)
+
+
+def _build(path: Path, content: bytes, backend: str) -> Model:
+    """The model that `content` describes; `path` is what messages call it."""
+    from scanwise.model import Model
+
     header, tensors = _parse(path, content)
     description = header["model"]
     try:

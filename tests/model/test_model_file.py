@@ -245,3 +245,26 @@ def rewrite(path: Path, change: Callable[[dict[str, Any]], dict[str, Any]]) -> N
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def test_bytes_are_those_of_the_file(saved: Path) -> None:
+    model = sw.load(saved)
+    assert model.to_bytes() == saved.read_bytes()
+    twin = sw.Model.from_bytes(saved.read_bytes(), backend="reference")
+    assert (twin.labels, twin.image_mode, twin.backend) == (model.labels, model.image_mode, "reference")
+    for name, value in model.parameters.items():
+        np.testing.assert_array_equal(twin.parameters[name], value)
+
+
+def test_damaged_bytes() -> None:
+    content = image_model("reference").to_bytes()
+    with pytest.raises(sw.ModelFileError, match="truncated"):
+        sw.Model.from_bytes(content[:-1])
+    with pytest.raises(sw.ModelFileError, match="is not one"):
+        sw.Model.from_bytes(b"")
+    with pytest.raises(sw.ModelFileError, match="damaged"):
+        sw.Model.from_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(sw.ArgumentTypeError, match=r"content must be bytes\. Got str"):
+        sw.Model.from_bytes("content")  # type: ignore[arg-type]
+    with pytest.raises(sw.ArgumentError, match="backend must be one of"):
+        sw.Model.from_bytes(content, backend="other")

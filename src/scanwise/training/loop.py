@@ -76,7 +76,7 @@ def fit(
 
     Raises:
         ArgumentError, ArgumentTypeError, ShapeError: an argument is not as stated.
-        DataError: `x` holds NaN or infinity or nothing, or `y` one label only.
+        DataError: `x` holds NaN or infinity or nothing, or `y` one label only and the model is untrained.
         DivergedError: the loss became NaN or infinite. The model has the parameters of the epoch before.
 
     >>> import numpy as np, scanwise as sw

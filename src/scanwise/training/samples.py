@@ -74,7 +74,8 @@ def training_samples(
         validation = _samples(
             model, *_pair(validation_data), loss, "validation_data's x", "validation_data's y"
         )
-    if loss == "cross_entropy":
+    # A model that has a loss has been trained: it may go on with a part of the data, which has what it has.
+    if loss == "cross_entropy" and model.loss is None:
         _check_several_labels(train)
     return train, validation
 
