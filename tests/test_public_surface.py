@@ -17,7 +17,7 @@ import scanwise
 
 PUBLIC = {
     "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane",
-    "Callback", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError",
+    "Callback", "Checkpoint", "CheckpointError", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError",
     "Detection", "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError",
     "EquivalentMatrix", "FileError", "Findings", "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel",
     "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "Neocognitron", "OneCycle", "Pad1d", "Pad2d",
@@ -133,6 +133,7 @@ SIGNATURES = {
         "optimizer=SGD(lr=0.05, momentum=0.9, nesterov=False, weight_decay=0.0), loss='cross_entropy', "
         "validation_data=None, augment=None, callbacks=(), seed=0, checkpoint=None, progress=True)"
     ),
+    "Checkpoint": "(path, every=30.0)",
     "SGD": "(lr, momentum=0.0, nesterov=False, weight_decay=0.0)",
     "AdamW": "(lr, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)",
     "autotune": "(model, *, seconds=60.0, again=False, progress=True)",

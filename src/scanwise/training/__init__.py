@@ -1,6 +1,7 @@
 """Training: batches, optimizers, losses and the loop."""
 
 from scanwise.training.callbacks import Callback, EarlyStopping
+from scanwise.training.checkpoint import Checkpoint
 from scanwise.training.history import History
 from scanwise.training.loop import fit
 from scanwise.training.losses import Score
@@ -13,6 +14,7 @@ __all__ = [
     "SGD",
     "AdamW",
     "Callback",
+    "Checkpoint",
     "Cosine",
     "EarlyStopping",
     "History",
