@@ -95,8 +95,10 @@ if TYPE_CHECKING:
     from scanwise.training import Cosine as Cosine
     from scanwise.training import EarlyStopping as EarlyStopping
     from scanwise.training import History as History
+    from scanwise.training import LearningRates as LearningRates
     from scanwise.training import OneCycle as OneCycle
     from scanwise.training import Step as Step
+    from scanwise.training import find_learning_rate as find_learning_rate
     from scanwise.training import fit as fit
     from scanwise.tuning import Tuning as Tuning
     from scanwise.tuning import autotune as autotune
@@ -127,7 +129,8 @@ _PLACES = {
     "scanning": ("Coverage", "Detection", "Findings", "ScanResult", "Stream", "StreamPool", "detect", "scan"),
     "threads": ("get_threads", "set_threads"),
     "training": (
-        "AdamW", "Callback", "Checkpoint", "Cosine", "EarlyStopping", "History", "OneCycle", "SGD", "Step", "fit",
+        "AdamW", "Callback", "Checkpoint", "Cosine", "EarlyStopping", "History", "LearningRates", "OneCycle", "SGD",
+        "Step", "find_learning_rate", "fit",
     ),
     "tuning": ("Tuning", "autotune"),
 }  # fmt: skip

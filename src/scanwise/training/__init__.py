@@ -7,6 +7,7 @@ from scanwise.training.loop import fit
 from scanwise.training.losses import Score
 from scanwise.training.optimizers import SGD, AdamW, Optimizer
 from scanwise.training.program import Program
+from scanwise.training.rate_finder import LearningRates, find_learning_rate
 from scanwise.training.samples import Samples, evaluate
 from scanwise.training.schedules import Cosine, OneCycle, Schedule, Step
 
@@ -18,6 +19,7 @@ __all__ = [
     "Cosine",
     "EarlyStopping",
     "History",
+    "LearningRates",
     "OneCycle",
     "Optimizer",
     "Program",
@@ -26,5 +28,6 @@ __all__ = [
     "Score",
     "Step",
     "evaluate",
+    "find_learning_rate",
     "fit",
 ]

@@ -35,7 +35,8 @@ def where_it_diverged(model: Model, parameters: Parameters, x: NDArray[Any]) -> 
     largest = 0.0
     for length in range(1, len(layers) + 1):
         place, layer = layers[length - 1]
-        y = _beginning(model, layers[:length], parameters).forward(samples)
+        with np.errstate(all="ignore"):
+            y = _beginning(model, layers[:length], parameters).forward(samples)
         finite = np.isfinite(y)
         if not finite.all():
             sample, *_ = np.unravel_index(int(np.argmin(finite)), y.shape)
