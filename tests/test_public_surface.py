@@ -16,18 +16,18 @@ import pytest
 import scanwise
 
 PUBLIC = {
-    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane",
-    "Callback", "Checkpoint", "CheckpointError", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError",
-    "Detection", "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError",
-    "EquivalentMatrix", "FileError", "Findings", "Flatten", "History", "LeakyReLU", "LearningRates", "Linear", "LogMel", "MaxByLabel",
-    "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "Neocognitron", "OneCycle", "Pad1d", "Pad2d",
-    "Presence",
-    "RadialBasis", "ReLU", "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d",
-    "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step",
-    "Stream", "StreamPool",
+    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane", "Callback",
+    "Checkpoint", "CheckpointError", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine",
+    "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d", "Downsample2d", "Dropout",
+    "EarlyStopping", "EngineError", "EquivalentMatrix", "FileError", "Findings", "Flatten", "History",
+    "LeakyReLU", "LearningRates", "Linear", "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Model",
+    "ModelFileError", "Neocognitron", "OneCycle", "Pad1d", "Pad2d", "Presence", "RadialBasis", "ReLU",
+    "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError",
+    "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Stream", "StreamPool",
     "Subsample1d", "Subsample2d", "Tanh", "Tuning", "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError",
-    "__version__", "as_convolution", "as_scan", "autotune", "detect", "equivalent_matrix", "find_learning_rate", "fit", "fully_convolutional",
-    "get_threads", "load", "plot", "position_gradients", "route", "scan", "set_threads", "shift_response",
+    "__version__", "as_convolution", "as_scan", "autotune", "detect", "equivalent_matrix", "find_learning_rate",
+    "fit", "fully_convolutional", "get_threads", "load", "plot", "position_gradients", "route", "scan",
+    "set_threads", "shift_response",
 }  # fmt: skip
 
 HEAVY = (

@@ -55,7 +55,7 @@ class Model:
     Attributes:
         loss: the name of the loss of the last training, or None.
         history: its epochs, as in the `History` that `fit` gave, or None.
-        training: what decided it, as JSON data: optimizer, batch size, seed, checksums of the samples, versions; or None.
+        training: what decided it, as JSON data: optimizer, batch size, seed, checksums of samples, versions; or None.
         input_range: smallest and largest value of its samples, or None.
 
     Raises:

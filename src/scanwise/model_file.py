@@ -139,9 +139,9 @@ def fingerprint(model: Model) -> str:
 def write_beside(path: Path, content: bytes, part: Path | None = None) -> None:
     """Write a file whole or not at all: beside its place, flushed to the disk, then renamed.
 
-    A link stays a link: the file that it leads to is written. `part` names the file beside it, which is overwritten: for
-    files that are written again and again, so that a killed process leaves one such part at most. By default its name
-    is drawn.
+    A link stays a link: the file that it leads to is written. `part` names the file beside it, which is overwritten:
+    for files that are written again and again, so that a killed process leaves one such part at most. By default its
+    name is drawn.
 
     Raises:
         FileError: the folder is missing or not writable, `path` is a folder or a device, or the disk is full.

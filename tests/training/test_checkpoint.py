@@ -14,7 +14,7 @@ import pytest
 import safetensors.numpy
 
 import scanwise as sw
-from scanwise.training import run
+from scanwise.training import evaluate, run
 from scanwise.training.checkpoint_file import KEY, Saved, read
 from scanwise.training.native_program import NativeProgram
 from scanwise.training.reference_program import ReferenceProgram
@@ -27,7 +27,7 @@ OPTIMIZERS = (sw.SGD(0.1), sw.SGD(sw.Cosine(0.1), momentum=0.9, nesterov=True), 
 PROGRAMS = {"native": NativeProgram, "reference": ReferenceProgram}
 
 
-class Stop(Exception):
+class StopError(Exception):
     """Ends a training as a killed process does: nothing is done after it."""
 
 
@@ -76,7 +76,7 @@ class TestGoingOn:
             nonlocal steps
             steps += 1
             if steps == 2:
-                raise Stop
+                raise StopError
             return int(advance(self, seconds))
 
         monkeypatch.setattr(kind, "advance", one_step)
@@ -86,7 +86,7 @@ class TestGoingOn:
             try:
                 found = train(backend, place, optimizer=optimizer)
                 break
-            except Stop:
+            except StopError:
                 pass
         assert starts == 9  # 3 epochs of 3 steps
         same(found, expected)
@@ -106,7 +106,7 @@ class TestGoingOn:
         with monkeypatch.context() as patch:
             second = Interrupts() if where == "callback" else sw.Callback()
             if where == "validation":
-                patch.setattr(run, "evaluate", interrupting(run.evaluate))
+                patch.setattr(run, "evaluate", interrupting(evaluate))
             elif where == "end":
                 patch.setattr(run.Run, "_close", interrupting(run.Run._close))
             model, history = train(backend, tmp_path / "c", callbacks=[sw.EarlyStopping(2), second])
@@ -148,12 +148,12 @@ class TestGoingOn:
         def halve(model: sw.Model, history: sw.History) -> None:
             model.parameters["0.bias"] = model.parameters["0.bias"] / 2
             if len(history) == 2 and stops:
-                raise Stop
+                raise StopError
 
         stops = False
         expected = train(backend, None, callbacks=[halve])
         stops = True
-        with pytest.raises(Stop):
+        with pytest.raises(StopError):
             train(backend, sw.Checkpoint(tmp_path / "c", every=0), callbacks=[halve])
         stops = False
         same(train(backend, tmp_path / "c", callbacks=[halve]), expected)
@@ -180,10 +180,10 @@ class TestRefused:
         place = tmp_path / "checkpoint"
 
         def stop(model: sw.Model, history: sw.History) -> None:
-            raise Stop
+            raise StopError
 
         stop.__qualname__ = "EarlyStopping"
-        with pytest.raises(Stop):
+        with pytest.raises(StopError):
             train("reference", sw.Checkpoint(place, every=0), callbacks=[stop])
         return place
 
@@ -208,7 +208,7 @@ class TestRefused:
     )  # fmt: skip
     def test_another_training(self, begun: Path, changes: dict[str, Any], text: str) -> None:
         def stop(model: sw.Model, history: sw.History) -> None:
-            raise Stop
+            raise StopError
 
         stop.__qualname__ = "EarlyStopping"
         content = begun.read_bytes()
@@ -241,7 +241,7 @@ class TestRefused:
     def test_another_file(self, begun: Path, content: bytes) -> None:
         begun.write_bytes(content)
         with pytest.raises(
-            sw.CheckpointError, match="must be a check-point that Scanwise wrote. It is not one"
+            sw.CheckpointError, match=r"must be a check-point that Scanwise wrote\. It is not one"
         ):
             train("reference", begun)
         assert begun.read_bytes() == content
@@ -271,7 +271,7 @@ class TestRefused:
             sw.Checkpoint("c", every=every)
 
     def test_types(self) -> None:
-        with pytest.raises(sw.ArgumentTypeError, match="every must be a number of seconds. Got '1'"):
+        with pytest.raises(sw.ArgumentTypeError, match=r"every must be a number of seconds\. Got '1'"):
             sw.Checkpoint("c", every="1")  # type: ignore[arg-type]
         with pytest.raises(sw.ArgumentTypeError, match="path"):
             sw.Checkpoint(3)  # type: ignore[arg-type]
@@ -280,7 +280,7 @@ class TestRefused:
 class TestUnwritable:
     @pytest.mark.parametrize("place", ["no/c", "."])
     def test_place(self, tmp_path: Path, place: str) -> None:
-        with pytest.raises(sw.FileError, match="check-point must be readable|must be writable"):
+        with pytest.raises(sw.FileError, match=r"check-point must be readable|must be writable"):
             train("reference", tmp_path / place)
         assert list(tmp_path.iterdir()) == []
 

@@ -76,7 +76,9 @@ def test_steps_before_it_are_done_and_none_after(threads: int) -> None:
         program = NativeProgram(
             network, (4,), loss="cross_entropy", optimizer=sw.AdamW(0.1), batch_size=8, seed=0
         )
-        program.write_parameters({"0.weight": np.full((3, 4), 2.0), "0.bias": np.zeros(3)})
+        program.write_parameters(
+            {"0.weight": np.full((3, 4), 2.0, np.float32), "0.bias": np.zeros(3, np.float32)}
+        )
         program.begin_epoch(values, np.arange(40) % 3, order[:count], np.full(count // 8, 0.1, np.float32))
         assert program.advance(9.0) == 2
         found.append(program)

@@ -17,7 +17,7 @@ from scanwise.training.checkpoint_file import Saved, read
 
 # What trains: dropout, moments, a schedule, validation and early stopping, which all have something to remember.
 # Children of a process that has compiled everything begin at once, and are killed as any other process is. A child
-# tells its progress: a byte when a step is done, when a check-point is written but not yet in its place, and when it is.
+# tells its progress: a byte when a step is done, when a check-point is written but not in its place, and when it is.
 SERVER = """
 import os, pathlib, sys
 import numpy as np

@@ -53,7 +53,7 @@ class Program(Protocol):
     def advance(self, seconds: float) -> int:
         """Run for about `seconds`, at least one step if one is left. Gives the steps finished in this epoch so far.
 
-        A step whose loss is not finite is not taken: the parameters stay as they were before it, and `diverged` says so.
+        A step whose loss is not finite is not taken: the parameters stay those before it, and `diverged` says so.
         """
         ...
 

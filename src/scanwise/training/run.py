@@ -239,6 +239,6 @@ class Run:
         where = where_it_diverged(self.model, program.read_parameters(), self.train.x[rows])
         return DivergedError(
             f"training must stay finite. Got a loss of {program.losses[step]} in epoch {epoch + 1}, step {step + 1} of "
-            f"{self.steps}, at learning rate {rates[step]:g}; a smaller one usually helps, such as find_learning_rate suggests. "
-            f"{where}"
+            f"{self.steps}, at learning rate {rates[step]:g}; a smaller one usually helps, "
+            f"such as find_learning_rate suggests. {where}"
         )
