@@ -16,18 +16,18 @@ import pytest
 import scanwise
 
 PUBLIC = {
-    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane",
-    "Callback", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError",
-    "Detection", "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError",
-    "EquivalentMatrix", "FileError", "Findings", "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel",
-    "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "Neocognitron", "OneCycle", "Pad1d", "Pad2d",
-    "Presence",
-    "RadialBasis", "ReLU", "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d",
-    "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step",
-    "Stream", "StreamPool",
+    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane", "Callback",
+    "Checkpoint", "CheckpointError", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine",
+    "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d", "Downsample2d", "Dropout",
+    "EarlyStopping", "EngineError", "EquivalentMatrix", "FileError", "Findings", "Flatten", "History",
+    "LeakyReLU", "LearningRates", "Linear", "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Model",
+    "ModelFileError", "Neocognitron", "OneCycle", "Pad1d", "Pad2d", "Presence", "RadialBasis", "ReLU",
+    "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError",
+    "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Stream", "StreamPool",
     "Subsample1d", "Subsample2d", "Tanh", "Tuning", "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError",
-    "__version__", "as_convolution", "as_scan", "autotune", "detect", "equivalent_matrix", "fit", "fully_convolutional",
-    "get_threads", "load", "plot", "position_gradients", "route", "scan", "set_threads", "shift_response",
+    "__version__", "as_convolution", "as_scan", "autotune", "detect", "equivalent_matrix", "find_learning_rate",
+    "fit", "fully_convolutional", "get_threads", "load", "plot", "position_gradients", "route", "scan",
+    "set_threads", "shift_response",
 }  # fmt: skip
 
 HEAVY = (
@@ -133,6 +133,12 @@ SIGNATURES = {
         "optimizer=SGD(lr=0.05, momentum=0.9, nesterov=False, weight_decay=0.0), loss='cross_entropy', "
         "validation_data=None, augment=None, callbacks=(), seed=0, checkpoint=None, progress=True)"
     ),
+    "find_learning_rate": (
+        "(model, x, y=None, *, batch_size=128, "
+        "optimizer=SGD(lr=0.05, momentum=0.9, nesterov=False, weight_decay=0.0), loss='cross_entropy', "
+        "lowest=1e-06, highest=10.0, steps=100, seed=0)"
+    ),
+    "Checkpoint": "(path, every=30.0)",
     "SGD": "(lr, momentum=0.0, nesterov=False, weight_decay=0.0)",
     "AdamW": "(lr, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01)",
     "autotune": "(model, *, seconds=60.0, again=False, progress=True)",

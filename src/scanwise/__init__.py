@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scanwise.errors import ArgumentError as ArgumentError
     from scanwise.errors import ArgumentTypeError as ArgumentTypeError
+    from scanwise.errors import CheckpointError as CheckpointError
     from scanwise.errors import DataError as DataError
     from scanwise.errors import DivergedError as DivergedError
     from scanwise.errors import EngineError as EngineError
@@ -90,11 +91,14 @@ if TYPE_CHECKING:
     from scanwise.training import SGD as SGD
     from scanwise.training import AdamW as AdamW
     from scanwise.training import Callback as Callback
+    from scanwise.training import Checkpoint as Checkpoint
     from scanwise.training import Cosine as Cosine
     from scanwise.training import EarlyStopping as EarlyStopping
     from scanwise.training import History as History
+    from scanwise.training import LearningRates as LearningRates
     from scanwise.training import OneCycle as OneCycle
     from scanwise.training import Step as Step
+    from scanwise.training import find_learning_rate as find_learning_rate
     from scanwise.training import fit as fit
     from scanwise.tuning import Tuning as Tuning
     from scanwise.tuning import autotune as autotune
@@ -104,8 +108,8 @@ __version__ = "0.1.0"
 # Which module each public name comes from. `tests/test_public_surface.py` compares this with the imports above.
 _PLACES = {
     "errors": (
-        "ArgumentError", "ArgumentTypeError", "DataError", "DivergedError", "EngineError", "FileError",
-        "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
+        "ArgumentError", "ArgumentTypeError", "CheckpointError", "DataError", "DivergedError", "EngineError",
+        "FileError", "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
     ),
     "identities": (
         "EquivalentMatrix", "ShiftResponse", "as_convolution", "as_scan", "equivalent_matrix",
@@ -125,7 +129,8 @@ _PLACES = {
     "scanning": ("Coverage", "Detection", "Findings", "ScanResult", "Stream", "StreamPool", "detect", "scan"),
     "threads": ("get_threads", "set_threads"),
     "training": (
-        "AdamW", "Callback", "Cosine", "EarlyStopping", "History", "OneCycle", "SGD", "Step", "fit",
+        "AdamW", "Callback", "Checkpoint", "Cosine", "EarlyStopping", "History", "LearningRates", "OneCycle", "SGD",
+        "Step", "find_learning_rate", "fit",
     ),
     "tuning": ("Tuning", "autotune"),
 }  # fmt: skip

@@ -10,6 +10,7 @@ Every wrong input raises one of these. Each is also the built-in exception that 
     ├── DataError           (ValueError)    the user's data cannot be used: NaN, empty folder, unreadable file
     ├── FileError           (OSError)       a file is missing, cannot be written, or the disk is full
     ├── ModelFileError      (ValueError)    not a model, truncated, corrupt, or of a newer version
+    ├── CheckpointError     (ValueError)    of another training, truncated, corrupt, or of a newer version
     ├── EngineError         (RuntimeError)  the native engine cannot compile or run a plan
     └── DivergedError       (ArithmeticError) training left the finite numbers
 """
@@ -17,6 +18,7 @@ Every wrong input raises one of these. Each is also the built-in exception that 
 __all__ = [
     "ArgumentError",
     "ArgumentTypeError",
+    "CheckpointError",
     "DataError",
     "DivergedError",
     "EngineError",
@@ -58,6 +60,10 @@ class FileError(ScanwiseError, OSError):
 
 class ModelFileError(ScanwiseError, ValueError):
     """A model file is not a model, truncated, corrupt, or of a newer version."""
+
+
+class CheckpointError(ScanwiseError, ValueError):
+    """A check-point is not of this training, truncated, corrupt, or of a newer version."""
 
 
 class EngineError(ScanwiseError, RuntimeError):

@@ -52,6 +52,12 @@ class Model:
         background: the label that means "nothing here", which a scan never reports. None: the label called
             `"background"` or `"none"`, if there is one.
 
+    Attributes:
+        loss: the name of the loss of the last training, or None.
+        history: its epochs, as in the `History` that `fit` gave, or None.
+        training: what decided it, as JSON data: optimizer, batch size, seed, checksums of samples, versions; or None.
+        input_range: smallest and largest value of its samples, or None.
+
     Raises:
         ShapeError: the network does not fit `input_shape`; the message shows the layers up to the misfit.
         ArgumentError, ArgumentTypeError: another argument is not as stated, or the network does not fit into memory.
@@ -88,6 +94,9 @@ class Model:
         self.image_mode = image_mode
         self.background = background
         self.loss: str | None = None
+        self.history: tuple[dict[str, float], ...] | None = None
+        self.training: dict[str, Any] | None = None
+        self.input_range: tuple[float, float] | None = None
         _check_memory(rows)
         self._parameters = Parameters(initial_parameters(network, self.input_shape, seed))
         self._executor: Executor | None = None
@@ -371,7 +380,7 @@ class Model:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the model to one safetensors file: parameters, and as JSON the network, input shape, labels,
-        sample rate, image mode and version.
+        sample rate, image mode, what its training was and came to, and version.
 
         The file is written beside its place, flushed to the disk and renamed, so that there is never half a file.
 

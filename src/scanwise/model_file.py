@@ -4,7 +4,8 @@ The safetensors header carries one string beside the tensors, `scanwise`. (One, 
 fixed order, and saving a model twice shall give the same bytes.) It is JSON:
 
     version  the version of this layout, a whole number
-    model    network, input_shape, labels, sample_rate, image_mode, background, loss
+    model    network, input_shape, labels, sample_rate, image_mode, background, loss; and of a trained model history,
+             training, input_range, as in `Model`
     sha256   of `model` and of every tensor's name, shape and bytes, in order of names
 
 Nothing in it is code, and nothing is unpickled.
@@ -39,6 +40,9 @@ KEY = "scanwise"
 VERSION = 1
 _HEADER_LIMIT = 100_000_000  # safetensors' own limit
 
+# What a training leaves in a model. Files need not have it.
+_OF_TRAINING = ("history", "training", "input_range")
+
 Description = dict[str, Any]
 
 
@@ -62,6 +66,9 @@ def to_bytes(model: Model) -> bytes:
         "background": model.background,
         "loss": model.loss,
     }
+    for name in _OF_TRAINING:
+        if getattr(model, name) is not None:
+            description[name] = getattr(model, name)
     tensors = dict(model.parameters)
     header = {"version": VERSION, "model": description, "sha256": _digest(description, tensors)}
     try:
@@ -123,7 +130,29 @@ def _build(path: Path, content: bytes, backend: str) -> Model:
     if loss is not None and loss not in LOSSES:
         raise ModelFileError(f"{path}: the loss must be one of {', '.join(LOSSES)}. Got {loss!r}.")
     model.loss = loss
+    _take_training(path, model, description)
     return model
+
+
+def _take_training(path: Path, model: Model, description: Description) -> None:
+    history, training, limits = (description.get(name) for name in _OF_TRAINING)
+    if history is not None:
+        if not isinstance(history, list) or not all(isinstance(epoch, dict) for epoch in history):
+            raise ModelFileError(
+                f"{path}: the history must be a list of epochs. Got {type(history).__name__}."
+            )
+        model.history = tuple(history)
+    if training is not None and not isinstance(training, dict):
+        raise ModelFileError(f"{path}: the training must be an object. Got {type(training).__name__}.")
+    model.training = training
+    if limits is not None:
+        if (
+            not isinstance(limits, list)
+            or not all(isinstance(limit, int | float) for limit in limits)
+            or len(limits) != 2
+        ):
+            raise ModelFileError(f"{path}: the input range must be two numbers. Got {limits!r}.")
+        model.input_range = float(limits[0]), float(limits[1])
 
 
 def fingerprint(model: Model) -> str:
@@ -131,24 +160,25 @@ def fingerprint(model: Model) -> str:
     return _digest({"network": model.network.to_json(), "input_shape": model.input_shape}, model.parameters)
 
 
-def write_beside(path: Path, content: bytes) -> None:
+def write_beside(path: Path, content: bytes, part: Path | None = None) -> None:
     """Write a file whole or not at all: beside its place, flushed to the disk, then renamed.
 
-    A link stays a link: the file that it leads to is written.
+    A link stays a link: the file that it leads to is written. `part` names the file beside it, which is overwritten:
+    for files that are written again and again, so that a killed process leaves one such part at most. By default its
+    name is drawn.
 
     Raises:
         FileError: the folder is missing or not writable, `path` is a folder or a device, or the disk is full.
     """
     place = Path(os.path.realpath(path))
-    temporary = (
-        place.parent / f".scanwise-{secrets.token_hex(8)}.part"
-    )  # short, where the name itself is long
+    drawn = f".scanwise-{secrets.token_hex(8)}.part"  # short, where the name itself is long
+    temporary = place.parent / (drawn if part is None else part.name)
     try:
         if place.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if place.exists() and not place.is_file():
             raise OSError(errno.EINVAL, "It is a device or a pipe, not an ordinary file")
-        with temporary.open("xb") as file:
+        with temporary.open("xb" if part is None else "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -292,7 +292,7 @@ class TestBadInput:
             ({"optimizer": "adam"}, sw.ArgumentTypeError, "optimizer must be SGD"),
             ({"callbacks": [3]}, sw.ArgumentTypeError, "callbacks must be Callbacks or functions. Got 3"),
             ({"augment": abs}, sw.ArgumentError, "augment must be None: it is not available yet"),
-            ({"checkpoint": "here"}, sw.ArgumentError, "checkpoint must be None: it is not available yet"),
+            ({"checkpoint": 3}, sw.ArgumentTypeError, "checkpoint must be a path or a Checkpoint. Got 3"),
             ({"y": Y[:5]}, sw.ShapeError, "y must have one entry for each of the 6 samples of x. Got 5"),
             ({"y": Y + 1}, sw.ArgumentError, "y must be label numbers from 0 to 2. Got 3 at index 2"),
             ({"y": np.zeros(6, int)}, sw.DataError, "y must hold at least two different labels.* Got only 0"),
@@ -343,7 +343,6 @@ class TestBadInput:
         with pytest.raises(sw.ArgumentTypeError, match=r"model must be a Model. Got Sequential"):
             sw.fit(NETWORK, X, Y, epochs=1)  # type: ignore[arg-type]
 
-    @pytest.mark.filterwarnings("ignore:overflow", "ignore:invalid value")
     def test_divergence_is_named_and_the_model_stays_usable(self, backend: str) -> None:
         x, y = three_blobs()
         network = sw.Sequential(sw.Linear(8), sw.ReLU(), sw.Linear(8), sw.ReLU(), sw.Linear(3))

@@ -10,11 +10,15 @@ import typer
 from scanwise.cli.options import (
     BackendName,
     BackendOption,
+    CheckpointOption,
     DataArgument,
     EdgeName,
     EdgeOption,
     FilesArgument,
+    FindRateOption,
     FormatOption,
+    FromOption,
+    HistoryPlotOption,
     ImageModeName,
     JsonOption,
     LowOption,
@@ -34,6 +38,7 @@ from scanwise.cli.options import (
     StepOption,
     SupportOption,
     ThresholdOption,
+    TrainDataArgument,
 )
 
 # Plain text, without rich: help in a third of the time, and errors that fit one line.
@@ -65,7 +70,9 @@ def _scanwise(
 
 @app.command(short_help="Train a detector on labelled data, and save it.")
 def train(
-    data: DataArgument,
+    context: typer.Context,
+    data: TrainDataArgument = None,
+    *,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="MODEL", help="Where the model is saved.")
     ],
@@ -119,13 +126,28 @@ def train(
             help="Stop after so many epochs without a better validation loss, and keep the best parameters.",
         ),
     ] = None,
+    find_lr: FindRateOption = False,
+    checkpoint: CheckpointOption = None,
+    origin: FromOption = None,
+    plot: HistoryPlotOption = None,
     on_error: OnErrorOption = OnErrorName.fatal,
     backend: BackendOption = BackendName.native,
     json: JsonOption = False,
 ) -> None:
-    """Train a detector on labelled clips, images or series, and save it."""
-    from scanwise.cli.training import Request, run_train
+    """Train a detector on labelled clips, images or series, and save it.
 
+    The model keeps its history and all that decided the training: 'inspect' shows it, --from trains so again.
+    """
+    from scanwise.cli.request import Request, as_before
+    from scanwise.cli.training import run_train
+    from scanwise.errors import ArgumentError
+
+    if origin is not None:
+        given = [name for name in context.params if _is_given(context, name)]
+        again = as_before(origin, data, given, output=output, checkpoint=checkpoint)
+        raise typer.Exit(run_train(again, as_json=json, plot=plot))
+    if data is None:
+        raise ArgumentError("DATA must be given, unless --from names a model. Got none.")
     request = Request(
         data=data,
         output=output,
@@ -142,8 +164,16 @@ def train(
         patience=patience,
         on_error=on_error.value,
         backend=backend.value,
+        find_rate=find_lr,
+        checkpoint=checkpoint,
     )
-    raise typer.Exit(run_train(request, as_json=json))
+    raise typer.Exit(run_train(request, as_json=json, plot=plot))
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Whether an option is on the command line, rather than at its default."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 @app.command("eval", short_help="Test a model on labelled data.")

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from scanwise.cli.console import parse_extent, print_json
-from scanwise.cli.training import read_network
+from scanwise.cli.history import training_lines
+from scanwise.cli.network_file import read_network
 from scanwise.errors import ArgumentError
 from scanwise.layers import Sequential, Shape
 from scanwise.model import load
@@ -33,6 +34,9 @@ def run_inspect(source: Path, input_shape: str | None, *, as_json: bool) -> None
             "sample_rate": model.sample_rate,
             "image_mode": model.image_mode,
             "loss": model.loss,
+            "input_range": model.input_range,
+            "training": model.training,
+            "history": model.history,
         }
     if as_json:
         print_json(_as_json(network, shape, facts))
@@ -107,4 +111,6 @@ def _text(network: Sequential, shape: Shape, facts: dict[str, Any]) -> str:
         value = facts.get(name)
         if value is not None:
             lines.append(f"{name.replace('_', ' ')} {', '.join(value) if isinstance(value, list) else value}")
+    if facts.get("training"):
+        lines += ["", *training_lines(facts["training"], facts.get("history") or ())]
     return "\n".join(lines).rstrip()

@@ -77,15 +77,12 @@ class BackendName(StrEnum):
     reference = "reference"
 
 
-DataArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="DATA",
-        help="A folder with one sub-folder per label (WAV, FLAC, OGG, PNG, JPEG, TIFF, .npy), a .npz with x and y, "
-        "or a CSV with one series per row (label: the column headed 'label', else the last one). The label "
-        "'background' or 'none' stands for everything that 'scan' should not report.",
-    ),
-]
+_DATA_HELP = (
+    "A folder with one sub-folder per label (WAV, FLAC, OGG, PNG, JPEG, TIFF, .npy), a .npz with x and y, "
+    "or a CSV with one series per row (label: the column headed 'label', else the last one). The label "
+    "'background' or 'none' stands for everything that 'scan' should not report."
+)
+DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help=_DATA_HELP)]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that 'scanwise train' saved.")]
 OnErrorOption = Annotated[
     OnErrorName,
@@ -97,6 +94,35 @@ BackendOption = Annotated[
     typer.Option("--backend", help="Compiled code, or the plain loops that define every layer (slow)."),
 ]
 ThresholdOption = Annotated[float, typer.Option(help="Smallest probability of a detection.")]
+
+# Of `train`.
+TrainDataArgument = Annotated[
+    Path | None, typer.Argument(metavar="DATA", help=_DATA_HELP, show_default=False)
+]
+FindRateOption = Annotated[
+    bool,
+    typer.Option("--find-lr", help="Find the largest learning rate of the cycle by trying, before training."),
+]
+CheckpointOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Keep how far the training has come, every 30 seconds: killed or interrupted at any moment, the same "
+        "command goes on from there, to the same model. FILE is removed when the model is saved.",
+    ),
+]
+FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="MODEL",
+        help="Train as MODEL was trained, on the same data unless DATA is given: the same parameters, bit for bit.",
+    ),
+]
+HistoryPlotOption = Annotated[
+    Path | None,
+    typer.Option(metavar="PNG", help="Draw losses, accuracies and learning rate (needs scanwise[plot])."),
+]
 
 # Of `scan`.
 FilesArgument = Annotated[

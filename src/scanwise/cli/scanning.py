@@ -18,7 +18,7 @@ from scanwise.cli.journal import Journal, Work, stamp_of
 from scanwise.cli.pace import Pace
 from scanwise.cli.picture import draw, require_plot
 from scanwise.cli.results import FailedFile, FileResult
-from scanwise.cli.training import require_writable
+from scanwise.cli.writable import require_writable
 from scanwise.data import open_signal, read_signal, signal_files
 from scanwise.data.dataset import ImageMode
 from scanwise.data.opening import kind_of, signal_endings

@@ -71,7 +71,13 @@ class Standardisation:
         for name, value in model.parameters.items():
             place, rest = name.split(".", 1)
             result.parameters[f"{int(place) + 1}.{rest}"] = value
-        result.loss = model.loss
+        result.loss, result.history, result.training = model.loss, model.history, model.training
+        if model.input_range is not None:
+            low, high = model.input_range
+            result.input_range = (
+                float((low * self.deviation + self.mean).min()),
+                float((high * self.deviation + self.mean).max()),
+            )
         return result
 
 

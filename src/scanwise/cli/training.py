@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -14,53 +10,33 @@ import numpy as np
 
 from scanwise import models
 from scanwise.cli.console import parse_extent, plain, print_json, progress_bar, say, say_skipped
+from scanwise.cli.history_picture import draw_history, require_plot
+from scanwise.cli.network_file import read_network
 from scanwise.cli.recipe import choose_batch_size, choose_epochs, make_optimizer
+from scanwise.cli.request import Request, say_differences
 from scanwise.cli.standardisation import Standardisation
+from scanwise.cli.writable import require_writable
 from scanwise.data import Dataset, open_dataset, split
 from scanwise.data.dataset import ImageMode, OnError
-from scanwise.errors import ArgumentError, FileError, ScanwiseError, ShapeError
+from scanwise.errors import ArgumentError, ShapeError
 from scanwise.layers import Sequential
-from scanwise.layers.base import DEEPEST
 from scanwise.model import BACKGROUND_NAMES, Model
-from scanwise.paths import require_file
-from scanwise.training import EarlyStopping, History, fit
+from scanwise.training import EarlyStopping, History, find_learning_rate, fit
 
 INTERRUPTED = 130
-LARGEST_NETWORK_FILE = 10_000_000
 LABELS_SHOWN = 20
 
 
-@dataclass(frozen=True)
-class Request:
-    """The options of `scanwise train`; `app.py` says what each means."""
-
-    data: Path
-    output: Path
-    network: str
-    epochs: int | None
-    validation: str
-    learning_rate: float | None
-    batch_size: int | None
-    optimizer: str
-    seed: int
-    window: str | None
-    sample_rate: int | None
-    image_mode: str | None
-    patience: int | None
-    on_error: str
-    backend: str
-
-
-def run_train(request: Request, *, as_json: bool) -> int:
+def run_train(request: Request, *, as_json: bool, plot: Path | None = None) -> int:
     """Read the data, train, save; the exit code."""
     inputs = [request.data]
     if _fraction(request.validation) is None:
         inputs.append(Path(request.validation))
-    described = None
-    if request.network.endswith(".json"):
+    described = request.described
+    if described is None and request.network.endswith(".json"):
         inputs.append(Path(request.network))
         described = read_network(Path(request.network))
-    require_writable(request.output, *inputs)
+    _require_places(request, plot, inputs)
     training, validation = _data(request)
     standardisation = Standardisation.of(training) if described is None else None
     model = _model(request, training, described)
@@ -70,71 +46,46 @@ def run_train(request: Request, *, as_json: bool) -> int:
     started = time.perf_counter()
     history = _fit(request, model, training, validation, standardisation)
     seconds = time.perf_counter() - started
+    going_on = f"; the same command goes on from {request.checkpoint}" if request.checkpoint else ""
     if history.interrupted and not history:
-        say(f"interrupted before the first epoch was done: {request.output} is not written")
+        say(f"interrupted before the first epoch was done: {request.output} is not written{going_on}")
         return INTERRUPTED
     if standardisation is not None:
         model = standardisation.into(model)
+    say_differences(request, model)
+    model.training = {**(model.training or {}), "command": request.as_json()}
     model.save(request.output)
+    if plot is not None:
+        draw_history(plot, history, title=str(request.output))
+    if request.checkpoint is not None and not history.interrupted:
+        request.checkpoint.unlink(missing_ok=True)  # the model has it all
     result = _result(request, training, model, history, seconds)
     if as_json:
         print_json(result)
     else:
         print(_summary(result))
     if history.interrupted:
-        say(f"interrupted after {_epochs(len(history))}; the model so far is saved in {request.output}")
+        say(
+            f"interrupted after {_epochs(len(history))}; the model so far is saved in {request.output}{going_on}"
+        )
         return INTERRUPTED
     return 0
 
 
-def require_writable(path: Path, *inputs: Path) -> None:
-    """Raise FileError now rather than after minutes of training; also where a file that is read would be replaced."""
-    folder = path.parent
-    for source in inputs:
-        with contextlib.suppress(OSError):  # that one of them is missing is found where it is read
-            if source.samefile(path):
-                raise ArgumentError(f"output must be another file than those that are read. Got {path}.")
-    if path.is_dir():
-        raise FileError(f"output must be a file. Got {path}, which is a folder.")
-    if path.exists() and not path.is_file():
-        raise FileError(f"output must be an ordinary file. Got {path}, which is a device or pipe.")
-    if not folder.is_dir():
-        raise FileError(f"output must be in a folder that exists. Got {path}.")
-    if not os.access(folder, os.W_OK):
-        raise FileError(f"output must be in a folder that can be written to. Got {path}.")
-
-
-def read_network(path: Path) -> Sequential:
-    """The network of a network file."""
-    size = require_file(path, "network")
-    if size > LARGEST_NETWORK_FILE:
-        raise ArgumentError(
-            f"network must be a file of at most {LARGEST_NETWORK_FILE:,} bytes. Got {size:,}."
-        )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise FileError(f"network must be a file that can be read. Got {path}: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise ArgumentError(f"network must be a JSON file in UTF-8. Got {path}.") from None
-    try:
-        return Sequential.from_json(json.loads(text, object_pairs_hook=_object))
-    except ScanwiseError:
-        raise
-    except ValueError as error:  # no JSON, or a number of thousands of digits
-        raise ArgumentError(f"network must be a JSON file. Got {path}: {error}.") from None
-    except RecursionError:
-        raise ArgumentError(f"network must be nested at most {DEEPEST} levels deep. Got {path}.") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose names differ: of two values with one name, one would be passed over in silence."""
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found:
-            raise ArgumentError(f"network must give every name once in an object. Got {name!r} twice.")
-        found[name] = value
-    return found
+def _require_places(request: Request, plot: Path | None, inputs: list[Path]) -> None:
+    """Raise now, rather than after minutes of training, where something cannot be written."""
+    require_writable(request.output, *inputs)
+    if request.origin is not None:
+        require_writable(request.output, request.origin)
+    if request.checkpoint is not None:
+        require_writable(request.checkpoint, request.output, *inputs, name="checkpoint")
+        if request.checkpoint == request.output:
+            raise ArgumentError(
+                f"checkpoint must be another file than output. Got {request.output} for both."
+            )
+    if plot is not None:
+        require_plot(plot)
+        require_writable(plot, request.output, *inputs, name="plot")
 
 
 def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:
@@ -214,16 +165,24 @@ def _fit(
         validation = standardisation.apply(validation) if isinstance(validation, Dataset) else validation
     samples = len(training) if not isinstance(validation, float) else round(len(training) * (1 - validation))
     batch_size = choose_batch_size(samples) if request.batch_size is None else request.batch_size
+    rate = request.learning_rate
+    if request.find_rate:
+        optimizer = make_optimizer(request.optimizer, None)
+        rate = find_learning_rate(
+            model, training, batch_size=batch_size, optimizer=optimizer, seed=request.seed
+        ).suggestion
+        say(f"learning rate {rate:.3g}, found by trying")
     callbacks = [] if request.patience is None else [EarlyStopping(request.patience)]
     return fit(
         model,
         training,
         epochs=choose_epochs(samples, batch_size) if request.epochs is None else request.epochs,
         batch_size=batch_size,
-        optimizer=make_optimizer(request.optimizer, request.learning_rate),
+        optimizer=make_optimizer(request.optimizer, rate),
         validation_data=validation,
         callbacks=callbacks,
         seed=request.seed,
+        checkpoint=request.checkpoint,
     )
 
 

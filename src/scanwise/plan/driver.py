@@ -6,7 +6,8 @@ step, order, output) are set here, so that all threads share one list.
 Phases of a step, with a barrier after each:
 
 1. shards: a thread takes the next shard of the step's samples and runs the calls on it, a few samples at a time. A
-   shard adds to its own gradients. Which samples form a shard does not depend on the number of threads.
+   shard adds to its own gradients. Which samples form a shard does not depend on the number of threads. If the sum of
+   the step's losses is not finite, the loop ends here: no parameter has changed, and STEP stays.
 2. updates: chunks of the parameters: sum the shards' gradients in order, and the optimizer's step.
 3. derived: what is computed from the parameters (transposed weights).
 """
@@ -110,23 +111,30 @@ class _Writer(Words):
         going = b.append_basic_block("trains")
         b.cbranch(trains, going, done)
         b.position_at_end(going)
-        self._barrier(None)
+        self._barrier(lambda: self._statistics(step))
+        update = b.append_basic_block("update")
+        b.cbranch(self._is_loss_finite(step), update, done)
+        b.position_at_end(update)
         shards = self.get(Field.SHARDS)
         self._claim(
             Field.NEXT_UPDATE,
             self.get(Field.UPDATE_COUNT),
             lambda i: self.call(self.get(Field.UPDATES), i, self.bases, shards),
         )
-        self._barrier(step)
+        self._barrier(lambda: self.put(Field.NEXT_DERIVED, 0))
         self._claim(
             Field.NEXT_DERIVED,
             self.get(Field.DERIVED_COUNT),
             lambda i: self.call(self.get(Field.DERIVED), i, self.bases, self.e.integer(1)),
         )
-        self._barrier(None, then=lambda: self.put(Field.STEP, b.add(step, self.e.integer(1))))
+        self._barrier(lambda: self._next_step(step))
         b.branch(head)
         b.position_at_end(done)
         mode.restore()
+
+    def _next_step(self, step: Value) -> None:
+        self.put(Field.NEXT_UPDATE, 0)
+        self.put(Field.STEP, self.b.add(step, self.e.integer(1)))
 
     def _claim(self, counter: Field, count: Value, body: Callable[[Value], None]) -> None:
         """Take the next number from a shared counter and run `body(number)` while there is one."""
@@ -214,8 +222,8 @@ class _Writer(Words):
 
     # --- barrier --------------------------------------------------------------------------------------------------
 
-    def _barrier(self, statistics: Value | None, then: Callable[[], None] | None = None) -> None:
-        """Wait for all threads; the last to come resets the counters (and writes the step's statistics)."""
+    def _barrier(self, last_does: Callable[[], None]) -> None:
+        """Wait for all threads; the last to come does what has to be done once before the others go on."""
         b, e = self.b, self.e
         generation = self.word(self.context, int(Field.GENERATION))
         seen = b.load_atomic(generation, "acquire", 8, typ=I64)
@@ -226,12 +234,7 @@ class _Writer(Words):
         b.position_at_end(release)
         for counter in (Field.NEXT_SHARD, Field.ARRIVED):
             self.put(counter, 0)
-        if statistics is not None:
-            self.put(Field.NEXT_DERIVED, 0)
-            self._statistics(statistics)
-        if then is not None:
-            self.put(Field.NEXT_UPDATE, 0)
-            then()
+        last_does()
         b.atomic_rmw("xchg", generation, b.add(seen, e.integer(1)), "release")
         b.branch(done)
         b.position_at_end(wait)
@@ -254,6 +257,14 @@ class _Writer(Words):
         self.pause(more, self.get(Field.YIELD))
         looks.add_incoming(more, b.block)
         b.branch(head)
+
+    def _is_loss_finite(self, step: Value) -> Value:
+        """Whether the step's sum of losses is: infinity less itself is NaN, which equals nothing."""
+        b = self.b
+        out = self.pointer(self.get(Field.STATISTICS))
+        at = b.gep(out, [b.mul(step, self.e.integer(2))], source_etype=F64)
+        loss = b.load(at, typ=F64)
+        return b.fcmp_ordered("==", b.fsub(loss, loss), ir.Constant(F64, 0.0))
 
     def _statistics(self, step: Value) -> None:
         """Sums over the shards, in order, of losses and right answers."""

@@ -1,11 +1,13 @@
 """Training: batches, optimizers, losses and the loop."""
 
 from scanwise.training.callbacks import Callback, EarlyStopping
+from scanwise.training.checkpoint import Checkpoint
 from scanwise.training.history import History
 from scanwise.training.loop import fit
 from scanwise.training.losses import Score
 from scanwise.training.optimizers import SGD, AdamW, Optimizer
 from scanwise.training.program import Program
+from scanwise.training.rate_finder import LearningRates, find_learning_rate
 from scanwise.training.samples import Samples, evaluate
 from scanwise.training.schedules import Cosine, OneCycle, Schedule, Step
 
@@ -13,9 +15,11 @@ __all__ = [
     "SGD",
     "AdamW",
     "Callback",
+    "Checkpoint",
     "Cosine",
     "EarlyStopping",
     "History",
+    "LearningRates",
     "OneCycle",
     "Optimizer",
     "Program",
@@ -24,5 +28,6 @@ __all__ = [
     "Score",
     "Step",
     "evaluate",
+    "find_learning_rate",
     "fit",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,13 @@ class Callback:
 
     def end(self, model: Model, history: History) -> None:
         """Called once, after the last epoch, also after Ctrl-C."""
+
+    def state(self) -> Mapping[str, object]:
+        """What a check-point keeps of the callback, by name: arrays, and values that JSON knows. Nothing by default."""
+        return {}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state` gave, after `begin`: in a training that goes on from a check-point."""
 
 
 @dataclass(eq=False)
@@ -92,7 +100,7 @@ class EarlyStopping(Callback):
         value = history[-1][self.monitor]
         cost = -value if self.monitor.endswith("accuracy") else value
         if cost < self._best - self.minimum_change:
-            self._best = cost
+            self._best = float(cost)
             self._best_parameters = dict(model.parameters)  # what is handed out never changes
             history.best_epoch = len(history) - 1
         waited = len(history) - 1 - (history.best_epoch if history.best_epoch is not None else -1)
@@ -100,6 +108,15 @@ class EarlyStopping(Callback):
             return False
         history.stopped = f"{self.monitor} has not become better for {self.patience} epochs"
         return True
+
+    def state(self) -> dict[str, object]:
+        """The best value and its parameters."""
+        return {"best": self._best, **self._best_parameters}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from the best value so far."""
+        self._best = float(state["best"])
+        self._best_parameters = {name: value for name, value in state.items() if name != "best"}
 
     def end(self, model: Model, history: History) -> None:
         """Restore the best parameters."""

@@ -7,6 +7,9 @@ from typing import Any, overload
 
 Epoch = dict[str, float]
 
+# As columns of a table; what else there is comes after these.
+_COLUMNS = ("loss", "accuracy", "validation_loss", "validation_accuracy", "learning_rate", "seconds")
+
 
 class History(Sequence[Epoch]):
     """One dictionary per finished epoch, in order; prints as a table.
@@ -59,14 +62,22 @@ class History(Sequence[Epoch]):
     def to_json(self) -> dict[str, Any]:
         """Everything as plain JSON data."""
         return {
-            "epochs": self.epochs,
+            "epochs": [dict(epoch) for epoch in self.epochs],
             "interrupted": self.interrupted,
             "stopped": self.stopped,
             "best_epoch": self.best_epoch,
         }
 
+    def take_json(self, data: dict[str, Any]) -> None:
+        """Become what `to_json` gave."""
+        self.epochs = [dict(epoch) for epoch in data["epochs"]]
+        self.interrupted, self.stopped = data["interrupted"], data["stopped"]
+        self.best_epoch = data["best_epoch"]
+
     def __str__(self) -> str:
-        columns = list(self.epochs[0]) if self.epochs else []
+        found = list(self.epochs[0]) if self.epochs else []
+        columns = [name for name in _COLUMNS if name in found]
+        columns += [name for name in found if name not in columns]
         lines = [["epoch", *(name.replace("_", " ") for name in columns)]]
         for number, epoch in enumerate(self.epochs, 1):
             lines.append([str(number), *(_cell(name, epoch[name]) for name in columns)])

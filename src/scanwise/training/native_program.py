@@ -72,8 +72,10 @@ class NativeProgram:
         self._gradients = aligned_zeros(self._shards * self._stride)
         self._runners: dict[str, Runner] = {}
         self._runner: Runner | None = None
-        self._steps_taken = 0
-        self._epoch = 0
+        self._steps_before = 0  # the running epoch
+        self._epochs = 0  # begun
+        self._done_elsewhere = 0  # steps of the epoch that a restored state is in
+        self._diverged = False
         self._step_seconds = 0.0
         self._statistics = np.zeros((0, 2), np.float64)
         self._counts = np.zeros(0, np.int64)
@@ -98,18 +100,24 @@ class NativeProgram:
                 f"learning_rates must have one entry a step, {steps}. Got {len(learning_rates)}."
             )
         runner = self._prepare(x.dtype.name)
-        self._counts = np.full(steps, self._batch, np.int64)
-        self._counts[-1:] = len(order) - (steps - 1) * self._batch
-        self._statistics = np.zeros((steps, 2), np.float64)
+        done = self._done
+        if self._runner is not None or done == len(
+            self._counts
+        ):  # else a restored state is within this epoch
+            self._steps_before, self._epochs = self._steps_before + done, self._epochs + 1
+            done = 0
+            self._counts = np.full(steps, self._batch, np.int64)
+            self._counts[-1:] = len(order) - (steps - 1) * self._batch
+            self._statistics = np.zeros((steps, 2), np.float64)
         runner.set_step_rows(self._step_rows(learning_rates), self._statistics)
         runner.set_data(Base.SAMPLES, x)
         runner.set_data(Base.TARGETS, y)
         runner.set_order(np.ascontiguousarray(order, np.int64))
         c = runner.context
         c[Field.SAMPLES], c[Field.BATCH] = len(order), self._batch
-        c[Field.STEP] = c[Field.STEP_END] = 0
+        c[Field.STEP] = c[Field.STEP_END] = done
         runner.derive()
-        self._epoch += 1
+        self._diverged = False
         self._runner = runner
 
     def advance(self, seconds: float) -> int:
@@ -125,12 +133,12 @@ class NativeProgram:
             first = int(c[Field.STEP])
             c[Field.STEP_END] = min(steps, first + max(1, count))
             started = time.perf_counter()
-            try:
-                # More threads than shards would find nothing to do but wait.
-                runner.run(min(get_threads(), self._shards))
-            finally:  # a Ctrl-C comes after the native code has done its steps
-                done = int(c[Field.STEP]) - first
-                self._steps_taken += done
+            # More threads than shards would find nothing to do but wait.
+            runner.run(min(get_threads(), self._shards))
+            done = int(c[Field.STEP]) - first
+            if int(c[Field.STEP]) < int(c[Field.STEP_END]):
+                self._diverged = True
+                break
             self._step_seconds = (time.perf_counter() - started) / done
             if time.perf_counter() + self._step_seconds >= deadline:
                 break
@@ -151,11 +159,24 @@ class NativeProgram:
         """How many of every step's samples were right."""
         return np.rint(self._statistics[:, 1]).astype(np.int64)
 
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss of the step after the last finished one is not finite."""
+        return self._diverged
+
+    @property
+    def _done(self) -> int:
+        """Finished steps of the running epoch: the native loop's own count, right whenever a Ctrl-C comes."""
+        return self._done_elsewhere if self._runner is None else int(self._runner.context[Field.STEP])
+
     def state(self) -> dict[str, NDArray[Any]]:
-        """Moments by parameter, and the counts of steps and epochs."""
+        """Moments by parameter, counts of steps and epochs, and what there is of the running epoch."""
         state: dict[str, NDArray[Any]] = {
-            "steps": np.array(self._steps_taken, np.int64),
-            "epochs": np.array(self._epoch, np.int64),
+            "steps": np.array(self._steps_before + self._done, np.int64),
+            "epochs": np.array(self._epochs, np.int64),
+            "done": np.array(self._done, np.int64),
+            "counts": self._counts.copy(),
+            "statistics": self._statistics.copy(),
         }
         for i, moment in enumerate(self._moments):
             state |= {f"moment{i}.{name}": values for name, values in self._layout.read(moment).items()}
@@ -163,7 +184,11 @@ class NativeProgram:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Take back what `state` gave."""
-        self._steps_taken, self._epoch = int(state["steps"]), int(state["epochs"])
+        self._runner = None
+        self._done_elsewhere, self._epochs = int(state["done"]), int(state["epochs"])
+        self._steps_before = int(state["steps"]) - self._done_elsewhere
+        self._counts = np.array(state["counts"], np.int64)
+        self._statistics = np.array(state["statistics"], np.float64)
         for i, moment in enumerate(self._moments):
             prefix = f"moment{i}."
             given = {name[len(prefix) :]: values for name, values in state.items() if name.startswith(prefix)}
@@ -217,13 +242,13 @@ class NativeProgram:
         rows[:, StepRow.LEARNING_RATE] = rates
         if not isinstance(self._optimizer, SGD):
             b1, b2 = self._optimizer.betas
-            t = self._steps_taken + 1.0 + np.arange(len(rates))
+            t = self._steps_before + 1.0 + np.arange(len(rates))
             rows[:, StepRow.STEP_SIZE] = rates / (1.0 - b1**t)
             rows[:, StepRow.ROOT_CORRECTION] = 1.0 / np.sqrt(1.0 - b2**t)
             rows[:, StepRow.DECAY] = 1.0 - rates * self._optimizer.weight_decay
-        rows[:, StepRow.SEED] = np.full(len(rates), _epoch_seed(self._seed, self._epoch), np.uint32).view(
-            np.float32
-        )
+        rows[:, StepRow.SEED] = np.full(
+            len(rates), _epoch_seed(self._seed, self._epochs - 1), np.uint32
+        ).view(np.float32)
         return rows
 
 

@@ -6,13 +6,17 @@ to run. There are two: `ReferenceProgram` (in `reference_program.py`) and `Nativ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.executor import Target
+
+if TYPE_CHECKING:
+    from scanwise.model import Model
+    from scanwise.training.settings import Settings
 
 # The dtypes of `x` that a program gathers samples from as they are. Every other real dtype is converted beforehand.
 SAMPLE_DTYPES = (np.uint8, np.int16, np.float32, np.float64)
@@ -48,7 +52,15 @@ class Program(Protocol):
         ...
 
     def advance(self, seconds: float) -> int:
-        """Run for about `seconds`, at least one step if one is left. Gives the steps finished in this epoch so far."""
+        """Run for about `seconds`, at least one step if one is left. Gives the steps finished in this epoch so far.
+
+        A step whose loss is not finite is not taken: the parameters stay those before it, and `diverged` says so.
+        """
+        ...
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss of the step after the last finished one, which is in `losses`, is not finite."""
         ...
 
     @property
@@ -65,9 +77,42 @@ class Program(Protocol):
         ...
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The optimizer's moments and step count: with the parameters, all that is needed to go on elsewhere."""
+        """The optimizer's moments, counts of steps and epochs, and the running epoch's losses: with the parameters, all
+        that is needed to go on elsewhere, also within an epoch.
+        """
         ...
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `state` gave."""
+        """Take back what `state` gave. If that was within an epoch, `begin_epoch` has to come with the same epoch, and
+        `advance` goes on after its finished steps.
+        """
         ...
+
+
+def make_program(model: Model, settings: Settings, batch_size: int, *, unequal: bool = False) -> Program:
+    """The program that trains a model on its backend, for signals of unequal size if that is so. It has no parameters
+    yet.
+    """
+    make: Callable[..., Program]
+    if unequal:
+        from scanwise.training.presence_program import PresenceProgram
+
+        def make(*arguments: Any, **options: Any) -> Program:
+            return PresenceProgram(*arguments, **options, backend=model.backend)
+
+    elif model.backend == "reference":
+        from scanwise.training.reference_program import ReferenceProgram
+
+        make = ReferenceProgram
+    else:
+        from scanwise.training.native_program import NativeProgram
+
+        make = NativeProgram
+    return make(
+        model.network,
+        model.input_shape,
+        loss=settings.loss,
+        optimizer=settings.optimizer,
+        batch_size=batch_size,
+        seed=settings.seed,
+    )

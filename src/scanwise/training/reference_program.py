@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise import reference
-from scanwise.executor import Target, unit_range
+from scanwise.executor import unit_range
 from scanwise.inputs import as_samples
 from scanwise.layers import Sequential, Shape
 from scanwise.training.losses import correct
 from scanwise.training.optimizers import Optimizer
-from scanwise.training.stepping import Stepping
+from scanwise.training.stepped_program import Evaluated, SteppedProgram
 
 
-class ReferenceProgram:
-    """Trains with plain loops in float64; see `Program`. Parameters and moments are kept in float32."""
+class ReferenceProgram(SteppedProgram):
+    """Trains with plain loops in float64; see `Program`."""
 
     def __init__(
         self,
@@ -31,70 +30,16 @@ class ReferenceProgram:
         batch_size: int,
         seed: int,
     ) -> None:
-        self._network, self._input_shape = network, input_shape
-        self._loss, self._batch_size, self._seed = loss, batch_size, seed
-        self._stepping = Stepping(optimizer)
-        self._epoch = -1
+        super().__init__(loss=loss, optimizer=optimizer, batch_size=batch_size)
+        self._network, self._input_shape, self._seed = network, input_shape, seed
 
-    def write_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take the parameters to go on from."""
-        self._stepping.write(parameters)
-
-    def read_parameters(self) -> dict[str, NDArray[np.float32]]:
-        """A copy of the parameters."""
-        return self._stepping.read()
-
-    def begin_epoch(
-        self, x: NDArray[Any], y: Target, order: NDArray[np.int64], learning_rates: NDArray[np.float32]
-    ) -> None:
-        """Prepare one epoch."""
-        self._x, self._y, self._order, self._rates = x, y, order, learning_rates
-        self._losses = np.zeros(len(learning_rates))
-        self._correct = np.zeros(len(learning_rates), np.int64)
-        self._done = 0
-        self._epoch += 1
-
-    def advance(self, seconds: float) -> int:
-        """Run for about `seconds`."""
-        end = time.monotonic() + seconds
-        while self._done < len(self._rates):
-            self._step(self._done)
-            self._done += 1
-            if time.monotonic() >= end:
-                break
-        return self._done
-
-    @property
-    def losses(self) -> NDArray[np.float64]:
-        """Mean loss of each step."""
-        return self._losses
-
-    @property
-    def correct(self) -> NDArray[np.int64]:
-        """How many of each step's samples were right."""
-        return self._correct
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Moments, step and epoch count."""
-        return {**self._stepping.state(), "epochs": np.array(self._epoch + 1)}
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Take back what `state` gave."""
-        self._stepping.restore(state)
-        self._epoch = int(state["epochs"]) - 1
-
-    def _step(self, step: int) -> None:
-        rows = self._order[step * self._batch_size : (step + 1) * self._batch_size]
+    def _evaluate(self, rows: NDArray[np.int64], parameters: Mapping[str, NDArray[np.float32]]) -> Evaluated:
         x = unit_range(as_samples(self._x[rows], self._input_shape))
         target = self._y[rows]
-        keys = reference.sample_keys(self._seed, self._epoch, rows)
+        keys = reference.sample_keys(self._seed, self._epochs - 1, rows)
         masks = reference.dropout_masks(self._network, self._input_shape, keys)
-        values: dict[str, NDArray[Any]] = {**self._stepping.parameters, **masks}
-        with np.errstate(all="ignore"):  # training that diverges is the loop's to report
-            outputs = reference.forward(self._network, x, values).astype(np.float32)
-            hits = correct(outputs, target, self._loss)
-            self._correct[step] = 0 if hits is None else int(hits.sum())
-            self._losses[step], gradients = reference.loss_and_gradients(
-                self._network, x, target, values, self._loss
-            )
-            self._stepping.step(gradients, float(self._rates[step]))
+        values: dict[str, NDArray[Any]] = {**parameters, **masks}
+        outputs = reference.forward(self._network, x, values).astype(np.float32)
+        hits = correct(outputs, target, self._loss)
+        loss, gradients = reference.loss_and_gradients(self._network, x, target, values, self._loss)
+        return Evaluated(loss, 0 if hits is None else int(hits.sum()), gradients)

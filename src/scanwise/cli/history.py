@@ -1,0 +1,41 @@
+"""A model's training in words, for `scanwise inspect`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from scanwise.cli.console import plain
+from scanwise.training import History
+
+__all__ = ["training_lines"]
+
+# Of a long history: the first and the last epochs.
+FIRST, LAST = 3, 8
+
+
+def training_lines(training: dict[str, Any], epochs: Sequence[dict[str, float]]) -> list[str]:
+    """What a model was trained on and how, and its history as a table."""
+    lines = []
+    command = training.get("command")
+    if isinstance(command, dict):
+        lines.append(f"trained on {plain(str(command.get('data')))}")
+    names = ("optimizer", "batch_size", "epochs", "seed", "callbacks", "scanwise")
+    told = [(name.replace("_", " "), training.get(name)) for name in names]
+    lines += [f"{name} {_text(value)}" for name, value in told if value not in (None, [])]
+    for name in ("samples", "validation"):
+        data = training.get(name)
+        if isinstance(data, dict):
+            lines.append(f"{name} {data.get('number'):,}, checksum {str(data.get('sha256'))[:16]}")
+    if epochs:
+        history = History()
+        history.epochs = [dict(epoch) for epoch in epochs]
+        rows = str(history).splitlines()
+        if len(rows) > 1 + FIRST + LAST:
+            rows = [*rows[: 1 + FIRST], "...".rjust(len("epoch")), *rows[-LAST:]]
+        lines += ["", *rows]
+    return lines
+
+
+def _text(value: object) -> str:
+    return plain(", ".join(map(str, value)) if isinstance(value, list) else str(value))

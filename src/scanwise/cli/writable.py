@@ -1,0 +1,26 @@
+"""Whether a file can be written, asked before the work that it is to hold."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from scanwise.errors import ArgumentError, FileError
+
+
+def require_writable(path: Path, *inputs: Path, name: str = "output") -> None:
+    """Raise FileError now rather than after minutes of training; also where a file that is read would be replaced."""
+    folder = path.parent
+    for source in inputs:
+        with contextlib.suppress(OSError):  # that one of them is missing is found where it is read
+            if source.samefile(path):
+                raise ArgumentError(f"{name} must be another file than those that are read. Got {path}.")
+    if path.is_dir():
+        raise FileError(f"{name} must be a file. Got {path}, which is a folder.")
+    if path.exists() and not path.is_file():
+        raise FileError(f"{name} must be an ordinary file. Got {path}, which is a device or pipe.")
+    if not folder.is_dir():
+        raise FileError(f"{name} must be in a folder that exists. Got {path}.")
+    if not os.access(folder, os.W_OK):
+        raise FileError(f"{name} must be in a folder that can be written to. Got {path}.")
