@@ -110,7 +110,7 @@ def _kind(path: Path, options: LabelOptions) -> str | None:
     if not path.exists() or path.suffix.lower() == ".npz":
         return None
     try:
-        return kind_of_labels(path, folder=options.folder, encoding=options.encoding)
+        return kind_of_labels(path, folder=options.folder, column=options.column, encoding=options.encoding)
     except OSError:  # not readable: the reader's own message says so
         return None
 

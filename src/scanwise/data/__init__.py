@@ -1,4 +1,4 @@
-"""Labelled data from folders, arrays and tables, and single signals to scan."""
+"""Labelled data from folders, arrays, tables and label files, and single signals to scan."""
 
 from scanwise.data.annotation.checking import check_labels as check_labels
 from scanwise.data.annotation.collection import AnnotatedFile as AnnotatedFile

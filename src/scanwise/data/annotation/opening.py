@@ -78,7 +78,7 @@ def open_labels(
     if elsewhere is not None and not is_folder(elsewhere):
         raise FileError(f"folder must be an existing folder. Got {elsewhere}.")
     try:
-        kind = kind or kind_of_labels(path, folder=elsewhere, encoding=encoding)
+        kind = kind or kind_of_labels(path, folder=elsewhere, column=column, encoding=encoding)
         if kind is None:
             raise ArgumentError(
                 f"DATA must be a folder with one sub-folder per label, a table of labels (.csv, .parquet), label "
@@ -103,14 +103,16 @@ def open_labels(
         raise FileError(f"{error.filename or path} must be readable. Got: {error.strerror}.") from None
 
 
-def kind_of_labels(path: Path, *, folder: Path | None = None, encoding: str | None = None) -> str | None:
+def kind_of_labels(
+    path: Path, *, folder: Path | None = None, column: str | None = None, encoding: str | None = None
+) -> str | None:
     """What kind of labels a file or folder holds; None for a file of any other kind.
 
     In a folder, label files are looked for in this order: Pascal VOC's, selection tables, label tracks, one table or
     COCO file directly in it; a folder without any has sub-folders that are labels.
     """
     if not is_folder(path):
-        return _kind_of_file(path, encoding)
+        return _kind_of_file(path, column, encoding)
     files = sorted(files_within(path, ()))
     if any(boxes.is_voc(file) for file in files):
         return "voc"
@@ -121,12 +123,12 @@ def kind_of_labels(path: Path, *, folder: Path | None = None, encoding: str | No
         return "audacity"
     if texts and not any(kind_by_name(file) for file in files) and any(map(tracks.is_audacity, texts)):
         return "audacity"  # all recordings are missing, or elsewhere
-    single = _label_files_in(path, encoding)
-    return _kind_of_file(single[0], encoding) if len(single) == 1 else "folder"
+    single = _label_files_in(path, column, encoding)
+    return _kind_of_file(single[0], column, encoding) if len(single) == 1 else "folder"
 
 
-def _kind_of_file(path: Path, encoding: str | None) -> str | None:
-    if table.is_table(path, encoding):
+def _kind_of_file(path: Path, column: str | None, encoding: str | None) -> str | None:
+    if table.is_table(path, column=column, encoding=encoding):
         return "table"
     if path.suffix.lower() == ".json":
         return "coco"
@@ -137,12 +139,16 @@ def _kind_of_file(path: Path, encoding: str | None) -> str | None:
     return None
 
 
-def _label_files_in(folder: Path, encoding: str | None) -> list[Path]:
+def _label_files_in(folder: Path, column: str | None, encoding: str | None) -> list[Path]:
     """Tables and COCO files directly in a folder."""
     entries = sorted(
         entry for entry in folder.iterdir() if not entry.name.startswith(".") and entry.is_file()
     )
-    return [entry for entry in entries if table.is_table(entry, encoding) or boxes.is_coco(entry)]
+    return [
+        entry
+        for entry in entries
+        if table.is_table(entry, column=column, encoding=encoding) or boxes.is_coco(entry)
+    ]
 
 
 def _read(path: Path, kind: str, folder: Path | None, column: str | None, encoding: str | None) -> Reading:
@@ -151,7 +157,9 @@ def _read(path: Path, kind: str, folder: Path | None, column: str | None, encodi
     if kind in ("table", "coco"):
         if is_folder(path):
             single = [
-                file for file in _label_files_in(path, encoding) if (kind == "coco") == boxes.is_coco(file)
+                file
+                for file in _label_files_in(path, column, encoding)
+                if (kind == "coco") == boxes.is_coco(file)
             ]
             if len(single) != 1:
                 found = ", ".join(file.name for file in single) or "none"

@@ -33,8 +33,8 @@ COLUMNS = {
 _SEPARATORS = ",;\t"
 
 
-def is_table(path: Path, encoding: str | None = None) -> bool:
-    """Whether a CSV or Parquet file has the columns of a table of labels."""
+def is_table(path: Path, *, column: str | None = None, encoding: str | None = None) -> bool:
+    """Whether a CSV or Parquet file has the columns of a table of labels; `column` is that of labels, if given."""
     if path.suffix.lower() == ".parquet":
         return True
     if path.suffix.lower() not in EXTENSIONS:
@@ -50,7 +50,7 @@ def is_table(path: Path, encoding: str | None = None) -> bool:
         except (LookupError, UnicodeError):
             continue
         heads = _heads(next(csv.reader(lines[:1], delimiter=_separator(lines[0])), [])) if lines else []
-        if _place(heads, "file") is not None and _place(heads, "label") is not None:
+        if _place(heads, "file") is not None and _label_place(heads, column) is not None:
             return True
     return False
 
@@ -72,8 +72,7 @@ def read_table(path: Path, *, column: str | None, encoding: str | None) -> Readi
         heads, rows = _csv(path, encoding)
     names = _heads(heads)
     places = {name: _place(names, name) for name in COLUMNS}
-    if column is not None:
-        places["label"] = names.index(column.strip().lower()) if column.strip().lower() in names else None
+    places["label"] = _label_place(names, column)
     for name in ("file", "label"):
         if places[name] is None:
             wanted = column if name == "label" and column is not None else COLUMNS[name][0]
@@ -139,7 +138,7 @@ def _parquet(path: Path) -> tuple[list[str], Iterator[tuple[int, Sequence[Any]]]
     from pyarrow import parquet
 
     with decoding(path, "a Parquet file"):
-        table = parquet.read_table(path)
+        table = parquet.ParquetFile(path).read()
         heads = [str(name) for name in table.column_names]
         columns = [column.to_pylist() for column in table.columns]
     return heads, iter(enumerate(zip(*columns, strict=True), 1))
@@ -151,6 +150,13 @@ def _separator(line: str) -> str:
 
 def _heads(row: Sequence[str]) -> list[str]:
     return [cell.strip().strip('"').lower() for cell in row]
+
+
+def _label_place(heads: Sequence[str], column: str | None) -> int | None:
+    if column is None:
+        return _place(heads, "label")
+    wanted = column.strip().lower()
+    return heads.index(wanted) if wanted in heads else None
 
 
 def _place(heads: Sequence[str], name: str) -> int | None:

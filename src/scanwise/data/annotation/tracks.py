@@ -108,7 +108,7 @@ def read_raven(path: Path, folder: Path | None, column: str | None, encoding: st
     """
     text = read_text(path, encoding, "a Raven selection table")
     rows = list(csv.reader(io.StringIO(text, newline=""), delimiter="\t", quoting=csv.QUOTE_NONE))
-    heads = [cell.strip() for cell in rows[0]]
+    heads = [cell.strip() for cell in rows[0]] if rows else []
     wanted = (column,) if column is not None else _LABEL_COLUMNS
     label = next((heads.index(name) for name in wanted if name in heads), None)
     if _BEGIN not in heads or _END not in heads or label is None:

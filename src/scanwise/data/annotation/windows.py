@@ -197,6 +197,7 @@ def _surface(file: AnnotatedFile, reader: Reader, names: tuple[str, ...]) -> Sur
     axes = len(extent)
     starts = [[round(value * scale) for value in event.start] for event in file.events]
     stops = [[round(value * scale) for value in event.stop] for event in file.events]
+    stops = [[max(b, a + 1) for a, b in zip(*ends, strict=True)] for ends in zip(starts, stops, strict=True)]
     labels = [number.get(event.label, -1) for event in file.events]
     return Surface(
         extent,
