@@ -42,6 +42,7 @@ HEAVY = (
     "torch",
     "matplotlib",
     "scipy",
+    "pyarrow",
     "tifffile",
     "zarr",
 )

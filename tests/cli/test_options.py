@@ -9,6 +9,7 @@ import pytest
 
 from scanwise.cli import options
 from scanwise.cli.forms import ENDINGS, FORMS
+from scanwise.data.annotation.opening import KINDS
 from scanwise.data.pcm import DTYPES
 from scanwise.model import BACKENDS
 from scanwise.scanning.finite import RULES
@@ -21,6 +22,8 @@ from scanwise.scanning.grid import EDGES
         (options.BackendName, BACKENDS),
         (options.EdgeName, EDGES),
         (options.FormatName, FORMS),
+        (options.LabelKindName, KINDS),
+        (options.LossName, ("auto", "cross_entropy", "binary_cross_entropy")),
         (options.NanName, RULES),
         (options.SampleName, DTYPES),
     ],

@@ -250,7 +250,7 @@ def test_ctrl_c_leaves_no_traceback(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("scanwise.cli.evaluation.open_dataset", interrupted)
+    monkeypatch.setattr("scanwise.cli.evaluation.open_labelled", interrupted)
     outcome = run("eval", model, series, *REFERENCE)
     assert (outcome.code, outcome.out) == (130, "")
     assert outcome.err.strip() in ("", "interrupted")  # some versions of typer keep it to themselves

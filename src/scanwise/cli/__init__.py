@@ -1,4 +1,4 @@
-"""The command line: `scanwise train | eval | scan | stream | inspect | demo`.
+"""The command line: `scanwise train | eval | scan | stream | inspect | data | demo`.
 
 Results go to standard output, progress and messages to standard error. Exit codes: 0 done, 1 a problem in the data,
 2 wrong use (options, files, models), 130 interrupted, 143 terminated.

@@ -10,17 +10,24 @@ import typer
 from scanwise.cli.options import (
     BackendName,
     BackendOption,
+    BackgroundOption,
     CheckpointOption,
+    ColumnOption,
     DataArgument,
     EdgeName,
     EdgeOption,
+    EncodingOption,
     FilesArgument,
     FindRateOption,
+    FolderOption,
     FormatOption,
     FromOption,
     HistoryPlotOption,
     ImageModeName,
     JsonOption,
+    LabelKindOption,
+    LossName,
+    LossOption,
     LowOption,
     MaxExtentOption,
     MergeOption,
@@ -39,6 +46,7 @@ from scanwise.cli.options import (
     SupportOption,
     ThresholdOption,
     TrainDataArgument,
+    UnlabelledOption,
 )
 
 # Plain text, without rich: help in a third of the time, and errors that fit one line.
@@ -49,6 +57,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+data_app = typer.Typer(
+    name="data",
+    help="Look at labelled data.",
+    no_args_is_help=False,
+    rich_markup_mode=None,
+)
+app.add_typer(data_app)
 
 
 @app.callback(invoke_without_command=True)
@@ -130,14 +147,24 @@ def train(
     checkpoint: CheckpointOption = None,
     origin: FromOption = None,
     plot: HistoryPlotOption = None,
+    loss: LossOption = LossName.auto,
+    labels: LabelKindOption = None,
+    folder: FolderOption = None,
+    label_column: ColumnOption = None,
+    encoding: EncodingOption = None,
+    background: BackgroundOption = 1.0,
+    unlabelled: UnlabelledOption = False,
     on_error: OnErrorOption = OnErrorName.fatal,
     backend: BackendOption = BackendName.native,
     json: JsonOption = False,
 ) -> None:
     """Train a detector on labelled clips, images or series, and save it.
 
+    Where labels have times or boxes, windows are cut about them, and background windows from the gaps.
+
     The model keeps its history and all that decided the training: 'inspect' shows it, --from trains so again.
     """
+    from scanwise.cli.labels import LabelOptions
     from scanwise.cli.request import Request, as_before
     from scanwise.cli.training import run_train
     from scanwise.errors import ArgumentError
@@ -166,6 +193,10 @@ def train(
         backend=backend.value,
         find_rate=find_lr,
         checkpoint=checkpoint,
+        loss=loss.value,
+        labels=LabelOptions(
+            None if labels is None else labels.value, folder, label_column, encoding, background, unlabelled
+        ),
     )
     raise typer.Exit(run_train(request, as_json=json, plot=plot))
 
@@ -180,14 +211,20 @@ def _is_given(context: typer.Context, name: str) -> bool:
 def evaluate(
     model: ModelArgument,
     data: DataArgument,
+    labels: LabelKindOption = None,
+    folder: FolderOption = None,
+    label_column: ColumnOption = None,
+    encoding: EncodingOption = None,
     on_error: OnErrorOption = OnErrorName.fatal,
     backend: BackendOption = BackendName.native,
     json: JsonOption = False,
 ) -> None:
     """Test a model on labelled data: accuracy, confusion matrix, precision and recall of every label."""
     from scanwise.cli.evaluation import run_eval
+    from scanwise.cli.labels import LabelOptions
 
-    run_eval(model, data, on_error=on_error.value, backend=backend.value, as_json=json)
+    options = LabelOptions(None if labels is None else labels.value, folder, label_column, encoding)
+    run_eval(model, data, options=options, on_error=on_error.value, backend=backend.value, as_json=json)
 
 
 @app.command(short_help="Find where in whole files a model's patterns occur.")
@@ -308,3 +345,40 @@ def demo(
     from scanwise.cli.demo import run
 
     run(output, seed=seed, as_json=json)
+
+
+@data_app.command(short_help="Say what was understood of labelled data, and what is wrong with them.")
+def check(
+    data: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA",
+            help="A folder with one sub-folder per label, or labels of another kind (see --labels).",
+        ),
+    ],
+    validation: Annotated[
+        Path | None,
+        typer.Option(metavar="DATA", help="Validation data: files that are in both are found."),
+    ] = None,
+    labels: LabelKindOption = None,
+    folder: FolderOption = None,
+    label_column: ColumnOption = None,
+    encoding: EncodingOption = None,
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FINDING",
+            help="Leave out findings of this kind, such as overlap; several times for several.",
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what was understood of labelled data: labels, counts, durations, rates; and what is wrong with them.
+
+    The exit code is 0 if nothing is wrong, and 1 if something is.
+    """
+    from scanwise.cli.data import run_check
+    from scanwise.cli.labels import LabelOptions
+
+    options = LabelOptions(None if labels is None else labels.value, folder, label_column, encoding)
+    raise typer.Exit(run_check(data, validation, options, ignore or [], as_json=json))

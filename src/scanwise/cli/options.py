@@ -70,6 +70,25 @@ class SampleName(StrEnum):
     float64 = "float64"
 
 
+class LossName(StrEnum):
+    """Choices of `--loss`."""
+
+    auto = "auto"
+    cross_entropy = "cross_entropy"
+    binary_cross_entropy = "binary_cross_entropy"
+
+
+class LabelKindName(StrEnum):
+    """Choices of `--labels`."""
+
+    folder = "folder"
+    table = "table"
+    audacity = "audacity"
+    raven = "raven"
+    coco = "coco"
+    voc = "voc"
+
+
 class BackendName(StrEnum):
     """Choices of `--backend`."""
 
@@ -78,12 +97,48 @@ class BackendName(StrEnum):
 
 
 _DATA_HELP = (
-    "A folder with one sub-folder per label (WAV, FLAC, OGG, PNG, JPEG, TIFF, .npy), a .npz with x and y, "
-    "or a CSV with one series per row (label: the column headed 'label', else the last one). The label "
-    "'background' or 'none' stands for everything that 'scan' should not report."
+    "A folder with one sub-folder per label (WAV, FLAC, OGG, PNG, JPEG, TIFF, .npy), labels of another kind "
+    "(see --labels), a .npz with x and y, or a CSV with one series per row (label: the column headed 'label', else "
+    "the last one). The label 'background' or 'none' stands for everything that 'scan' should not report."
 )
 DataArgument = Annotated[Path, typer.Argument(metavar="DATA", help=_DATA_HELP)]
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A model that 'scanwise train' saved.")]
+LabelKindOption = Annotated[
+    LabelKindName | None,
+    typer.Option(
+        "--labels",
+        help="How labels are kept: sub-folders, a table (CSV or Parquet with file,label or "
+        "file,start_time,end_time,label), label tracks of Audacity or selection tables of Raven beside the recordings, "
+        "COCO's JSON, Pascal VOC's XML.  [default: found out by looking]",
+    ),
+]
+FolderOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder", metavar="FOLDER", help="Where the labelled files are, if not beside the labels."
+    ),
+]
+ColumnOption = Annotated[
+    str | None,
+    typer.Option("--label-column", metavar="NAME", help="The column of labels, if it is called otherwise."),
+]
+EncodingOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Of label files, such as latin-1.  [default: utf-8]")
+]
+LossOption = Annotated[
+    LossName,
+    typer.Option(
+        help="One of several labels a sample (cross_entropy), or a probability for each label by itself, so that none "
+        "of them is an answer.  [default: the latter where there are places, several labels a file, or background]",
+        show_default=False,
+    ),
+]
+BackgroundOption = Annotated[
+    float, typer.Option(min=0, help="Windows from the gaps for each window about an event.")
+]
+UnlabelledOption = Annotated[
+    bool, typer.Option("--unlabelled", help="Take files that have no labels for background.")
+]
 OnErrorOption = Annotated[
     OnErrorName,
     typer.Option("--on-error", help="What a file that cannot be read does: end the run, or be left out."),

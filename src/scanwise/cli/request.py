@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from scanwise.cli.console import say
+from scanwise.cli.labels import LabelOptions
 from scanwise.errors import ArgumentError, ModelFileError, ScanwiseError
 from scanwise.layers import Sequential
 from scanwise.model import Model, load
@@ -41,6 +42,8 @@ class Request:
     patience: int | None
     on_error: str
     backend: str
+    loss: str
+    labels: LabelOptions
     find_rate: bool = False
     checkpoint: Path | None = None
     origin: Path | None = None
@@ -57,7 +60,12 @@ class Request:
             for field in dataclasses.fields(self)
             if field.name not in _PLACES
         }
-        return {name: str(value) if isinstance(value, Path) else value for name, value in told.items()}
+        told["labels"] = {name: _plain(value) for name, value in vars(self.labels).items()}
+        return {name: _plain(value) for name, value in told.items()}
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
 
 
 def as_before(origin: Path, data: Path | None, given: Iterable[str], **places: Path | None) -> Request:
@@ -90,6 +98,10 @@ def as_before(origin: Path, data: Path | None, given: Iterable[str], **places: P
             Sequential.from_json(training["network"]) if str(command["network"]).endswith(".json") else None
         )
         told = {**command, "data": Path(command["data"]) if data is None else data}
+        labels = dict(command["labels"])
+        if labels.get("folder") is not None:
+            labels["folder"] = Path(labels["folder"])
+        told["labels"] = LabelOptions(**labels)
         return Request(**told, origin=origin, described=described, **places)  # type: ignore[arg-type]
     except (KeyError, TypeError, ScanwiseError) as error:
         raise ModelFileError(

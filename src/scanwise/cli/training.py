@@ -11,12 +11,13 @@ import numpy as np
 from scanwise import models
 from scanwise.cli.console import parse_extent, plain, print_json, progress_bar, say, say_skipped
 from scanwise.cli.history_picture import draw_history, require_plot
+from scanwise.cli.labels import open_labelled
 from scanwise.cli.network_file import read_network
 from scanwise.cli.recipe import choose_batch_size, choose_epochs, make_optimizer
 from scanwise.cli.request import Request, say_differences
 from scanwise.cli.standardisation import Standardisation
 from scanwise.cli.writable import require_writable
-from scanwise.data import Dataset, open_dataset, split
+from scanwise.data import Dataset, split
 from scanwise.data.dataset import ImageMode, OnError
 from scanwise.errors import ArgumentError, ShapeError
 from scanwise.layers import Sequential
@@ -97,8 +98,11 @@ def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:
     if isinstance(window, tuple) and len(window) != 2:
         raise ArgumentError(f"window must be a number, or HxW. Got {request.window!r}.")
     with progress_bar("reading") as show:
-        data = open_dataset(
+        data = open_labelled(
             request.data,
+            request.labels,
+            presence={"auto": None, "cross_entropy": False, "binary_cross_entropy": True}[request.loss],
+            seed=request.seed,
             window=window,
             sample_rate=request.sample_rate,
             image_mode=cast("ImageMode | None", request.image_mode),
@@ -107,8 +111,11 @@ def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:
         )
     say_skipped(data)
     if fraction is None:
-        held_out = open_dataset(
-            request.validation,
+        held_out = open_labelled(
+            Path(request.validation),
+            request.labels,
+            presence=data.y.ndim == 2,
+            seed=request.seed,
             input_shape=data.input_shape,
             sample_rate=data.sample_rate,
             image_mode=data.image_mode,
@@ -169,7 +176,12 @@ def _fit(
     if request.find_rate:
         optimizer = make_optimizer(request.optimizer, None)
         rate = find_learning_rate(
-            model, training, batch_size=batch_size, optimizer=optimizer, seed=request.seed
+            model,
+            training,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            loss=_loss(training),
+            seed=request.seed,
         ).suggestion
         say(f"learning rate {rate:.3g}, found by trying")
     callbacks = [] if request.patience is None else [EarlyStopping(request.patience)]
@@ -179,11 +191,17 @@ def _fit(
         epochs=choose_epochs(samples, batch_size) if request.epochs is None else request.epochs,
         batch_size=batch_size,
         optimizer=make_optimizer(request.optimizer, rate),
+        loss=_loss(training),
         validation_data=validation,
         callbacks=callbacks,
         seed=request.seed,
         checkpoint=request.checkpoint,
     )
+
+
+def _loss(data: Dataset) -> str:
+    """One sigmoid per label where samples may have several labels, or none."""
+    return "binary_cross_entropy" if data.y.ndim == 2 else "cross_entropy"
 
 
 def _network_name(request: Request, data: Dataset) -> str:
@@ -210,6 +228,9 @@ def _labels(data: Dataset) -> str:
     shown = ", ".join(map(plain, data.labels[:LABELS_SHOWN]))
     more = len(data.labels) - LABELS_SHOWN
     line = f"labels {shown}{f' and {more:,} more' if more > 0 else ''}"
+    if data.y.ndim == 2:
+        none = len(data) - np.count_nonzero(data.y.any(axis=1))
+        return f"{line}; each by itself: {none:,} samples have none of them"
     if any(label.lower() in BACKGROUND_NAMES for label in data.labels):
         return line
     return f"{line}; no 'background' or 'none': a scan takes every window for one of these"

@@ -1,5 +1,12 @@
-"""Labelled data from folders, arrays and tables, and single signals to scan."""
+"""Labelled data from folders, arrays, tables and label files, and single signals to scan."""
 
+from scanwise.data.annotation.checking import check_labels as check_labels
+from scanwise.data.annotation.collection import AnnotatedFile as AnnotatedFile
+from scanwise.data.annotation.collection import Collection as Collection
+from scanwise.data.annotation.collection import Event as Event
+from scanwise.data.annotation.collection import Finding as Finding
+from scanwise.data.annotation.opening import open_labels as open_labels
+from scanwise.data.annotation.windows import windows_from as windows_from
 from scanwise.data.archive import load_npz as load_npz
 from scanwise.data.dataset import Dataset as Dataset
 from scanwise.data.dataset import Skipped as Skipped

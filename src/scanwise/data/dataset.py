@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.data.decoding import shown
+from scanwise.data.dividing import held_out_files
 from scanwise.errors import ArgumentError, ArgumentTypeError, DataError
 
 Kind = Literal["audio", "image", "series"]
@@ -37,12 +38,13 @@ class Dataset:
 
     Attributes:
         x: (N, C, T) or (N, C, H, W); uint8 (taken as 0..1 by a model) or float32. May be a `numpy.memmap`.
-        y: (N,) int64, index into `labels`.
+        y: (N,) int64, index into `labels`; or (N, K) float32, 0 or 1 for every label, for
+            `loss="binary_cross_entropy"`: several labels at once, or none, which is background.
         labels: the label names, in the order of a model's outputs.
         kind: "audio" | "image" | "series".
         sample_rate: of audio, in Hz; None otherwise.
         image_mode: "L" | "RGB" for images; None otherwise.
-        files: the file of each sample, where every sample is a file; else empty.
+        files: the file that each sample is, or is cut from; empty where they are not files.
         skipped: files and rows left out with `on_error="skip"`.
 
     Example:
@@ -53,7 +55,7 @@ class Dataset:
     """
 
     x: NDArray[Any]
-    y: NDArray[np.int64]
+    y: NDArray[Any]
     labels: tuple[str, ...]
     kind: Kind
     sample_rate: int | None = None
@@ -71,7 +73,10 @@ class Dataset:
 
     def counts(self) -> dict[str, int]:
         """The number of samples of each label."""
-        number = np.bincount(self.y, minlength=len(self.labels))
+        if self.y.ndim == 2:
+            number = np.count_nonzero(self.y, axis=0)
+        else:
+            number = np.bincount(self.y, minlength=len(self.labels))
         return {label: int(n) for label, n in zip(self.labels, number, strict=True)}
 
     def take(self, indices: NDArray[np.int64]) -> Dataset:
@@ -127,10 +132,11 @@ def split(dataset: Dataset, fraction: float, *, seed: int = 0) -> tuple[Dataset,
     """Split a data set into a training and a validation part, label by label.
 
     Of every label `round(fraction * n)` samples, at least one and at most all but one, go to validation.
-    Which ones depends on `seed`, the label's place and the number of its samples only.
+    Which ones depends on `seed`, the label's place and the number of its samples only. Samples with several labels at
+    once, or none, are split by files instead: no file gives samples to both parts (see `scanwise.data.dividing`).
 
     Args:
-        dataset: the samples; every label needs at least two.
+        dataset: the samples; every label needs at least two, or two files.
         fraction: of the samples that go to validation, between 0 and 1, both excluded.
         seed: of the choice.
 
@@ -156,6 +162,9 @@ def split(dataset: Dataset, fraction: float, *, seed: int = 0) -> tuple[Dataset,
         raise ArgumentError(f"seed must be at least 0. Got {seed}.")
     if not 0 < fraction < 1:
         raise ArgumentError(f"fraction must be greater than 0 and less than 1. Got {fraction!r}.")
+    if dataset.y.ndim == 2:
+        held_out = held_out_files(dataset.y, dataset.files, fraction, seed)
+        return dataset.take(np.flatnonzero(~held_out)), dataset.take(np.flatnonzero(held_out))
     chosen = np.zeros(len(dataset), dtype=bool)
     for k, label in enumerate(dataset.labels):
         members = np.flatnonzero(dataset.y == k)

@@ -88,7 +88,7 @@ def load_folder(
     )
     folder = require_path(path, "path")
     members = _members(folder)
-    reader = _reader(folder, [file for _, file in members], sample_rate, image_mode)
+    reader = reader_for(folder, [file for _, file in members], sample_rate, image_mode)
     skipped: list[Skipped] = []
     usable: list[tuple[str, Path]] = []
     for name, file in members:
@@ -132,14 +132,14 @@ def _members(folder: Path) -> list[tuple[str, Path]]:
         raise FileError(f"DATA must be a folder with one sub-folder per label. Got {folder}, which is none.")
     try:
         entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-        stray = [e for e in entries if not e.is_dir() and _kind_by_name(e) is not None]
+        stray = [e for e in entries if not e.is_dir() and kind_by_name(e) is not None]
         if stray:
             raise DataError(
                 f"{stray[0]} must lie in the sub-folder of its label. Got it directly in {folder}."
             )
         members: list[tuple[str, Path]] = []
         for label in (entry for entry in entries if entry.is_dir()):
-            files = sorted(_files(label, ()))
+            files = sorted(files_within(label, ()))
             if not files:
                 raise DataError(f"{label} must hold at least one file. Got none.")
             members += [(label.name, file) for file in files]
@@ -150,7 +150,7 @@ def _members(folder: Path) -> list[tuple[str, Path]]:
     return members
 
 
-def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
+def files_within(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
     """What lies in a folder at any depth; also links that lead nowhere, so that they are not passed over in silence."""
     here = folder.resolve()
     if here in above:
@@ -159,12 +159,13 @@ def _files(folder: Path, above: tuple[Path, ...]) -> Iterator[Path]:
         if entry.name.startswith(".") or entry.name.lower() in NOT_DATA:
             continue
         if entry.is_dir():
-            yield from _files(entry, (*above, here))
+            yield from files_within(entry, (*above, here))
         else:
             yield entry
 
 
-def _kind_by_name(file: Path) -> str | None:
+def kind_by_name(file: Path) -> str | None:
+    """What a file is by its ending, "audio", "image" or ".npy"; None for any other."""
     suffix = file.suffix.lower()
     for name, module in (("audio", audio), ("image", image), (".npy", array)):
         if suffix in module.EXTENSIONS:
@@ -172,10 +173,13 @@ def _kind_by_name(file: Path) -> str | None:
     return None
 
 
-def _reader(folder: Path, files: list[Path], sample_rate: int | None, image_mode: ImageMode | None) -> Reader:
+def reader_for(
+    folder: Path, files: list[Path], sample_rate: int | None, image_mode: ImageMode | None
+) -> Reader:
+    """The reader of files, which must be of one kind, in `folder`."""
     first: dict[str, Path] = {}
     for file in files:
-        name = _kind_by_name(file)
+        name = kind_by_name(file)
         if name is not None:
             first.setdefault(name, file)
     if len(first) > 1:

@@ -95,13 +95,8 @@ def open_dataset(
     path = require_path(path, "DATA")
     kind: Kind | None = None
     if input_shape is not None:
-        check_input_shape(input_shape)
-        kind = kind_of(input_shape, sample_rate)
-        if kind == "audio":
-            window = input_shape[-1] / float(sample_rate or 1)
-        else:
-            window = (input_shape[1], input_shape[2]) if kind == "image" else input_shape[-1]
-        image_mode = image_mode or (image_mode_of(input_shape[0]) if kind == "image" else None)
+        kind, window, mode = taken_by(input_shape, sample_rate)
+        image_mode = image_mode or mode
     dataset: Dataset
     folder = is_folder(path)
     if not os.path.lexists(path):
@@ -126,15 +121,32 @@ def open_dataset(
     elif path.suffix.lower() == ".csv":
         dataset = load_csv(path, window=window, labels=labels, on_error=on_error)
     else:
-        raise ArgumentError(f"DATA must be a folder, a .npz or a .csv file. Got {path}.")
-    require_kind(dataset.kind, kind, str(path))
-    if input_shape is not None and dataset.input_shape != tuple(input_shape):
-        raise DataError(
-            f"{path} must have {input_shape[0]} channels, as the model takes. Got {dataset.input_shape[0]}."
+        raise ArgumentError(
+            f"DATA must be a folder, a .npz or a .csv file, or labels that `open_labels` reads. Got {path}."
         )
+    require_kind(dataset.kind, kind, str(path))
+    if input_shape is not None:
+        require_input_shape(dataset, input_shape, path)
     if sample_rate is not None and dataset.kind != "audio":
         raise ArgumentError(f"sample_rate must be left out for {PLURAL[dataset.kind]}. Got {sample_rate}.")
     return dataset
+
+
+def taken_by(input_shape: tuple[int, ...], sample_rate: int | None) -> tuple[Kind, Window, ImageMode | None]:
+    """The kind of signal, window and image mode that a model of this input takes."""
+    check_input_shape(input_shape)
+    kind = kind_of(input_shape, sample_rate)
+    if kind == "image":
+        return kind, (input_shape[1], input_shape[2]), image_mode_of(input_shape[0])
+    return kind, input_shape[-1] / float(sample_rate or 1) if kind == "audio" else input_shape[-1], None
+
+
+def require_input_shape(dataset: Dataset, input_shape: tuple[int, ...], path: Path) -> None:
+    """Raise DataError unless the samples have the channels that a model takes; their extent is made to fit."""
+    if dataset.input_shape != tuple(input_shape):
+        raise DataError(
+            f"{path} must have {input_shape[0]} channels, as the model takes. Got {dataset.input_shape[0]}."
+        )
 
 
 def read_signal(

@@ -1,0 +1,1 @@
+"""Labels as people have them: what a folder, table or label file says of recordings and images."""

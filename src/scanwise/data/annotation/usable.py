@@ -1,0 +1,87 @@
+"""What of a collection can be trained on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.data.annotation.collection import AnnotatedFile, Collection, is_background
+from scanwise.data.dataset import OnError, Skipped
+from scanwise.errors import ArgumentError, ArgumentTypeError, DataError
+
+__all__ = ["check_drawing", "faults_of", "of_one_kind", "require_both", "require_known"]
+
+# Findings that would train on something else than what was meant.
+FATAL = ("unreadable-labels", "missing-file", "unreadable-file", "bad-place", "past-the-end", "contradiction")
+
+
+def check_drawing(background: object, seed: object) -> None:
+    """Raise ArgumentError or ArgumentTypeError for a number of background windows, or a seed, that is none."""
+    if isinstance(background, bool) or not isinstance(background, int | float):
+        raise ArgumentTypeError(
+            f"background must be a number of windows for every event. Got {background!r}."
+        )
+    if not 0 <= background < math.inf:
+        raise ArgumentError(f"background must be at least 0 and finite. Got {background!r}.")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
+        raise ArgumentTypeError(f"seed must be a whole number. Got {seed!r}.")
+    if seed < 0:
+        raise ArgumentError(f"seed must be at least 0. Got {seed}.")
+
+
+def faults_of(collection: Collection, on_error: OnError) -> list[Skipped]:
+    """What cannot be used, or the error for the first of it."""
+    faults = [finding for finding in collection.findings if finding.kind in FATAL]
+    for file in collection.files:
+        background = [label for label in file.labels if is_background(label)]
+        if background and len(file.all_labels) > len(background) and on_error == "fatal":
+            raise DataError(
+                f"{file.path} must not be {background[0]} and contain something. Got {', '.join(file.all_labels)}."
+            )
+    if faults and on_error == "fatal":
+        raise DataError(faults[0].message)
+    return [Skipped(finding.about, finding.message) for finding in faults]
+
+
+def of_one_kind(
+    collection: Collection, files: list[AnnotatedFile], on_error: OnError, skipped: list[Skipped]
+) -> list[AnnotatedFile]:
+    """The files of the kind that most have; others are left out, or an error."""
+    if not files:
+        raise DataError(
+            f"{collection.source} must hold at least one labelled file that can be read. Got none."
+        )
+    kind = collection.signal
+    other = [file for file in files if file.signal != kind]
+    if other and on_error == "fatal":
+        raise DataError(
+            f"{collection.source} must hold files of one kind. Got {kind} and {other[0].signal} ({other[0].path})."
+        )
+    skipped += [Skipped(str(file.path), f"it holds {file.signal}, not {kind}") for file in other]
+    return [file for file in files if file.signal == kind]
+
+
+def require_known(collection: Collection, files: Sequence[AnnotatedFile], names: tuple[str, ...]) -> None:
+    """Raise DataError for a label that is not among `names`, or if there are none."""
+    occurring = {label for file in files for label in file.all_labels if not is_background(label)}
+    unknown = sorted(occurring - set(names))
+    if unknown:
+        raise DataError(
+            f"{collection.source} must hold only the model's labels ({', '.join(names)}). Got {', '.join(unknown[:5])}"
+            f"{' and others' if len(unknown) > 5 else ''}."
+        )
+    if not names:
+        raise DataError(f"{collection.source} must hold a label beside background. Got none.")
+
+
+def require_both(source: str, targets: NDArray[np.float32], names: tuple[str, ...]) -> None:
+    """Nothing can be learned of a label that is always there, or never."""
+    for label, column in zip(names, targets.T, strict=True):
+        if not column.any() or column.all():
+            what = "every sample has it" if column.all() else "no sample has it"
+            raise DataError(
+                f"{source} must have samples with and without label {label!r}. Got {len(column)}, and {what}."
+            )

@@ -1,0 +1,252 @@
+"""Data sets for training from a collection: windows about events and from gaps, or whole clips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scanwise.data.annotation.collection import AnnotatedFile, Collection, is_background
+from scanwise.data.annotation.cutting import fill
+from scanwise.data.annotation.gaps import Extent, Place, Surface, about, draw_background, presence
+from scanwise.data.annotation.usable import check_drawing, faults_of, of_one_kind, require_both, require_known
+from scanwise.data.dataset import Dataset, ImageMode, Kind, OnError, Skipped, require_kind
+from scanwise.data.folder import Reader, reader_for
+from scanwise.data.options import check_options
+from scanwise.data.window import Window, choose_extent, empty_windows
+from scanwise.errors import ArgumentError, DataError
+
+__all__ = ["windows_from"]
+
+
+def windows_from(
+    collection: Collection,
+    window: Window | None = None,
+    *,
+    background: float = 1.0,
+    unlabelled: bool = False,
+    seed: int = 0,
+    kind: Kind | None = None,
+    sample_rate: int | None = None,
+    image_mode: ImageMode | None = None,
+    labels: tuple[str, ...] | None = None,
+    on_error: OnError = "fatal",
+    progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    r"""Make a data set with one 0 or 1 per label, for `loss="binary_cross_entropy"`.
+
+    Where places are known, windows are cut about the events, centred on each, and background windows from the gaps.
+    A window contains an event if it holds at least half of it, or is filled with it by half; background windows
+    overlap no event, and all their targets are 0. A file of which it is only known that it contains something gives no
+    window. Where no places are known, every file is one window, cropped or padded to it about its centre.
+
+    Args:
+        collection: what `open_labels` gives.
+        window: seconds of audio, elements of a series, (rows, columns) of an image; None chooses what 95 % of the
+            events, or of the clips, fit into.
+        background: background windows for every window about an event, as far as there are places.
+        unlabelled: whether files of which nothing is said count as background.
+        seed: of the choice of background windows.
+        kind: "audio", "image" or "series" that a model takes; other kinds are refused.
+        sample_rate: Hz that audio is resampled to; None takes that of most files.
+        image_mode: "L" or "RGB"; None takes RGB if any file has colour.
+        labels: a model's labels; None takes those that occur.
+        on_error: "fatal" raises at the first label or file that cannot be used; "skip" leaves it out.
+        progress: is called with (files read, files in all).
+
+    Returns:
+        The data set: x (N, C, T) or (N, C, H, W), y (N, K) float32, in the order of files and places; `files` has the
+        file that each window is from. What was left out is in `skipped`.
+
+    Raises:
+        ArgumentError, ArgumentTypeError: an option is not as stated.
+        DataError: nothing to train on, mixed kinds, labels that `labels` does not have, with `on_error="fatal"` a label
+            or file that cannot be used, and without `labels` a label that is in no window or in all.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> from scanwise.data import open_labels
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.save(f"{folder}/a.npy", np.arange(100.0))
+        ...     text = "file,start_time,end_time,label\na.npy,10,20,pulse\n"
+        ...     _ = Path(folder, "labels.csv").write_text(text)
+        ...     data = windows_from(open_labels(folder), 10, background=2)
+        >>> data.labels, data.y.tolist()
+        (('pulse',), [[1.0], [0.0], [0.0]])
+        >>> data.x[0, 0].tolist()
+        [10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 18.0, 19.0]
+    """
+    check_options(
+        kind=kind,
+        window=window,
+        sample_rate=sample_rate,
+        image_mode=image_mode,
+        labels=labels,
+        on_error=on_error,
+    )
+    check_drawing(background, seed)
+    names = collection.labels if labels is None else tuple(labels)
+    skipped = faults_of(collection, on_error)
+    files = [file for file in collection.files if not file.error and (file.source or unlabelled)]
+    files = of_one_kind(collection, files, on_error, skipped)
+    require_kind(files[0].signal, kind, collection.source)
+    require_known(collection, files, names)
+    reader = reader_for(Path(collection.source), [file.path for file in files], sample_rate, image_mode)
+    for file in files:
+        reader.survey(file.path)
+    if not collection.located:
+        cut = _clips(files, reader, window, names)
+    else:
+        cut = _cut(files, reader, window, names, background, seed, skipped)
+    return _dataset(collection, cut, reader, names, labels is None, on_error, skipped, progress)
+
+
+class _Cut:
+    """Which windows are cut from which file, and their targets."""
+
+    def __init__(self, extent: Extent, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.extent, self.shape, self.dtype = extent, shape, dtype
+        self.files: list[AnnotatedFile] = []
+        self.places: list[list[Place] | None] = []  # None: the whole file, about its centre
+        self.targets: list[NDArray[np.float32]] = []
+
+    def add(
+        self, file: AnnotatedFile, places: list[Place] | None, targets: Sequence[NDArray[np.float32]]
+    ) -> None:
+        self.files.append(file)
+        self.places.append(places)
+        self.targets.append(np.array(targets, np.float32))
+
+
+def _clips(
+    files: Sequence[AnnotatedFile], reader: Reader, window: Window | None, names: tuple[str, ...]
+) -> _Cut:
+    shape, dtype = reader.settle(window)
+    cut = _Cut(shape[1:], shape, dtype)
+    for file in files:
+        target = np.array([label in file.labels for label in names], np.float32)
+        cut.add(file, None, [target])
+    return cut
+
+
+def _cut(
+    files: Sequence[AnnotatedFile],
+    reader: Reader,
+    window: Window | None,
+    names: tuple[str, ...],
+    background: float,
+    seed: int,
+    skipped: list[Skipped],
+) -> _Cut:
+    if window is None:
+        reader.settle(None)  # the sample rate
+        window = _usual_window(files, reader)
+    shape, dtype = reader.settle(window)
+    cut = _Cut(shape[1:], shape, dtype)
+    used, surfaces = [], []
+    for file in files:
+        vague = [label for label in file.labels if not is_background(label)]
+        if vague:
+            skipped.append(
+                Skipped(str(file.path), f"it contains {', '.join(vague)} at a place that is not known")
+            )
+            continue
+        used.append(file)
+        surfaces.append(_surface(file, reader, names))
+    wanted = [about(surface, cut.extent) for surface in surfaces]
+    number = round(background * sum(map(len, wanted)))
+    gaps = draw_background(surfaces, cut.extent, number, np.random.default_rng(seed))
+    for file, surface, own, free in zip(used, surfaces, wanted, gaps, strict=True):
+        places = sorted({*own, *free})
+        if places:
+            cut.add(file, places, [presence(surface, cut.extent, at, len(names)) for at in places])
+    return cut
+
+
+def _usual_window(files: Sequence[AnnotatedFile], reader: Reader) -> Window:
+    """What 95 % of the events fit into."""
+    lengths = [
+        event.length
+        for file in files
+        for event in file.events
+        if min(event.length) > 0 and not is_background(event.label)
+    ]
+    if not lengths:
+        raise ArgumentError("window must be given where events have no length. Got None.")
+    if reader.kind == "image":
+        H, W = (choose_extent([math.ceil(length[axis]) for length in lengths], 8) for axis in (0, 1))
+        return H, W
+    rate = reader.sample_rate
+    if rate is None:
+        return choose_extent([math.ceil(length[0]) for length in lengths], 8)
+    samples = [math.ceil(round(length[0] * rate, 3)) for length in lengths]
+    return choose_extent(samples, max(rate // 20, 1)) / rate
+
+
+def _surface(file: AnnotatedFile, reader: Reader, names: tuple[str, ...]) -> Surface:
+    """A file's events at the rate at which it is read."""
+    scale = float(reader.sample_rate or 1) if file.signal == "audio" else 1.0
+    extent = file.extent
+    if file.sample_rate is not None and reader.sample_rate is not None:
+        extent = (math.ceil(file.extent[0] * reader.sample_rate / file.sample_rate),)
+    number = {name: k for k, name in enumerate(names)}
+    axes = len(extent)
+    starts = [[round(value * scale) for value in event.start] for event in file.events]
+    stops = [[round(value * scale) for value in event.stop] for event in file.events]
+    stops = [[max(b, a + 1) for a, b in zip(*ends, strict=True)] for ends in zip(starts, stops, strict=True)]
+    labels = [number.get(event.label, -1) for event in file.events]
+    return Surface(
+        extent,
+        np.array(starts, np.int64).reshape(-1, axes),
+        np.array(stops, np.int64).reshape(-1, axes),
+        np.array(labels, np.int64),
+        free=not any(is_background(event.label) for event in file.events),
+    )
+
+
+def _dataset(
+    collection: Collection,
+    cut: _Cut,
+    reader: Reader,
+    names: tuple[str, ...],
+    both: bool,
+    on_error: OnError,
+    skipped: list[Skipped],
+    progress: Callable[[int, int], None] | None,
+) -> Dataset:
+    x = empty_windows(sum(map(len, cut.targets)), cut.shape, cut.dtype)
+    kept: list[str] = []
+    y: list[NDArray[np.float32]] = []
+    for done, (file, places, targets) in enumerate(zip(cut.files, cut.places, cut.targets, strict=True), 1):
+        windows = x[len(kept) : len(kept) + len(targets)]
+        try:
+            fill(windows, file, places, reader)
+        except DataError as error:
+            if on_error == "fatal":
+                raise
+            windows[...] = 0
+            skipped.append(Skipped(str(file.path), str(error)))
+        else:
+            kept += [str(file.path)] * len(targets)
+            y.append(targets)
+        if progress is not None:
+            progress(done, len(cut.files))
+    if not kept:
+        raise DataError(f"{collection.source} must give at least one window. Got none.")
+    targets = np.concatenate(y)
+    if both:
+        require_both(collection.source, targets, names)
+    return Dataset(
+        x=x[: len(kept)],
+        y=targets,
+        labels=names,
+        kind=reader.kind,
+        sample_rate=reader.sample_rate if reader.kind == "audio" else None,
+        image_mode=reader.image_mode if reader.kind == "image" else None,
+        files=tuple(kept),
+        skipped=tuple(skipped),
+    )
