@@ -16,12 +16,12 @@ import pytest
 import scanwise
 
 PUBLIC = {
-    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "CPlane",
+    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "BatchNorm", "CPlane",
     "Callback", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine", "Coverage", "DataError",
     "Detection", "DivergedError", "Downsample1d", "Downsample2d", "Dropout", "EarlyStopping", "EngineError",
     "EquivalentMatrix", "FileError", "Findings", "Flatten", "History", "LeakyReLU", "Linear", "LogMel", "MaxByLabel",
     "MaxPool1d", "MaxPool2d", "Model", "ModelFileError", "Neocognitron", "OneCycle", "Pad1d", "Pad2d",
-    "Presence",
+    "GELU", "PReLU", "Presence", "SiLU",
     "RadialBasis", "ReLU", "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d",
     "ScanResult", "ScanwiseError", "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step",
     "Stream", "StreamPool",
@@ -108,6 +108,10 @@ SIGNATURES = {
     **dict.fromkeys(("ReLU", "Sigmoid", "Tanh", "ScaledTanh", "Softmax", "Flatten", "UnitBias"), "()"),
     "RadialBasis": "(codes)",
     "LeakyReLU": "(negative_slope=0.01)",
+    "PReLU": "(num_parameters=1, init=0.25)",
+    "GELU": "(approximate='none')",
+    "SiLU": "()",
+    "BatchNorm": "(eps=1e-05, momentum=0.1, affine=True)",
     "Dropout": "(p=0.5)",
     **dict.fromkeys(("Scan1d", "Scan2d"), "(mlp, window, stride=1)"),
     "SPlane": "(planes, kernel_size, r, stride=1, padding=0, gamma=0.9)",

@@ -64,8 +64,10 @@ def randomised(model: sw.Model, seed: int = 1) -> sw.Model:
     """Random biases too: freshly made ones are zero, which would hide mistakes."""
     random = np.random.default_rng(seed)
     for name, value in model.parameters.items():
-        if name.endswith("bias"):
+        if name.endswith(("bias", "running_mean")):
             model.parameters[name] = random.uniform(-0.5, 0.5, value.shape).astype(np.float32)
+        elif name.endswith("running_var"):
+            model.parameters[name] = random.uniform(0.5, 2.0, value.shape).astype(np.float32)
     return model
 
 

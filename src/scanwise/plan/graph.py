@@ -24,6 +24,7 @@ from scanwise.layers import (
     Linear,
     Pad1d,
     Pad2d,
+    PReLU,
     Residual,
     Scan1d,
     Scan2d,
@@ -186,7 +187,7 @@ class _Builder:
             self.dropouts += 1
             if not (self.training and layer.p > 0):
                 return value
-        if not isinstance(layer, Linear | _Pointwise) or isinstance(layer, Dropout):
+        if not isinstance(layer, Linear | _Pointwise) or isinstance(layer, Dropout) or _knows_channels(layer):
             value = self._as(shape, value)
         values = [value]
         for operation in lower(layer, shape, self.graph.extents[value]):
@@ -206,6 +207,11 @@ class _Builder:
         output = self.graph.value(operation.output)
         self.graph.nodes.append(Node(name, operation, inputs, output))
         return output
+
+
+def _knows_channels(layer: Layer) -> bool:
+    """Whether a pointwise layer treats one channel otherwise than the next, so that a flattened map is not as good."""
+    return isinstance(layer, PReLU) and layer.num_parameters > 1
 
 
 def _fuse_activations(graph: Graph) -> None:
