@@ -66,7 +66,7 @@ class NativeProgram:
         require(
             4 * self._layout.size * copies, f"{copies} copies of the parameters: gradients and moments too"
         )
-        self._parameters = aligned_zeros(self._layout.size)
+        self._parameters = aligned_zeros(self._layout.floats)
         self._moments = [aligned_zeros(self._layout.size) for _ in range(optimizer.moments)]
         self._stride = self._layout.size + STATISTICS
         self._gradients = aligned_zeros(self._shards * self._stride)
@@ -158,7 +158,9 @@ class NativeProgram:
             "epochs": np.array(self._epoch, np.int64),
         }
         for i, moment in enumerate(self._moments):
-            state |= {f"moment{i}.{name}": values for name, values in self._layout.read(moment).items()}
+            state |= {
+                f"moment{i}.{name}": values for name, values in self._layout.read_trained(moment).items()
+            }
         return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -167,7 +169,7 @@ class NativeProgram:
         for i, moment in enumerate(self._moments):
             prefix = f"moment{i}."
             given = {name[len(prefix) :]: values for name, values in state.items() if name.startswith(prefix)}
-            self._layout.write(given, moment)
+            self._layout.write_trained(given, moment)
 
     # --- preparation ----------------------------------------------------------------------------------------------
 
