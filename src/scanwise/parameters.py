@@ -45,7 +45,7 @@ class Parameters(Mapping[str, NDArray[np.float32]]):
         momentum nothing reads it.
 
         Raises:
-            ArgumentError: a name is unknown, or a value is not finite.
+            ArgumentError: a name is unknown, a value is not finite, or a variance is negative.
             ArgumentTypeError: a value is not an array of real numbers.
             ShapeError: a value has another shape than the parameter.
         """
@@ -89,6 +89,8 @@ class Parameters(Mapping[str, NDArray[np.float32]]):
         with np.errstate(over="ignore"):
             copy = np.array(array, np.float32, order="C")
         check_finite(copy, f"parameter {name!r}")
+        if name.rpartition(".")[2] == "running_var" and copy.min(initial=0.0) < 0.0:
+            raise ArgumentError(f"parameter {name!r} must be at least 0: a variance. Got {copy.min()}.")
         return _frozen(copy)
 
 

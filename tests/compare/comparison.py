@@ -51,8 +51,9 @@ def named_gradients(module: nn.Module) -> dict[str, NDArray[np.float64]]:
 
 
 def values(module: nn.Module) -> dict[str, NDArray[np.float64]]:
-    """The parameters."""
-    return {name: parameter.detach().numpy() for name, parameter in module.named_parameters()}
+    """The parameters, and the running statistics."""
+    found = module.state_dict().items()
+    return {name: value.numpy() for name, value in found if not name.endswith("num_batches_tracked")}
 
 
 def samples(shape: tuple[int, ...], n: int, seed: int = 0) -> NDArray[np.float32]:

@@ -131,8 +131,8 @@ def finished(e: Emitter, activation: Activation | None, value: Value, lanes: int
 
 
 def derivative(e: Emitter, activation: Activation, y: Value, dy: Value, lanes: int) -> Value:
-    """dy f'(x), from the saved y, or from x: those of `_FROM_X` need that; the piecewise linear ones, whose f' looks at a
-    sign, take either.
+    """dy f'(x), from the saved y, or from x: those of `_FROM_X` need that; the piecewise linear ones, whose f' looks at
+    a sign, take either.
     """
     if activation.name == "relu":
         positive = e.builder.fcmp_ordered(">", y, e.constant(0.0, lanes))

@@ -177,9 +177,7 @@ class NativeProgram:
         known = self._runners.get(dtype)
         if known is not None:
             return known
-        largest = -(-self._batch // self._shards)
-        compiled = compile_plan(self._graph, self._layout, dtype, self._goal, self._target, largest)
-        runner = Runner(self._graph, compiled, self._layout, self._parameters, self._target)
+        runner = self._runner_for(dtype, -(-self._batch // self._shards))
         c = runner.context
         c[Field.SHARDS] = self._shards
         c[Field.GRADIENTS] = self._gradients.ctypes.data
@@ -187,6 +185,17 @@ class NativeProgram:
         c[Field.UPDATES], c[Field.UPDATE_COUNT] = self._updates.ctypes.data, len(self._updates)
         self._runners[dtype] = runner
         return runner
+
+    def _runner_for(self, dtype: str, largest: int) -> Runner:
+        """A plan on shards of at most `largest` samples: depth first, or in phases where samples come together."""
+        graph, layout, target = self._graph, self._layout, self._target
+        if graph.merges:
+            from scanwise.plan.phases import PhasedRunner, compile_phases
+
+            phases = compile_phases(graph, layout, dtype, self._goal, target, largest)
+            return PhasedRunner(graph, phases, layout, self._parameters, target, self._shards)
+        compiled = compile_plan(graph, layout, dtype, self._goal, target, largest)
+        return Runner(graph, compiled, layout, self._parameters, target)
 
     @functools.cached_property
     def _updates(self) -> NDArray[np.int64]:

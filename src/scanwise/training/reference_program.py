@@ -33,6 +33,7 @@ class ReferenceProgram:
         self._network, self._input_shape = network, input_shape
         self._loss, self._optimizer, self._batch_size, self._seed = loss, optimizer, batch_size, seed
         self._parameters: dict[str, NDArray[np.float32]] = {}
+        self._state = network.state_names()
         self._moments: dict[str, Moments] = {}
         self._t = 0  # optimizer steps so far
         self._epoch = -1
@@ -41,7 +42,7 @@ class ReferenceProgram:
         """Take the parameters to go on from."""
         self._parameters = {name: np.array(value, np.float32) for name, value in parameters.items()}
         for name, value in self._parameters.items():
-            if name not in self._moments:
+            if name not in self._moments and name not in self._state:
                 self._moments[name] = tuple(np.zeros_like(value) for _ in range(self._optimizer.moments))
 
     def read_parameters(self) -> dict[str, NDArray[np.float32]]:
@@ -96,7 +97,8 @@ class ReferenceProgram:
         target = self._y[rows]
         keys = reference.sample_keys(self._seed, self._epoch, rows)
         masks = reference.dropout_masks(self._network, self._input_shape, keys)
-        values: dict[str, NDArray[Any]] = {**self._parameters, **masks}
+        batch = reference.batch_statistics(self._network)
+        values: dict[str, NDArray[Any]] = {**self._parameters, **masks, **batch}
         with np.errstate(all="ignore"):  # training that diverges is the loop's to report
             outputs = reference.forward(self._network, x, values).astype(np.float32)
             hits = correct(outputs, target, self._loss)
@@ -104,11 +106,13 @@ class ReferenceProgram:
             self._losses[step], gradients = reference.loss_and_gradients(
                 self._network, x, target, values, self._loss
             )
+            running = reference.running_statistics(self._network, x, values) if batch else {}
             self._update(gradients, float(self._rates[step]))
+            self._parameters |= {name: value.astype(np.float32) for name, value in running.items()}
 
     def _update(self, gradients: dict[str, NDArray[np.float64]], rate: float) -> None:
         self._t += 1
-        for name, w in self._parameters.items():
+        for name, moments in self._moments.items():
             self._parameters[name], self._moments[name] = reference_step(
-                self._optimizer, w, gradients[name], self._moments[name], rate, self._t
+                self._optimizer, self._parameters[name], gradients[name], moments, rate, self._t
             )
