@@ -12,20 +12,29 @@ import pytest
 from numpy.typing import NDArray
 
 from scanwise.codegen import functions, jit
-from scanwise.codegen.emitter import Emitter, Index
+from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.codegen.target import Target
 from tests.kernels.harness import host_targets
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
+
+def distribution(e: Emitter, x: Value, lanes: int) -> Value:
+    return functions.normal(e, x, lanes)[0]
+
+
+def density(e: Emitter, x: Value, lanes: int) -> Value:
+    return functions.normal(e, x, lanes)[1]
+
+
 FORMULAS = {
     "exp": functions.exp,
     "log": functions.log,
     "tanh": functions.tanh,
     "logistic": functions.logistic,
-    "normal": lambda e, x, lanes: functions.normal(e, x, lanes)[0],
-    "density": lambda e, x, lanes: functions.normal(e, x, lanes)[1],
+    "normal": distribution,
+    "density": density,
 }
 
 

@@ -115,7 +115,8 @@ def folding(draw: st.DrawFn) -> tuple[Sequential, Shape]:
         shape = (channels, draw(st.integers(3, 8)), draw(st.integers(3, 20)))
     else:
         first, shape = Linear(outputs, bias=bias), (draw(st.integers(1, 20)),)
-    activation = draw(st.sampled_from([[], [ReLU()], [Sigmoid()], [GELU()], [SiLU()], [PReLU()]]))
+    functions: list[list[Layer]] = [[], [ReLU()], [Sigmoid()], [GELU()], [SiLU()], [PReLU()]]
+    activation = draw(st.sampled_from(functions))
     after: list[Layer] = [Linear(3)] if len(shape) == 1 else [Conv2d(3, 1, padding=1)]
     return Sequential(first, BatchNorm(affine=draw(st.booleans())), *activation, *after), shape
 
@@ -206,7 +207,7 @@ def test_equivalent_matrix_has_the_running_statistics() -> None:
 
 def test_route_goes_through() -> None:
     network = Sequential(Conv1d(3, 3), BatchNorm(), PReLU(3), GELU(), SiLU(), Aggregate("max"))
-    (choice,) = sw.route(sw.Model(network, (1, 12)), random_values(1, 12, seed=0), 1).choices
+    (choice,) = sw.route(sw.Model(network, (1, 12)), random_values(1, 12, seed=0), 1).path
     assert choice.place == "5"
 
 

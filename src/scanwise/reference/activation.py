@@ -53,11 +53,14 @@ def dgelu(layer: GELU, z: Array, dy: Array, parameters: Parameters) -> tuple[Arr
 
 def _normal(z: Array) -> Array:
     """Phi(z) = erfc(-z / sqrt(2)) / 2, a form that keeps its digits where z is far below zero."""
-    return np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)), otypes=[np.float64])(z)
+    values = [0.5 * math.erfc(-v / math.sqrt(2)) for v in z.ravel()]
+    return np.array(values, np.float64).reshape(z.shape)
 
 
 def _near_normal(z: Array) -> Array:
-    return 0.5 * (1 + np.tanh(math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)))
+    u = math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)
+    s: Array = 0.5 * (1 + np.tanh(u))
+    return s
 
 
 # y = z s(z) with the sigmoid s
