@@ -71,7 +71,7 @@ class LayerAlone:
         graph = build_graph(network, input_shape)
         self._graph = graph.with_fast_algorithms() if fast else graph
         self._layout = ParameterLayout.of(graph)
-        self._parameters = aligned_zeros(self._layout.size)
+        self._parameters = aligned_zeros(self._layout.floats)
         self._layout.write(dict(self.model.parameters), self._parameters)
         self._forward = self._runner(Goal(), samples)
         self._backward = self._runner(Goal(backward=True, input_gradient=True), samples)
@@ -115,7 +115,7 @@ class LayerAlone:
             runner.set_order(np.arange(n, dtype=np.int64))
             runner.set_output(output)
             runner.run_samples(n, 1, 1)
-        found = self._layout.read(self._gradients[: self._layout.size])["0.weight"]
+        found = self._layout.read_trained(self._gradients[: self._layout.size])["0.weight"]
         expected = self._expected(x, dy)
         return {
             name: relative_error(result, exact)

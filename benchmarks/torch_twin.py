@@ -200,6 +200,13 @@ def _module(layer: layers.Layer, input_shape: Shape) -> nn.Module:
             return LogMel(layer)
         case layers.LeakyReLU():
             return nn.LeakyReLU(layer.negative_slope)
+        case layers.PReLU():
+            return nn.PReLU(layer.num_parameters, layer.init)
+        case layers.GELU():
+            return nn.GELU(layer.approximate)
+        case layers.BatchNorm():
+            kind = nn.BatchNorm2d if len(input_shape) == 3 else nn.BatchNorm1d
+            return kind(input_shape[0], layer.eps, layer.momentum, layer.affine)
         case layers.Dropout():
             return nn.Dropout(layer.p)
         case layers.ScaledTanh():
@@ -208,6 +215,7 @@ def _module(layer: layers.Layer, input_shape: Shape) -> nn.Module:
             return nn.Softmax(dim=1)
     plain: dict[type, type[nn.Module]] = {
         layers.ReLU: nn.ReLU,
+        layers.SiLU: nn.SiLU,
         layers.Sigmoid: nn.Sigmoid,
         layers.Tanh: nn.Tanh,
         layers.Flatten: nn.Flatten,
@@ -234,9 +242,10 @@ def to_torch(network: layers.Sequential, input_shape: Shape) -> nn.Module:
 
 
 def copy_parameters(parameters: Mapping[str, NDArray[np.floating]], module: nn.Module) -> None:
-    """Copies parameters by name; every name and shape must match."""
+    """Copies parameters by name; every name and shape must match. PyTorch's counts of batches stay as they are."""
     tensors = {name: torch.tensor(np.asarray(value)) for name, value in parameters.items()}
-    module.load_state_dict(tensors)
+    counts = {name: value for name, value in module.state_dict().items() if "num_batches_tracked" in name}
+    module.load_state_dict(counts | tensors)
 
 
 def twin_of(model: sw.Model) -> nn.Module:

@@ -36,9 +36,11 @@ if TYPE_CHECKING:
     from scanwise.identities import plot as plot
     from scanwise.identities import position_gradients as position_gradients
     from scanwise.identities import shift_response as shift_response
+    from scanwise.layers import GELU as GELU
     from scanwise.layers import Aggregate as Aggregate
     from scanwise.layers import AvgPool1d as AvgPool1d
     from scanwise.layers import AvgPool2d as AvgPool2d
+    from scanwise.layers import BatchNorm as BatchNorm
     from scanwise.layers import Conv1d as Conv1d
     from scanwise.layers import Conv2d as Conv2d
     from scanwise.layers import ConvTranspose1d as ConvTranspose1d
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from scanwise.layers import MaxPool2d as MaxPool2d
     from scanwise.layers import Pad1d as Pad1d
     from scanwise.layers import Pad2d as Pad2d
+    from scanwise.layers import PReLU as PReLU
     from scanwise.layers import RadialBasis as RadialBasis
     from scanwise.layers import ReLU as ReLU
     from scanwise.layers import Residual as Residual
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
     from scanwise.layers import Scan2d as Scan2d
     from scanwise.layers import Sequential as Sequential
     from scanwise.layers import Sigmoid as Sigmoid
+    from scanwise.layers import SiLU as SiLU
     from scanwise.layers import Softmax as Softmax
     from scanwise.layers import SPlane as SPlane
     from scanwise.layers import Subsample1d as Subsample1d
@@ -116,10 +120,10 @@ _PLACES = {
         "fully_convolutional", "plot", "position_gradients", "shift_response",
     ),
     "layers": (
-        "Aggregate", "AvgPool1d", "AvgPool2d", "CPlane", "Conv1d", "Conv2d", "ConvTranspose1d",
-        "ConvTranspose2d", "Downsample1d", "Downsample2d", "Dropout", "Flatten", "LeakyReLU", "Linear",
-        "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Pad1d", "Pad2d", "RadialBasis", "ReLU", "Residual",
-        "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "Sigmoid", "Softmax", "Subsample1d",
+        "Aggregate", "AvgPool1d", "AvgPool2d", "BatchNorm", "CPlane", "Conv1d", "Conv2d", "ConvTranspose1d",
+        "ConvTranspose2d", "Downsample1d", "Downsample2d", "Dropout", "Flatten", "GELU", "LeakyReLU", "Linear",
+        "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "PReLU", "Pad1d", "Pad2d", "RadialBasis", "ReLU", "Residual",
+        "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "Sequential", "SiLU", "Sigmoid", "Softmax", "Subsample1d",
         "Subsample2d", "Tanh", "Unfold1d", "Unfold2d", "UnitBias",
     ),
     "model": ("Model", "load"),

@@ -2,11 +2,11 @@
 
 Weights are uniform in [-b, b], so that the variance of the signal neither dies out nor explodes with depth:
 
-    He:      b = sqrt(6 / fan_in), times sqrt(1 / (1 + slope^2))    before ReLU and LeakyReLU(slope)
+    He:      b = sqrt(6 / fan_in), times sqrt(1 / (1 + slope^2))    before ReLU, GELU, SiLU and (Leaky, P)ReLU(slope)
     Xavier:  b = sqrt(6 / (fan_in + fan_out))                       before anything else
 
 Of a convolution with `connections`, and of subsampling, fan_in and fan_out are averages over channels and inputs.
-Biases are zero.
+Biases are zero. A `BatchNorm` in between is passed over.
 
 Sources: He et al., "Delving deep into rectifiers", ICCV 2015, equations 10 and 15; Glorot and Bengio, "Understanding
 the difficulty of training deep feedforward neural networks", AISTATS 2010, equation 16.
@@ -26,12 +26,15 @@ from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.layers import (
+    GELU,
+    BatchNorm,
     Conv1d,
     Conv2d,
     ConvTranspose1d,
     ConvTranspose2d,
     Layer,
     LeakyReLU,
+    PReLU,
     ReLU,
     Residual,
     ScaledTanh,
@@ -40,6 +43,7 @@ from scanwise.layers import (
     Sequential,
     Shape,
     Sigmoid,
+    SiLU,
     Softmax,
     Subsample1d,
     Subsample2d,
@@ -49,7 +53,7 @@ from scanwise.layers.arguments import per_axis
 
 _PIECE = 1 << 20  # values made in one go: their words and float64 values are six times as large as they are
 
-_ACTIVATIONS = (ReLU, LeakyReLU, Sigmoid, Tanh, ScaledTanh, Softmax)
+_ACTIVATIONS = (ReLU, LeakyReLU, PReLU, GELU, SiLU, Sigmoid, Tanh, ScaledTanh, Softmax)
 
 
 def initial_parameters(network: Sequential, input_shape: Shape, seed: int) -> dict[str, NDArray[np.float32]]:
@@ -110,10 +114,11 @@ def _uniform(shape: Shape, bound: float, seed: int, stream: int) -> NDArray[np.f
 
 def _bound(layer: Layer, shape: Shape, follower: Layer | None) -> float:
     fan_in, fan_out = _fans(layer, shape)
-    if isinstance(follower, ReLU):
+    if isinstance(follower, ReLU | GELU | SiLU):
         return math.sqrt(6.0 / fan_in)
-    if isinstance(follower, LeakyReLU):
-        return math.sqrt(6.0 / (fan_in * (1.0 + follower.negative_slope**2)))
+    if isinstance(follower, LeakyReLU | PReLU):
+        slope = follower.negative_slope if isinstance(follower, LeakyReLU) else follower.init
+        return math.sqrt(6.0 / (fan_in * (1.0 + slope**2)))
     return math.sqrt(6.0 / (fan_in + fan_out))
 
 
@@ -160,6 +165,8 @@ def _first(layer: Layer, shape: Shape) -> Layer | None:
     if isinstance(layer, Sequential | Residual):
         inner = (_first(each, at) for _, each, at in layer.chain(shape))
         return next((found for found in inner if found is not None), None)
+    if isinstance(layer, BatchNorm):
+        return None
     if isinstance(layer, _ACTIVATIONS) or layer.parameter_shapes(shape):
         return layer
     return None

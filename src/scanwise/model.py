@@ -198,7 +198,8 @@ class Model:
 
         Returns:
             `(dx, {name: array})`: by the input (as float32 values; for uint8 by the values in 0..1), and by every
-            parameter, added up over the N samples.
+            trained parameter, added up over the N samples. Dropout is the identity, and batch normalisation takes
+            its running statistics.
 
         Raises:
             ShapeError, ArgumentError, ArgumentTypeError: an argument is not as stated.
@@ -219,7 +220,9 @@ class Model:
     def loss_and_gradients(
         self, x: ArrayLike, y: ArrayLike, loss: str = "cross_entropy"
     ) -> tuple[float, dict[str, NDArray[np.float32]]]:
-        """The mean loss over N samples, and its gradient by every parameter. Dropout is the identity.
+        """The mean loss over N samples, and its gradient by every trained parameter.
+
+        Dropout is the identity, and batch normalisation takes its running statistics.
 
         Args:
             x: `(N, *input_shape)`, N at least 1.
@@ -268,7 +271,10 @@ class Model:
         return NativeExecutor(self.network, self.input_shape)
 
     def _zeros(self) -> dict[str, NDArray[np.float32]]:
-        return {name: np.zeros(shape, np.float32) for name, shape in self._parameters.shapes.items()}
+        state = self.network.state_names()
+        return {
+            n: np.zeros(shape, np.float32) for n, shape in self._parameters.shapes.items() if n not in state
+        }
 
     # -- parameters and facts --------------------------------------------------------------------------------------
 

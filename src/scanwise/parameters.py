@@ -41,12 +41,15 @@ class Parameters(Mapping[str, NDArray[np.float32]]):
     def update(self, values: Mapping[str, Any]) -> None:
         """Assign several parameters; either all of them are taken, or none.
 
+        PyTorch's count of batches beside running statistics (`"1.num_batches_tracked"`) is passed over: with a fixed
+        momentum nothing reads it.
+
         Raises:
-            ArgumentError: a name is unknown, or a value is not finite.
+            ArgumentError: a name is unknown, a value is not finite, or a variance is negative.
             ArgumentTypeError: a value is not an array of real numbers.
             ShapeError: a value has another shape than the parameter.
         """
-        checked = {name: self._checked(name, value) for name, value in values.items()}
+        checked = {n: self._checked(n, value) for n, value in values.items() if not self._is_count(n)}
         self._arrays.update(checked)
         self.version += 1
 
@@ -71,6 +74,10 @@ class Parameters(Mapping[str, NDArray[np.float32]]):
         """Name -> shape."""
         return {name: array.shape for name, array in self._arrays.items()}
 
+    def _is_count(self, name: str) -> bool:
+        place, _, own = name.rpartition(".")
+        return own == "num_batches_tracked" and f"{place}.running_mean" in self._arrays
+
     def _checked(self, name: str, value: ArrayLike) -> NDArray[np.float32]:
         if name not in self._arrays:
             known = ", ".join(self._arrays) or "(none)"
@@ -82,6 +89,8 @@ class Parameters(Mapping[str, NDArray[np.float32]]):
         with np.errstate(over="ignore"):
             copy = np.array(array, np.float32, order="C")
         check_finite(copy, f"parameter {name!r}")
+        if name.rpartition(".")[2] == "running_var" and copy.min(initial=0.0) < 0.0:
+            raise ArgumentError(f"parameter {name!r} must be at least 0: a variance. Got {copy.min()}.")
         return _frozen(copy)
 
 

@@ -218,7 +218,8 @@ def _enter(
     try:
         output = layer.output_shape(shape)
         if not isinstance(layer, Residual):
-            parameters = sum(math.prod(each) for each in layer.parameter_shapes(shape).values())
+            sizes = layer.parameter_shapes(shape).items()
+            parameters = sum(math.prod(each) for name, each in sizes if name not in layer.state)
             operations = layer.operations(shape)
             connections = layer.connection_count(shape)
             reach = _widen(reach, layer, shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,23 +12,41 @@ import pytest
 from numpy.typing import NDArray
 
 from scanwise.codegen import functions, jit
-from scanwise.codegen.emitter import Emitter, Index
+from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.codegen.target import Target
 from tests.kernels.harness import host_targets
 
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
+
+def distribution(e: Emitter, x: Value, lanes: int) -> Value:
+    return functions.normal(e, x, lanes)[0]
+
+
+def density(e: Emitter, x: Value, lanes: int) -> Value:
+    return functions.normal(e, x, lanes)[1]
+
+
 FORMULAS = {
     "exp": functions.exp,
     "log": functions.log,
     "tanh": functions.tanh,
     "logistic": functions.logistic,
+    "normal": distribution,
+    "density": density,
 }
 
 
 def exact_logistic(x: Float64) -> Float64:
     return 1 / (1 + np.exp(-x))
+
+
+exact_normal = np.vectorize(lambda x: 0.5 * math.erfc(-x / math.sqrt(2)), otypes=[np.float64])
+
+
+def exact_density(x: Float64) -> Float64:
+    return np.exp(-0.5 * x**2) / math.sqrt(2 * math.pi)
 
 
 # The bounds that the module states, in units in the last place.
@@ -36,6 +55,8 @@ CASES: dict[str, tuple[Callable[[Float64], Float64], float]] = {
     "log": (np.log, 1.0),
     "tanh": (np.tanh, 1.5),
     "logistic": (exact_logistic, 2.6),
+    "normal": (exact_normal, 7.0),
+    "density": (exact_density, 3.0),
 }
 
 
@@ -87,6 +108,10 @@ def test_accuracy(function: str) -> None:
     if function == "logistic":  # results below 2**-126 are zero
         error[x < -87.33] = 0
         assert (y[x < -87.33] <= 2.0**-125).all()
+    if function in ("normal", "density"):
+        small = nearest < 2.0**-126
+        assert (y[small] <= 2.0**-125).all()
+        error[small] = 0
     worst = int(error.argmax())
     assert error[worst] < bound, f"{function}({x[worst]!r}) = {y[worst]!r}, exact {exact[worst]!r}"
 

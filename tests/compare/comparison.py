@@ -51,8 +51,9 @@ def named_gradients(module: nn.Module) -> dict[str, NDArray[np.float64]]:
 
 
 def values(module: nn.Module) -> dict[str, NDArray[np.float64]]:
-    """The parameters."""
-    return {name: parameter.detach().numpy() for name, parameter in module.named_parameters()}
+    """The parameters, and the running statistics."""
+    found = module.state_dict().items()
+    return {name: value.numpy() for name, value in found if not name.endswith("num_batches_tracked")}
 
 
 def samples(shape: tuple[int, ...], n: int, seed: int = 0) -> NDArray[np.float32]:
@@ -64,8 +65,10 @@ def randomised(model: sw.Model, seed: int = 1) -> sw.Model:
     """Random biases too: freshly made ones are zero, which would hide mistakes."""
     random = np.random.default_rng(seed)
     for name, value in model.parameters.items():
-        if name.endswith("bias"):
+        if name.endswith(("bias", "running_mean")):
             model.parameters[name] = random.uniform(-0.5, 0.5, value.shape).astype(np.float32)
+        elif name.endswith("running_var"):
+            model.parameters[name] = random.uniform(0.5, 2.0, value.shape).astype(np.float32)
     return model
 
 

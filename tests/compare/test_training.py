@@ -79,6 +79,23 @@ SMALL: dict[str, tuple[Sequential, tuple[int, ...]]] = {
         ),
         (4, 24),
     ),
+    "normalised": (
+        sw.Sequential(
+            sw.Conv2d(9, 3, padding="same", bias=False),
+            sw.BatchNorm(),
+            sw.SiLU(),
+            sw.AvgPool2d(2),
+            sw.Conv2d(17, 3, bias=False),
+            sw.BatchNorm(momentum=0.3, affine=False),
+            sw.GELU(),
+            sw.Flatten(),
+            sw.Linear(12),
+            sw.PReLU(12),
+            sw.BatchNorm(eps=1e-3),
+            sw.Linear(6),
+        ),
+        (2, 10, 9),
+    ),
     "flat": (sw.Sequential(sw.Linear(19), sw.ScaledTanh(), sw.Linear(3)), (13,)),
 }
 

@@ -20,6 +20,9 @@ KINDS: dict[str, tuple[Activation, Layer]] = {
     "falling leaky_relu": (Activation("leaky_relu", -0.5), layers.LeakyReLU(-0.5)),
     "sigmoid": (Activation("sigmoid"), layers.Sigmoid()),
     "tanh": (Activation("tanh"), layers.Tanh()),
+    "gelu": (Activation("gelu"), layers.GELU()),
+    "gelu_tanh": (Activation("gelu_tanh"), layers.GELU("tanh")),
+    "silu": (Activation("silu"), layers.SiLU()),
     "scaled_tanh": (Activation("scaled_tanh"), layers.ScaledTanh()),
 }
 

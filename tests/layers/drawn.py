@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from scanwise.errors import ShapeError
 from scanwise.layers import (
+    GELU,
     Aggregate,
     AvgPool1d,
     AvgPool2d,
+    BatchNorm,
     Conv1d,
     Conv2d,
     ConvTranspose1d,
@@ -28,6 +30,7 @@ from scanwise.layers import (
     MaxPool2d,
     Pad1d,
     Pad2d,
+    PReLU,
     RadialBasis,
     ReLU,
     Residual,
@@ -37,6 +40,7 @@ from scanwise.layers import (
     Sequential,
     Shape,
     Sigmoid,
+    SiLU,
     Softmax,
     SPlane,
     Subsample1d,
@@ -166,8 +170,23 @@ def paddings(draw: st.DrawFn) -> Drawn:
 @st.composite
 def activations(draw: st.DrawFn) -> Drawn:
     slopes = st.floats(-1, 1, allow_nan=False).map(LeakyReLU)
-    plain = st.sampled_from([ReLU(), Sigmoid(), Tanh(), ScaledTanh()])
+    plain = st.sampled_from([ReLU(), GELU(), GELU("tanh"), SiLU(), Sigmoid(), Tanh(), ScaledTanh()])
     return draw(slopes | plain), draw(shapes())
+
+
+@st.composite
+def prelus(draw: st.DrawFn) -> Drawn:
+    """One slope, and one for each channel."""
+    shape = draw(shapes())
+    return PReLU(draw(st.sampled_from([1, shape[0]])), draw(st.sampled_from([0.25, -0.5]))), shape
+
+
+@st.composite
+def batch_norms(draw: st.DrawFn) -> Drawn:
+    layer = BatchNorm(
+        draw(st.sampled_from([1e-5, 0.1])), draw(st.sampled_from([0.1, 1.0])), affine=draw(st.booleans())
+    )
+    return layer, draw(shapes())
 
 
 @st.composite
@@ -295,6 +314,8 @@ layers = st.one_of(
     downsamplings(),
     paddings(),
     activations(),
+    prelus(),
+    batch_norms(),
     unit_biases(),
     radial_bases(),
     softmaxes(),

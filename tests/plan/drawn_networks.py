@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scanwise.errors import ShapeError
 from scanwise.initialization import initial_parameters
 from scanwise.layers import (
+    GELU,
     Aggregate,
     AvgPool1d,
     AvgPool2d,
@@ -33,6 +34,7 @@ from scanwise.layers import (
     MaxPool2d,
     Pad1d,
     Pad2d,
+    PReLU,
     RadialBasis,
     ReLU,
     Residual,
@@ -42,6 +44,7 @@ from scanwise.layers import (
     Sequential,
     Shape,
     Sigmoid,
+    SiLU,
     Softmax,
     SPlane,
     Subsample1d,
@@ -55,7 +58,7 @@ from scanwise.layers import (
 # Around the vector widths 4, 8 and 16.
 CHANNELS = st.sampled_from([1, 2, 3, 4, 5, 8, 9, 16, 17, 20])
 ACTIVATIONS: st.SearchStrategy[Layer] = st.sampled_from(
-    [ReLU(), LeakyReLU(0.1), LeakyReLU(-0.5), Sigmoid(), Tanh(), ScaledTanh()]
+    [ReLU(), LeakyReLU(0.1), LeakyReLU(-0.5), PReLU(), GELU(), SiLU(), Sigmoid(), Tanh(), ScaledTanh()]
 )
 # Dropout is the identity here; it must not get in the way of what is fused around it.
 DROPOUTS: st.SearchStrategy[Layer] = st.sampled_from([Dropout(0.0), Dropout(0.3)])

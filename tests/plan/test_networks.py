@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scanwise import reference
 from scanwise.inputs import LOSSES
 from scanwise.layers import (
+    GELU,
     Aggregate,
     AvgPool1d,
     AvgPool2d,
@@ -33,6 +34,7 @@ from scanwise.layers import (
     MaxPool2d,
     Pad1d,
     Pad2d,
+    PReLU,
     RadialBasis,
     ReLU,
     Residual,
@@ -42,6 +44,7 @@ from scanwise.layers import (
     Sequential,
     Shape,
     Sigmoid,
+    SiLU,
     Softmax,
     SPlane,
     Subsample1d,
@@ -91,6 +94,13 @@ FIRST_LAYERS: list[tuple[Layer, Shape]] = [
     (Sigmoid(), (3, 5)),
     (Tanh(), (4, 3, 3)),
     (ScaledTanh(), (1, 6)),
+    (PReLU(), (3, 5, 4)),
+    (PReLU(init=-0.3), (17,)),
+    (PReLU(17), (17, 9)),
+    (PReLU(5, init=-0.5), (5, 4, 3)),
+    (GELU(), (5, 4, 3)),
+    (GELU("tanh"), (17,)),
+    (SiLU(), (4, 9)),
     (UnitBias(), (5, 3, 4)),
     (UnitBias(), (17, 3)),
     (UnitBias(), (6,)),

@@ -36,8 +36,9 @@ def random_parameters(network: Sequential, input_shape: Shape, seed: int = 1) ->
     random = np.random.default_rng(seed)
     shapes = network.parameter_shapes(input_shape)
     values = {name: random.normal(size=extents) for name, extents in shapes.items()}
-    # Inhibition divides: it is never negative.
-    return {name: np.abs(value) if name.endswith("inhibition") else value for name, value in values.items()}
+    # Inhibition divides, and a variance is under a root: they are never negative.
+    positive = ("inhibition", "running_var")
+    return {name: np.abs(value) if name.endswith(positive) else value for name, value in values.items()}
 
 
 def check_gradients(
@@ -49,7 +50,8 @@ def check_gradients(
         parameters = random_parameters(network, input_shape)
     dy = np.random.default_rng(2).normal(size=(samples, *network.output_shape(input_shape)))
     dx, gradients = reference.gradients(network, x, dy, parameters)
-    assert list(gradients) == [name for name in parameters if not name.endswith(".mask")]
+    given = (".mask", ".training", *network.state_names())
+    assert list(gradients) == [name for name in parameters if not name.endswith(given)]
 
     def loss_at(x: Array) -> float:
         return float((dy * reference.forward(network, x, parameters)).sum())

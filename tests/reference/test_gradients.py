@@ -35,6 +35,8 @@ KINDS = {
     "downsample": drawn.downsamplings(),
     "pad": drawn.paddings(),
     "activation": drawn.activations(),
+    "prelu": drawn.prelus(),
+    "batch_norm": drawn.batch_norms(),
     "unit_bias": drawn.unit_biases(),
     "radial_basis": drawn.radial_bases(),
     "softmax": drawn.softmaxes(),

@@ -200,7 +200,7 @@ class TestBadInput:
 
     def test_dropout(self) -> None:
         layers = (sw.Conv1d(2, 3), sw.Aggregate("max"), sw.Dropout(0.5), sw.Linear(2))
-        with pytest.raises(sw.ArgumentError, match="must have no Dropout"):
+        with pytest.raises(sw.ArgumentError, match="must have no BatchNorm or Dropout"):
             self.fit(signals(0, (12, 13), 1), [0, 1], layers)
 
     def test_too_short(self) -> None:

@@ -31,6 +31,7 @@ from scanwise.layers import (
     Aggregate,
     AvgPool1d,
     AvgPool2d,
+    BatchNorm,
     Conv1d,
     Conv2d,
     ConvTranspose1d,
@@ -177,6 +178,23 @@ def _(layer: Pad1d | Pad2d, shape: Shape, parameters: Values, place: str) -> Equ
 @affine.register
 def _(layer: UnitBias, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
     return EquivalentMatrix(identity(layer, shape).matrix, parameters[f"{place}bias"].ravel())
+
+
+@affine.register
+def _(layer: BatchNorm, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
+    """With the running statistics."""
+    mean, var = (np.asarray(parameters[place + name], np.float64) for name in layer.state)
+    scale, shift = 1.0 / np.sqrt(var + layer.eps), np.zeros(shape[0])
+    if layer.affine:
+        scale, shift = (
+            scale * parameters[f"{place}weight"],
+            np.asarray(parameters[f"{place}bias"], np.float64),
+        )
+    size, positions = math.prod(shape), math.prod(shape[1:])
+    make_room(layer, shape, size, size, size)
+    places = np.arange(size)
+    matrix = matrix_of(places, places, np.repeat(scale, positions).astype(np.float32), (size, size))
+    return EquivalentMatrix(matrix, np.repeat(shift - mean * scale, positions).astype(np.float32))
 
 
 @affine.register

@@ -14,6 +14,7 @@ from scanwise.layers import (
     Aggregate,
     AvgPool1d,
     AvgPool2d,
+    BatchNorm,
     Conv1d,
     Conv2d,
     CPlane,
@@ -26,6 +27,7 @@ from scanwise.layers import (
     MaxByLabel,
     MaxPool1d,
     MaxPool2d,
+    PReLU,
     Residual,
     Scan1d,
     Scan2d,
@@ -159,6 +161,20 @@ def convert(layer: Layer, form: Form, spot: Spot) -> None:
 
 @convert.register
 def _(layer: _Pointwise, form: Form, spot: Spot) -> None:
+    form.add(layer, spot.parameters)
+
+
+@convert.register
+def _(layer: PReLU, form: Form, spot: Spot) -> None:
+    if form.flattened is not None and layer.num_parameters > 1:
+        raise spot.refuse(layer, "has a slope for each value of the flattened window")
+    form.add(layer, spot.parameters)
+
+
+@convert.register
+def _(layer: BatchNorm, form: Form, spot: Spot) -> None:
+    if form.flattened is not None:
+        raise spot.refuse(layer, "normalises each value of the flattened window by itself")
     form.add(layer, spot.parameters)
 
 

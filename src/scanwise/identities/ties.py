@@ -86,7 +86,7 @@ def _ties(name: str, layer: Layer, shape: Shape) -> Ties:
     if weights is not None:  # weights that are their own numbers say which one an entry is
         weights[:] = np.arange(1, weights.size + 1).reshape(weights.shape)
     entries = equivalent_matrix(layer, shape, parameters).matrix.tocoo()
-    if weights is None:
+    if weights is None or layer.state:  # or where an entry is a weight divided by something
         distinct, inverse = np.unique(entries.data, return_inverse=True)
         count, numbers = len(distinct), inverse + 1
     else:

@@ -1,6 +1,7 @@
 """Pointwise activations: y = f(x) and dx = dy f'(x), alone or in the last step of a convolution.
 
-Where f' is a function of y, a network keeps only y. Each activation is one entry of `ACTIVATIONS`.
+Where f' is a function of y, a network keeps only y; where it is not, the backward pass reads x. Each activation is one
+entry of `ACTIVATIONS`.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,11 +9,12 @@ from dataclasses import dataclass, replace
 
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.kernels import gated
 from scanwise.kernels.cut import Cut, pointwise_cuts
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation
-from scanwise.layers import LeakyReLU, ReLU, ScaledTanh, Shape, Sigmoid, Tanh
+from scanwise.layers import GELU, LeakyReLU, ReLU, ScaledTanh, Shape, Sigmoid, SiLU, Tanh
 
 __all__ = [
     "ACTIVATIONS",
@@ -27,6 +29,8 @@ __all__ = [
 # Multiply-adds that take as long as one value of an exponential or a hyperbolic tangent, about.
 _WORK = 10
 _TANH_SCALE, _TANH_SLOPE = 1.7159, 2.0 / 3.0
+# Functions that rise and fall: one y may come from two x with different slopes.
+_FROM_X = ("gelu", "gelu_tanh", "silu")
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,13 @@ class Activation:
     @property
     def fusable(self) -> bool:
         """Whether f' can be told from y alone."""
-        return self.name != "leaky_relu" or self.parameter >= 0
+        return self.name not in _FROM_X and (self.name != "leaky_relu" or self.parameter >= 0)
 
 
 @dataclass(frozen=True)
 class _Rules:
     forward: Callable[[Emitter, Value, int, float], Value]
-    slope: Callable[[Emitter, Value, int, float], Value]  # f' as a function of y
+    slope: Callable[[Emitter, Value, int, float], Value]  # f' as a function of y, or of x (`_FROM_X`)
 
 
 def _leaky(e: Emitter, x: Value, lanes: int, slope: float) -> Value:
@@ -107,6 +111,9 @@ ACTIVATIONS: dict[str, _Rules] = {
         lambda e, y, lanes, _: e.fma(e.builder.fneg(y), y, e.constant(1.0, lanes)),
     ),
     "scaled_tanh": _Rules(_scaled_tanh, _scaled_tanh_slope),
+    "gelu": _Rules(gated.gelu, gated.gelu_slope),
+    "gelu_tanh": _Rules(gated.gelu_tanh, gated.gelu_tanh_slope),
+    "silu": _Rules(gated.silu, gated.silu_slope),
     "saturation": _Rules(_saturation, _saturation_slope),
 }
 
@@ -124,7 +131,9 @@ def finished(e: Emitter, activation: Activation | None, value: Value, lanes: int
 
 
 def derivative(e: Emitter, activation: Activation, y: Value, dy: Value, lanes: int) -> Value:
-    """dy f'(x), from the saved y (or from x for the piecewise linear functions, whose f' looks at a sign)."""
+    """dy f'(x), from the saved y, or from x: those of `_FROM_X` need that; the piecewise linear ones, whose f' looks at
+    a sign, take either.
+    """
     if activation.name == "relu":
         positive = e.builder.fcmp_ordered(">", y, e.constant(0.0, lanes))
         return e.builder.select(positive, dy, e.constant(0.0, lanes))
@@ -208,8 +217,8 @@ class ActivationOperation(Operation):
 
     @property
     def saves_input(self) -> bool:
-        """Whether the backward pass looks at x (a sign) rather than at y."""
-        return self.function.name in ("relu", "leaky_relu")
+        """Whether the backward pass looks at x rather than at y."""
+        return self.function.name in ("relu", "leaky_relu", *_FROM_X)
 
     def resized(self, rows: int, columns: int) -> "ActivationOperation":
         return replace(self, extent=(self.extent[0], rows, columns))
@@ -232,12 +241,23 @@ class ActivationOperation(Operation):
         return (Call(ActivationBackward(self.function, saved, dy, dx), (name, "dy", "dx")),)
 
 
-_LAYERS = {ReLU: "relu", LeakyReLU: "leaky_relu", Sigmoid: "sigmoid", Tanh: "tanh", ScaledTanh: "scaled_tanh"}
+_LAYERS = {
+    ReLU: "relu",
+    LeakyReLU: "leaky_relu",
+    GELU: "gelu",
+    SiLU: "silu",
+    Sigmoid: "sigmoid",
+    Tanh: "tanh",
+    ScaledTanh: "scaled_tanh",
+}
 
 
 @lower.register
 def _(
-    layer: ReLU | LeakyReLU | Sigmoid | Tanh | ScaledTanh, shape: Shape, extent: Extent
+    layer: ReLU | LeakyReLU | GELU | SiLU | Sigmoid | Tanh | ScaledTanh, shape: Shape, extent: Extent
 ) -> Sequence[Operation]:
+    name = _LAYERS[type(layer)]
+    if isinstance(layer, GELU) and layer.approximate == "tanh":
+        name = "gelu_tanh"
     slope = layer.negative_slope if isinstance(layer, LeakyReLU) else 0.0
-    return (ActivationOperation(extent, Activation(_LAYERS[type(layer)], slope)),)
+    return (ActivationOperation(extent, Activation(name, slope)),)

@@ -19,7 +19,7 @@ from scanwise.kernels.correlation import Correlation
 from scanwise.kernels.correlation_cuts import correlation_cuts, input_gradient_cuts
 from scanwise.kernels.cut import Cut
 from scanwise.kernels.lowering import lower
-from scanwise.kernels.maps import FeatureMap, lanes_for
+from scanwise.kernels.maps import FeatureMap, lanes_for, plain_map
 from scanwise.kernels.operation import Border, Call, Derived, Extent, Maps, Operation, Parameter
 from scanwise.kernels.routes import Routed
 from scanwise.kernels.sweep import Axis, Inside, Sweep, View
@@ -54,11 +54,13 @@ class ConvOperation(Operation):
         convolution: its sizes.
         padding: zeros on (top, bottom, left, right).
         connections: which input channels each output channel sees; None for all.
+        scaled: whether a normalisation is the last step before the activation.
     """
 
     convolution: Convolution
     padding: Border
     connections: Table | None = field(default=None, kw_only=True)
+    scaled: bool = field(default=False, kw_only=True)
 
     fuses_activation = True
 
@@ -107,12 +109,12 @@ class ConvOperation(Operation):
 
     def forward(self, maps: Maps) -> Sequence[Call]:
         together = forward_columns(self.convolution, self.activation)
-        kernel = forward(self.convolution, maps.x, maps.y, self.activation, together)
+        kernel = forward(self.convolution, maps.x, maps.y, self.activation, together, scaled=self.scaled)
         weights, bias = (
             "weight" if together == 1 else "transformed",
             "bias" if self.convolution.bias else "none",
         )
-        return (Call(kernel, ("x", weights, bias, "y", "none")),)
+        return (Call(kernel, ("x", weights, bias, "y", "folded" if self.scaled else "none")),)
 
     @property
     def work(self) -> int:
@@ -233,10 +235,13 @@ def forward(
     y: FeatureMap,
     activation: Activation | None = None,
     together: int = 1,
+    *,
+    scaled: bool = False,
 ) -> Correlation:
     """z = b + w * x, then the activation (lecture 3.1, 5.4). Arguments: x, w, b, y, -; x needs a border of the padding.
 
-    With `together` columns in a vector the weights are `ColumnWeights`.
+    With `together` columns in a vector the weights are `ColumnWeights`. `scaled` puts a normalisation before the
+    activation, whose block is the last argument.
     """
     c = convolution
     top, left = c.padding
@@ -267,7 +272,9 @@ def forward(
         bias=c.bias,
         activation=activation,
         together=together,
-        settles_zero=activation is None or activation.name != "relu",  # a ReLU makes +0 of both zeros
+        # A ReLU makes +0 of both zeros.
+        settles_zero=scaled or activation is None or activation.name != "relu",
+        scales=plain_map(c.outputs, 1, 1).pitch if scaled else 0,
     )
 
 

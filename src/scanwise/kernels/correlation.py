@@ -39,6 +39,8 @@ class Correlation:
         settles_zero: whether +0 is added to every sum. A sum that has underflowed to -0 becomes +0 by it, as it also
             would by one more product of zeros; so the products of zeros that some schedules leave out or put in change
             no bit.
+        scales: floats from a channel's scale to its shift where the map in `other` is a normalisation's block: sums
+            are multiplied and shifted by them before the activation. 0 for none.
         schedule: the register tile; None for the model's choice, sweep by sweep.
     """
 
@@ -58,6 +60,7 @@ class Correlation:
     backward: bool = False
     together: int = 1
     settles_zero: bool = False
+    scales: int = 0
     schedule: Tile | None = None
     pointers: int = 5
 

@@ -59,15 +59,16 @@ def _cuts(whole: Call) -> list[Cut]:
 def _grid_cuts(whole: Call, kernel: Correlation) -> list[Cut]:
     (sweep,) = kernel.sweeps
     other = sweep.other or sweep.y
+    row, column = (0, 0) if kernel.scales else (other.row, other.column)  # scales are the same everywhere
 
     def rows(first: int, stop: int) -> Sequence[Call]:
         part = replace(kernel, sweeps=(sweep.of_rows(first, stop - first),))
-        return _piece(whole, part, (first * sweep.x.row, 0, 0, first * sweep.y.row, first * other.row))
+        return _piece(whole, part, (first * sweep.x.row, 0, 0, first * sweep.y.row, first * row))
 
     def columns(first: int, stop: int) -> Sequence[Call]:
         first, stop = first // kernel.together, stop // kernel.together
         part = replace(kernel, sweeps=(sweep.of_columns(first, stop - first),))
-        offsets = (first * sweep.x.column, 0, 0, first * sweep.y.column, first * other.column)
+        offsets = (first * sweep.x.column, 0, 0, first * sweep.y.column, first * column)
         return _piece(whole, part, offsets)
 
     return [

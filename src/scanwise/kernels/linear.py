@@ -38,12 +38,14 @@ class LinearOperation(Operation):
         bias: whether there is a bias.
         window: (R, S), the rows and columns of the map that one output reads: all of them, but when scanning.
         pitch: floats from one position of the input map to the next, 0 for channels padded to the vector width.
+        scaled: whether a normalisation is the last step before the activation.
     """
 
     outputs: int
     bias: bool
     window: tuple[int, int]
     pitch: int = 0
+    scaled: bool = False
 
     fuses_activation = True
     reads_values = True
@@ -110,8 +112,9 @@ class LinearOperation(Operation):
 
     def forward(self, maps: Maps) -> Sequence[Call]:
         convolution, x = self._shape(maps)
-        kernel = conv.forward(convolution, x, maps.y, self.activation)
-        return (Call(kernel, ("x", "weight", "bias" if self.bias else "none", "y", "none")),)
+        kernel = conv.forward(convolution, x, maps.y, self.activation, scaled=self.scaled)
+        bias, last = "bias" if self.bias else "none", "folded" if self.scaled else "none"
+        return (Call(kernel, ("x", "weight", bias, "y", last)),)
 
     @property
     def work(self) -> int:

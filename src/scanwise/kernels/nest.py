@@ -148,6 +148,16 @@ class Nest:
             return bias
         return e.builder.shuffle_vector(bias, bias, e.shuffle([lane % own for lane in range(kernel.lanes)]))
 
+    def _scale(self, block: Index, start: int, lanes: int, width: int) -> Value:
+        """Scales (or shifts, from `start` on) of a vector of channels."""
+        e, kernel = self.e, self.kernel
+        own = kernel.lanes // kernel.together
+        at = e.add(start, e.mul(block, own))
+        if kernel.together == 1:
+            return e.load_part(self.other, at, lanes, width)
+        scale = e.load(self.other, at, own)
+        return e.builder.shuffle_vector(scale, scale, e.shuffle([lane % own for lane in range(lanes)]))
+
     def _rows(self, p: Index, rows: int, x: Value, w: Value, positions: list[_Position], sums: Sums) -> Sums:
         """The whole reduction, or the kernel rows with which some row of the tile meets the map."""
         e, inside = self.e, self.sweep.inside_rows
@@ -259,6 +269,10 @@ class Nest:
         width = valid if partial else lanes
         if kernel.settles_zero:
             value = e.builder.fadd(value, e.constant(0.0, lanes))
+        if kernel.scales:
+            value = e.fma(
+                value, self._scale(block, 0, lanes, width), self._scale(block, kernel.scales, lanes, width)
+            )
         if kernel.activation is not None:
             if kernel.backward:
                 saved = e.load_part(other, at, lanes, width)

@@ -45,9 +45,11 @@ class Call:
     """One native call. Its arguments are names:
 
     a map ("x", "other", "y", "dy", "dx"), a parameter ("weight"), its gradient ("d weight"), something computed from
-    the weights ("derived" for the backward pass, "transformed" for the forward pass), "scratch", "keys" (of dropout),
-    "routes" (what max poolings hand on), "turn" or "none". "turn" is a number, not an address: 0 in the first calls
-    that write a shard's gradients. A call that asks for it assigns its gradient then, which nobody sets to zero before.
+    the weights ("derived" for the backward pass, "transformed" for the forward pass; "folded" is what a normalisation
+    that was folded into the operation has transformed), "scratch", "keys" (of dropout), "routes" (what max poolings
+    hand on), "sums" and "gradient sums" (of a shard, for merges), "turn" or "none". "turn" is a number, not an
+    address: 0 in the first calls that write a shard's gradients. A call that asks for it assigns its gradient then,
+    which nobody sets to zero before.
 
     Attributes:
         kernel: what is called.
@@ -70,6 +72,7 @@ class Parameter:
         pack: PyTorch's layout -> flat array of `size`.
         unpack: the inverse.
         fixed: the values of a parameter that is not trained (as in `LogMel`), already packed.
+        state: whether it is a statistic that training keeps, without a gradient.
     """
 
     name: str
@@ -77,6 +80,12 @@ class Parameter:
     pack: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     unpack: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     fixed: NDArray[np.float32] | None = None
+    state: bool = False
+
+    @property
+    def trained(self) -> bool:
+        """Whether it has a gradient."""
+        return self.fixed is None and not self.state
 
 
 def per_channel(name: str, channels: int) -> Parameter:
@@ -93,6 +102,19 @@ def per_channel(name: str, channels: int) -> Parameter:
 
 
 @dataclass(frozen=True)
+class Merge:
+    """One native call for all shards of a step, when each has run its own calls up to there; n is their number.
+
+    Attributes:
+        kernel: makes the kernel, given the floats from what one shard calls "sums" to what the next does.
+        arguments: names as of a `Call`. "sums" are those of the first shard.
+    """
+
+    kernel: Callable[[int], Kernel]
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Derived:
     """Something that is computed from the weights once per step, such as their transpose.
 
@@ -101,11 +123,13 @@ class Derived:
         parts: calls of (weights, result) or (weights, result, scratch), each as (kernel, offset into the weights,
             offset into the result): threads share them.
         scratch: floats of scratch that a call needs.
+        merges: calls that read several parameters, in order; one thread runs them. There are no shards.
     """
 
     size: int
     parts: Sequence[tuple[Kernel, int, int]]
     scratch: int = 0
+    merges: Sequence[Merge] = ()
 
 
 @dataclass(frozen=True)
@@ -221,6 +245,28 @@ class Operation:
     def transformed(self) -> Derived | None:
         """What `forward` needs that is computed from the weights."""
         return None
+
+    @property
+    def folds_into(self) -> bool:
+        """Whether it can be the last step of a convolution before it: y = x scale + shift, for each channel."""
+        return False
+
+    def merges(self) -> Sequence[Merge]:
+        """What all shards of a step must come together for between `before_merges` and `forward`."""
+        return ()
+
+    def before_merges(self, maps: Maps) -> Sequence[Call]:
+        """Calls of each shard that leave what `merges` read."""
+        return ()
+
+    def backward_merges(self) -> Sequence[Merge]:
+        """What all shards of a step must come together for between `parameter_gradients` and `backward`."""
+        return ()
+
+    @property
+    def sums(self) -> int:
+        """Floats of a shard's "sums", and of its "gradient sums"."""
+        return 0
 
     def scratch(self, maps: Maps) -> int:
         """Floats of scratch that `forward` needs; with dy in `maps` `parameter_gradients`, with dx too `backward`."""

@@ -117,7 +117,7 @@ class WinogradOperation(ConvOperation):
 
 def faster(operation: Operation) -> Operation:
     """The operation by Winograd's algorithm where that is for it."""
-    if type(operation) is ConvOperation and is_suitable(operation.convolution):
+    if type(operation) is ConvOperation and not operation.scaled and is_suitable(operation.convolution):
         return WinogradOperation(
             operation.extent,
             operation.convolution,

@@ -1,8 +1,9 @@
 """What a network is: frozen dataclasses with their shape rule and parameter shapes. No arithmetic on data."""
 
-from .activation import LeakyReLU, ReLU, ScaledTanh, Sigmoid, Tanh
+from .activation import GELU, LeakyReLU, ReLU, ScaledTanh, Sigmoid, SiLU, Tanh
 from .aggregate import Aggregate
 from .base import Layer, Shape, from_json
+from .batch_norm import BatchNorm
 from .container import Residual, Sequential
 from .conv import Conv1d, Conv2d
 from .conv_transpose import ConvTranspose1d, ConvTranspose2d
@@ -15,6 +16,7 @@ from .max_by_label import MaxByLabel
 from .pad import Pad1d, Pad2d
 from .plane import CPlane, SPlane
 from .pool import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from .prelu import PReLU
 from .radial_basis import RadialBasis
 from .scan import Scan1d, Scan2d
 from .softmax import Softmax
@@ -27,6 +29,7 @@ __all__ = [
     "Aggregate",
     "AvgPool1d",
     "AvgPool2d",
+    "BatchNorm",
     "CPlane",
     "Conv1d",
     "Conv2d",
@@ -36,6 +39,7 @@ __all__ = [
     "Downsample2d",
     "Dropout",
     "Flatten",
+    "GELU",
     "Geometry",
     "Layer",
     "LeakyReLU",
@@ -44,6 +48,7 @@ __all__ = [
     "MaxByLabel",
     "MaxPool1d",
     "MaxPool2d",
+    "PReLU",
     "Pad1d",
     "Pad2d",
     "RadialBasis",
@@ -55,6 +60,7 @@ __all__ = [
     "Scan2d",
     "Sequential",
     "Shape",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Subsample1d",

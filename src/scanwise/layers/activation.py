@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from . import arguments
 from .base import _Pointwise
@@ -32,6 +33,41 @@ class LeakyReLU(_Pointwise):
 
     def __post_init__(self) -> None:
         self._settle("negative_slope", arguments.float32("LeakyReLU", "negative_slope", self.negative_slope))
+
+
+@dataclass(frozen=True, repr=False)
+class GELU(_Pointwise):
+    """y = z Phi(z), with the standard normal distribution Phi: each value times the probability of a smaller one.
+
+    Source: Hendrycks, Gimpel, "Gaussian error linear units" (2016), section 2.
+
+    Args:
+        approximate: `"none"`, or `"tanh"` for z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2 in its place.
+
+    Raises:
+        ArgumentError, ArgumentTypeError: `approximate` is neither.
+
+    >>> GELU(approximate="tanh")
+    GELU(approximate='tanh')
+    """
+
+    approximate: str = "none"
+    modes: ClassVar[tuple[str, ...]] = ("none", "tanh")
+
+    def __post_init__(self) -> None:
+        self._settle("approximate", arguments.choice("GELU", "approximate", self.approximate, self.modes))
+
+
+@dataclass(frozen=True, repr=False)
+class SiLU(_Pointwise):
+    """y = z / (1 + exp(-z)): each value times its sigmoid, also called swish.
+
+    Source: Elfwing, Uchibe, Doya, "Sigmoid-weighted linear units for neural network function approximation in
+    reinforcement learning" (2017), section 2.
+
+    >>> SiLU().output_shape((6, 28, 28))
+    (6, 28, 28)
+    """
 
 
 @dataclass(frozen=True, repr=False)

@@ -35,8 +35,13 @@ class Layer:
     operations_per_output: ClassVar[int] = 1
     # Why windows of a larger signal cannot share the layer's work, where they cannot.
     unshared: ClassVar[str | None] = None
-    # Parameters that start from one value; the others from random ones.
-    first_values: ClassVar[Mapping[str, float]] = {"bias": 0.0}
+    # What stands among the parameters but is not trained: statistics that training keeps.
+    state: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def first_values(self) -> Mapping[str, float]:
+        """Parameters that start from one value; the others start from random ones."""
+        return {"bias": 0.0}
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -55,6 +60,10 @@ class Layer:
         """Name and shape of every parameter, in PyTorch's layout, for an input of `input_shape`."""
         del input_shape  # most layers have none, whatever reaches them
         return {}
+
+    def state_names(self) -> tuple[str, ...]:
+        """Names among `parameter_shapes` of what is not trained."""
+        return self.state
 
     def operations(self, input_shape: Shape) -> int:
         """Arithmetic operations for one sample; a multiplication and an addition count as two."""

@@ -66,6 +66,9 @@ class _Container(Layer):
             for name, shape in layer.parameter_shapes(reached).items()
         }
 
+    def state_names(self) -> tuple[str, ...]:
+        return tuple(f"{i}.{name}" for i, layer in enumerate(self.layers) for name in layer.state_names())
+
     def operations(self, input_shape: Shape) -> int:
         return sum(layer.operations(shape) for _, layer, shape in self.chain(input_shape))
 

@@ -113,7 +113,9 @@ class SPlane(_Plane):
     padding: int | tuple[int, ...] = 0
     gamma: float = 0.9
 
-    first_values: ClassVar[Mapping[str, float]] = {"inhibition": 1.0}
+    @property
+    def first_values(self) -> Mapping[str, float]:
+        return {"inhibition": 1.0}
 
     def __post_init__(self) -> None:
         self._settle("planes", arguments.integer("SPlane", "planes", self.planes))

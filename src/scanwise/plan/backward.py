@@ -61,7 +61,7 @@ class Backward:
         """Whether a value's gradient leads to a parameter, or to the wanted dx."""
         needs = [self.program.goal.input_gradient] + [False] * (len(self.graph.extents) - 1)
         for node in self.graph.nodes:
-            trained = any(p.fixed is None for p in node.operation.parameters())
+            trained = any(p.trained for p in node.operation.parameters())
             needs[node.output] = trained or any(needs[i] for i in node.inputs)
         return needs
 
@@ -158,6 +158,7 @@ class Backward:
         alone = len(self.graph.consumers(value)) == 1
         fused = function is None or node.operation.fuses_derivative(self.program.maps(node, dy, goal))
         direct = alone and fused and node.operation.writes_to(goal)
+        self.program.meet(node, node.operation.backward_merges())
         dx, dx_place = self.program.reserve(goal if direct else self._plain_gradient(value))
         maps = self.program.maps(node, dy, dx)
         self.program.derive(node, "derived", node.operation.derived(maps))

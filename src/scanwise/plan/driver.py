@@ -23,7 +23,7 @@ from scanwise.codegen.floating_point import FloatingPointMode
 from scanwise.plan.finite import all_finite
 from scanwise.plan.records import Base, Words
 
-__all__ = ["STATISTICS", "Driver", "Field"]
+__all__ = ["STATISTICS", "Driver", "Field", "StepWriter"]
 
 # Floats at the end of every shard's gradients: sum of losses, number right, and 14 that are not used.
 STATISTICS = 16
@@ -59,6 +59,12 @@ class Field(IntEnum):
     CHECKED = 24  # float32 values of a sample that must be finite
     NOT_FINITE = 25  # out: 1 if some are not. Their samples are not computed.
     APART = 26  # float32 values between samples whose numbers in the order are neighbours
+    # Of steps in phases (`phases`):
+    ARENAS = 27  # of all shards
+    ARENA_BYTES = 28  # of one shard
+    PHASES = 29
+    PHASE_COUNT = 30
+    MERGES = 31
     # Each on a cache line of its own.
     NEXT_SHARD = 32
     NEXT_UPDATE = 40
@@ -75,10 +81,12 @@ class Driver:
     pointers: int = 2
 
     def emit(self, e: Emitter) -> None:
-        _Writer(e).emit()
+        StepWriter(e).emit()
 
 
-class _Writer(Words):
+class StepWriter(Words):
+    """Emits the driver."""
+
     def __init__(self, e: Emitter) -> None:
         super().__init__(e)
         self.context, self.bases = e.arguments
@@ -149,22 +157,33 @@ class _Writer(Words):
         b.branch(head)
         b.position_at_end(done)
 
-    def _shards(self, step: Value) -> None:
+    def _samples_of_step(self, step: Value) -> tuple[Value, Value]:
+        """(first sample of the epoch's order, number of samples); the step's row is set."""
         b, e = self.b, self.e
         batch = self.get(Field.BATCH)
         first = b.mul(step, batch)
         left = b.sub(self.get(Field.SAMPLES), first)
-        count = e.integer(e.minimum(batch, left))
         row = b.add(self.get(Field.STEP_ROWS), b.mul(step, self.get(Field.STEP_ROW_BYTES)))
         self.set_base(Base.STEP_ROW, row)
-        shards = self.get(Field.SHARDS)
+        return first, e.integer(e.minimum(batch, left))
+
+    def _shard(self, s: Value, count: Value) -> tuple[Value, Value, Value]:
+        """(first sample of the step, end, address of the gradients) of a shard; its gradients are set."""
+        b, shards = self.b, self.get(Field.SHARDS)
+        low = b.sdiv(b.mul(s, count), shards)
+        high = b.sdiv(b.mul(b.add(s, self.e.integer(1)), count), shards)
+        offset = b.mul(b.mul(s, self.get(Field.GRADIENT_FLOATS)), self.e.integer(4))
+        gradients = b.add(self.get(Field.GRADIENTS), offset)
+        self.set_base(Base.GRADIENTS, gradients)
+        return low, high, gradients
+
+    def _shards(self, step: Value) -> None:
+        b, e = self.b, self.e
+        first, count = self._samples_of_step(step)
 
         def shard(s: Value) -> None:
-            low = b.sdiv(b.mul(s, count), shards)
-            high = b.sdiv(b.mul(b.add(s, e.integer(1)), count), shards)
+            low, high, gradients = self._shard(s, count)
             floats = self.get(Field.GRADIENT_FLOATS)
-            gradients = b.add(self.get(Field.GRADIENTS), b.mul(b.mul(s, floats), e.integer(4)))
-            self.set_base(Base.GRADIENTS, gradients)
             micro = self.get(Field.MICRO)
             # ceil((high - low) / micro) turns
             turns = b.sdiv(b.sub(b.add(b.sub(high, low), micro), e.integer(1)), micro)
@@ -178,7 +197,7 @@ class _Writer(Words):
                     e.loop(parts, lambda i: self._zero_range(target, ranges, i))
             e.loop(turns, lambda i: self._samples(b.add(first, low), b.add(first, high), i, micro))
 
-        self._claim(Field.NEXT_SHARD, shards, shard)
+        self._claim(Field.NEXT_SHARD, self.get(Field.SHARDS), shard)
 
     def _zero_range(self, gradients: Value, ranges: Value, i: Index) -> None:
         pair = self.word(self.pointer(ranges), self.e.mul(i, 2))

@@ -59,7 +59,7 @@ class NativeExecutor:
         self._lock = threading.Lock()
         self._graph = build_graph(network, self.input_shape)
         self._layout = ParameterLayout.of(self._graph)
-        self._parameters = aligned_zeros(self._layout.size)
+        self._parameters = aligned_zeros(self._layout.floats)
         self._version = 0
         self._runners: dict[tuple[object, ...], Runner] = {}
         self._windows: dict[tuple[int, bool], OneSample] = {}
@@ -69,12 +69,18 @@ class NativeExecutor:
         self._order = np.arange(64, dtype=np.int64)
 
     @functools.cached_property
+    def _inference_graph(self) -> Graph:
+        return self._graph.for_inference()
+
+    @functools.cached_property
     def _fast_graph(self) -> Graph:
         return self._graph.with_fast_algorithms()
 
     @functools.cached_property
     def _larger_input(self) -> LargerInput:
-        return LargerInput(self._graph, receptive_field(self.network, self.input_shape)[1], self._outputs)
+        return LargerInput(
+            self._inference_graph, receptive_field(self.network, self.input_shape)[1], self._outputs
+        )
 
     def load_parameters(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
         """Take new parameters."""
@@ -128,7 +134,7 @@ class NativeExecutor:
         return functools.partial(compile_plan, graph, self._layout, dtype, goal, self.target, 1)
 
     def _forward_runner(self, dtype: np.dtype[Any], fast: bool) -> Runner:
-        graph = self._fast_graph if fast else self._graph
+        graph = self._fast_graph if fast else self._inference_graph
         return self._runner(("forward", dtype.name, fast), graph, dtype.name, Goal())
 
     def forward_at(
@@ -173,7 +179,7 @@ class NativeExecutor:
             return known
         with self._lock:
             if self._ticks is None:
-                graph = self._graph.with_flat_output()
+                graph = self._inference_graph.with_flat_output()
                 (stride,) = receptive_field(self.network, self.input_shape)[1]
                 self._ticks = Ticks(graph, stride, self._layout, self._parameters, self.target)
             self._ticks.runner.refresh(self._version)

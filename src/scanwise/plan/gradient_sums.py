@@ -90,7 +90,7 @@ class GradientSums:
         total = parts[0, :size]
         for part in parts[1:]:
             total += part[:size]
-        return self._layout.read(total), float(parts[:, size].astype(np.float64).sum())
+        return self._layout.read_trained(total), float(parts[:, size].astype(np.float64).sum())
 
     def forget_plans(self) -> None:
         """Compile again at the next use."""

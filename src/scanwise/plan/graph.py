@@ -11,7 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from scanwise.kernels import lower
 from scanwise.kernels.activation import ActivationOperation
+from scanwise.kernels.batch_norm import BatchNormOperation
 from scanwise.kernels.container import AddOperation
+from scanwise.kernels.conv import ConvOperation
 from scanwise.kernels.dropout import DropoutOperation
 from scanwise.kernels.flatten import FlattenOperation
 from scanwise.kernels.linear import LinearOperation
@@ -24,6 +26,7 @@ from scanwise.layers import (
     Linear,
     Pad1d,
     Pad2d,
+    PReLU,
     Residual,
     Scan1d,
     Scan2d,
@@ -46,6 +49,7 @@ class Node:
         name: the layer's place in the network, as in parameter names.
         number: of the node in the network's own graph, by which its parameters are found.
         shift: rows and columns of the inputs that are passed over: its origin lies there.
+        folded: the normalisation that is the last step of the operation, if one is.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Node:
     output: int
     number: int = -1
     shift: tuple[int, int] = (0, 0)
+    folded: Node | None = None
 
 
 @dataclass
@@ -96,6 +101,20 @@ class Graph:
         """The same network by faster algorithms that round differently (Winograd), where there are any."""
         nodes = [replace(node, operation=faster(node.operation)) for node in self.nodes]
         return replace(self, nodes=nodes)
+
+    def for_inference(self) -> Graph:
+        """The same network, the same bits, for the forward pass alone: normalisations, and activations whose derivative
+        needs their input, are the last step of the convolution before them, too.
+        """
+        folded = replace(self, nodes=list(self.nodes), extents=list(self.extents))
+        _fold_normalisations(folded)
+        _fuse_activations(folded, backward=False)
+        return folded
+
+    @property
+    def merges(self) -> bool:
+        """Whether all samples of a step must come together somewhere within the network."""
+        return any(node.operation.merges() for node in self.nodes)
 
     @property
     def input_pitch(self) -> int:
@@ -147,7 +166,7 @@ def build_graph(network: Sequential, input_shape: Shape, *, training: bool = Fal
     Args:
         network: the layers.
         input_shape: shape of one sample.
-        training: whether `Dropout` drops.
+        training: whether `Dropout` drops, and `BatchNorm` takes the statistics of the batch.
     """
     graph = Graph([], [extent_of(input_shape)], parameter_shapes=network.parameter_shapes(input_shape))
     builder = _Builder(graph, training)
@@ -186,12 +205,14 @@ class _Builder:
             self.dropouts += 1
             if not (self.training and layer.p > 0):
                 return value
-        if not isinstance(layer, Linear | _Pointwise) or isinstance(layer, Dropout):
+        if not isinstance(layer, Linear | _Pointwise) or isinstance(layer, Dropout) or _knows_channels(layer):
             value = self._as(shape, value)
         values = [value]
         for operation in lower(layer, shape, self.graph.extents[value]):
             if isinstance(operation, DropoutOperation):
                 operation = replace(operation, ordinal=self.dropouts - 1)
+            if isinstance(operation, BatchNormOperation):
+                operation = replace(operation, training=self.training)
             values.append(self.add(name, operation, tuple(values[i] for i in operation.reads)))
         return values[-1]
 
@@ -208,20 +229,28 @@ class _Builder:
         return output
 
 
-def _fuse_activations(graph: Graph) -> None:
-    """Let a convolution apply the activation that alone reads its output."""
+def _knows_channels(layer: Layer) -> bool:
+    """Whether a pointwise layer treats one channel otherwise than the next, so that a flattened map is not as good."""
+    return isinstance(layer, PReLU) and layer.num_parameters > 1
+
+
+def _fuse_activations(graph: Graph, *, backward: bool = True) -> None:
+    """Let a convolution apply the activation that alone reads its output.
+
+    Args:
+        graph: is changed.
+        backward: whether there is a backward pass, in which the derivative must then be told from what is left.
+    """
     nodes: list[Node] = []
     for node in graph.nodes:
         last = nodes[-1] if nodes else None
         function = node.operation.function if isinstance(node.operation, ActivationOperation) else None
         if (
             function is not None
-            and function.fusable
+            and (function.fusable or not backward)
             and last is not None
-            and node.inputs == (last.output,)
             and last.operation.fuses_activation
-            and last.operation.activation is None
-            and len(graph.consumers(last.output)) == 1
+            and _follows(graph, node, last)
         ):
             nodes[-1] = replace(
                 last, operation=replace(last.operation, activation=function), output=node.output
@@ -232,14 +261,45 @@ def _fuse_activations(graph: Graph) -> None:
     _renumber(graph)
 
 
+def _fold_normalisations(graph: Graph) -> None:
+    """Let a convolution apply the normalisation that alone reads its output, with the activation of that."""
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        last = nodes[-1] if nodes else None
+        if (
+            last is not None
+            and node.operation.folds_into
+            and isinstance(last.operation, ConvOperation | LinearOperation)
+            and not last.operation.scaled
+            and _follows(graph, node, last)
+        ):
+            operation = replace(last.operation, scaled=True, activation=node.operation.activation)
+            nodes[-1] = replace(last, operation=operation, output=node.output, folded=node)
+        else:
+            nodes.append(node)
+    graph.nodes = nodes
+    _renumber(graph)
+
+
+def _follows(graph: Graph, node: Node, last: Node) -> bool:
+    """Whether a node alone reads what the one before it gives, to which no function has been applied yet."""
+    alone = node.inputs == (last.output,) and len(graph.consumers(last.output)) == 1
+    return alone and last.operation.activation is None
+
+
 def _renumber(graph: Graph) -> None:
-    """Number the values that are left 0, 1, 2, ... in order."""
+    """Number the values that are left 0, 1, 2, ... in order, and nodes, if they have no numbers yet."""
     numbers = {0: 0}
     for node in graph.nodes:
         numbers[node.output] = len(numbers)
     graph.extents = [graph.extents[old] for old in numbers]
     graph.nodes = [
-        replace(node, inputs=tuple(numbers[i] for i in node.inputs), output=numbers[node.output], number=n)
+        replace(
+            node,
+            inputs=tuple(numbers[i] for i in node.inputs),
+            output=numbers[node.output],
+            number=n if node.number < 0 else node.number,
+        )
         for n, node in enumerate(graph.nodes)
     ]
     graph.output = numbers[graph.output]

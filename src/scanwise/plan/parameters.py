@@ -36,15 +36,19 @@ class ParameterLayout:
     Attributes:
         places: (number of a node, parameter name) -> place.
         trained: network-wide name -> (parameter, offset).
+        state: the same of those that are not trained but kept. They lie behind the trained ones.
         shapes: network-wide name -> PyTorch's shape.
-        size: floats of the parameter buffer, a multiple of the optimizer's chunk.
+        size: floats of the trained parameters, a multiple of the optimizer's chunk.
+        floats: of the whole parameter buffer.
         constants: the buffer of fixed parameters.
     """
 
     places: dict[tuple[int, str], Place] = field(default_factory=dict)
     trained: dict[str, tuple[Parameter, int]] = field(default_factory=dict)
+    state: dict[str, tuple[Parameter, int]] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
     size: int = 0
+    floats: int = 0
     constants: NDArray[np.float32] = field(default_factory=lambda: aligned_zeros(0))
 
     @classmethod
@@ -59,27 +63,60 @@ class ParameterLayout:
                     layout.places[key] = Place(Base.CONSTANTS, fixed)
                     constants.append((fixed, parameter.fixed))
                     fixed += round_up(parameter.size, _ALIGNMENT)
-                else:
+                elif not parameter.state:
                     layout.places[key] = Place(Base.PARAMETERS, offset)
                     layout.trained[f"{node.name}.{parameter.name}"] = (parameter, offset)
                     offset += round_up(parameter.size, _ALIGNMENT)
         layout.size = round_up(max(1, offset), CHUNK)  # a network without parameters has one chunk of nothing
+        layout._place_state(graph)
         layout.constants = aligned_zeros(fixed)
         for at, values in constants:
             layout.constants[at : at + values.size] = values
         return layout
 
+    def _place_state(self, graph: Graph) -> None:
+        self.floats = self.size
+        for node in graph.nodes:
+            for parameter in node.operation.parameters():
+                if parameter.state:
+                    self.places[node.number, parameter.name] = Place(Base.PARAMETERS, self.floats)
+                    self.state[f"{node.name}.{parameter.name}"] = (parameter, self.floats)
+                    self.floats += round_up(parameter.size, _ALIGNMENT)
+
     def write(self, parameters: Mapping[str, NDArray[np.float32]], buffer: NDArray[np.float32]) -> None:
-        """PyTorch's layout -> the buffer."""
-        for name, (parameter, offset) in self.trained.items():
-            buffer[offset : offset + parameter.size] = parameter.pack(parameters[name])
+        """PyTorch's layout -> the buffer of all parameters."""
+        self.write_trained(parameters, buffer)
+        _write(self.state, parameters, buffer)
+
+    def write_trained(self, values: Mapping[str, NDArray[np.float32]], buffer: NDArray[np.float32]) -> None:
+        """PyTorch's layout -> a buffer of one value for each trained one: moments, say."""
+        _write(self.trained, values, buffer)
 
     def read(self, buffer: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """The buffer -> PyTorch's layout, as new arrays."""
+        """The buffer of all parameters -> PyTorch's layout, as new arrays in the network's order."""
+        found = self._read({**self.trained, **self.state}, buffer)
+        return {name: found[name] for name in self.shapes if name in found}
+
+    def read_trained(self, buffer: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """A buffer of one value for each trained one, gradients or moments -> PyTorch's layout."""
+        return self._read(self.trained, buffer)
+
+    def _read(
+        self, places: Mapping[str, tuple[Parameter, int]], buffer: NDArray[np.float32]
+    ) -> dict[str, NDArray[np.float32]]:
         return {
             name: parameter.unpack(buffer[offset : offset + parameter.size]).reshape(self.shapes[name])
-            for name, (parameter, offset) in self.trained.items()
+            for name, (parameter, offset) in places.items()
         }
+
+
+def _write(
+    places: Mapping[str, tuple[Parameter, int]],
+    values: Mapping[str, NDArray[np.float32]],
+    buffer: NDArray[np.float32],
+) -> None:
+    for name, (parameter, offset) in places.items():
+        buffer[offset : offset + parameter.size] = parameter.pack(values[name])
 
 
 def aligned_zeros(floats: int) -> NDArray[np.float32]:

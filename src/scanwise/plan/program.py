@@ -7,6 +7,7 @@ arena holds a few samples only (DESIGN section 4, depth first), so that this cos
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -17,7 +18,7 @@ from scanwise.codegen import choices, jit
 from scanwise.codegen.target import Target
 from scanwise.kernels.dropout import DropoutOperation, SampleKeys
 from scanwise.kernels.maps import FeatureMap, plain_map, round_up
-from scanwise.kernels.operation import Call, Derived, Maps
+from scanwise.kernels.operation import Call, Derived, Maps, Merge
 from scanwise.kernels.optimizer import StepRow
 from scanwise.kernels.transfer import Gather, Scatter
 from scanwise.plan import pieces
@@ -90,6 +91,7 @@ class Program:
         self.stages: list[list[int]] = []  # for each piece the number of calls up to its end
         self.derived_calls: list[tuple[Call, list[Place]]] = []
         self.routes: dict[int, Place] = {}  # by number of node
+        self.sums: dict[tuple[int, str], Place] = {}  # by number of node, and name
         self.assigned: list[tuple[int, int]] = []  # of a shard's gradients: first float, floats
         self.derived_places: dict[tuple[int, str], Place] = {}
         self.values: list[Buffer] = [self.reserve(self._value_map(v)) for v in range(len(graph.extents))]
@@ -139,8 +141,7 @@ class Program:
 
     def _plan_forward(self) -> None:
         for node in self.graph.nodes:
-            if (node.number, "transformed") not in self.derived_places:
-                self.derive(node, "transformed", node.operation.transformed())
+            self._transform(node)
             self.reserve_scratch(node.operation.scratch(self.maps(node)))
         for stage in pieces.stages(self.graph, self.maps, self.parts):
             ends = []
@@ -149,6 +150,12 @@ class Program:
                     self.call(call, self.graph.nodes[index])
                 ends.append(len(self.calls))
             self.add_stage(ends)
+
+    def _transform(self, node: Node) -> None:
+        """Derive what the forward pass of a node needs, once for all nodes that stand for its layer."""
+        for each in (node, node.folded):
+            if each is not None and (each.number, "transformed") not in self.derived_places:
+                self.derive(each, "transformed", each.operation.transformed())
 
     def close_stage(self) -> None:
         """The calls since the last stage are one piece."""
@@ -189,8 +196,10 @@ class Program:
         self.derived_floats += round_up(derived.size, _LINE)
         self.derived_places[node.number, name] = place
         self.reserve_scratch(derived.scratch)
-        weight = self.layout.places[node.number, "weight"]
+        for merge in derived.merges:
+            self.derived_calls.append((Call(merge.kernel(0), ()), self.places_of(merge.arguments, node)))
         for kernel, source, goal in derived.parts:
+            weight = self.layout.places[node.number, "weight"]
             places = [Place(weight.base, weight.offset + source), Place(place.base, place.offset + goal)]
             places += [Place(Base.SCRATCH, 0)] * (kernel.pointers - 2)
             self.derived_calls.append((Call(kernel, ()), places))
@@ -200,35 +209,50 @@ class Program:
         self.scratch_floats = max(self.scratch_floats, round_up(floats, _LINE))
 
     def call(self, call: Call, node: Node, dy: Place = _NOWHERE, dx: Place = _NOWHERE) -> None:
-        places = []
-        for name in call.arguments:
-            if name in ("x", "other"):
-                extent, place = self.values[node.inputs[1 if name == "other" else 0]]
-                passed = node.shift[0] * extent.row + node.shift[1] * extent.pitch
-                places.append(Place(place.base, place.offset + passed))
-            elif name == "y":
-                places.append(self.values[node.output][1])
-            elif name in ("dy", "dx", "none", "keys"):
-                places.append({"dy": dy, "dx": dx, "none": _NOWHERE, "keys": self.keys}[name])
-            elif name == "scratch":
-                places.append(Place(Base.SCRATCH, 0))
-            elif name == "routes":
-                places.append(self.routes[node.number])
-            elif name == "turn":
-                places.append(Place(Base.TURN))
-            elif name in ("derived", "transformed"):
-                places.append(self.derived_places[node.number, name])
-            elif name.startswith("d "):
-                places.append(Place(Base.GRADIENTS, self.layout.places[node.number, name[2:]].offset))
-                if "turn" in call.arguments:
+        places = self.places_of(call.arguments, node, dy, dx)
+        if "turn" in call.arguments:
+            for name, place in zip(call.arguments, places, strict=True):
+                if name.startswith("d "):
                     (size,) = (p.size for p in node.operation.parameters() if p.name == name[2:])
-                    self.assigned.append((places[-1].offset, round_up(size, _LINE)))
-            else:
-                places.append(self.layout.places[node.number, name])
+                    self.assigned.append((place.offset, round_up(size, _LINE)))
         if call.offsets:
             places = [Place(p.base, p.offset + o) for p, o in zip(places, call.offsets, strict=True)]
         self.calls.append((call, places))
         self.owners.append(node.name)
+
+    def places_of(
+        self, arguments: Sequence[str], node: Node, dy: Place = _NOWHERE, dx: Place = _NOWHERE
+    ) -> list[Place]:
+        """Where a call of the node finds its arguments."""
+        known = {"dy": dy, "dx": dx, "none": _NOWHERE, "keys": self.keys, "turn": Place(Base.TURN)}
+        known["scratch"] = Place(Base.SCRATCH, 0)
+        return [known[name] if name in known else self._place_of(name, node) for name in arguments]
+
+    def _place_of(self, name: str, node: Node) -> Place:
+        if name in ("x", "other"):
+            extent, place = self.values[node.inputs[1 if name == "other" else 0]]
+            passed = node.shift[0] * extent.row + node.shift[1] * extent.pitch
+            return Place(place.base, place.offset + passed)
+        if name == "y":
+            return self.values[node.output][1]
+        if name == "routes":
+            return self.routes[node.number]
+        if name in ("derived", "transformed"):
+            return self.derived_places[node.number, name]
+        if name == "folded":
+            assert node.folded is not None
+            return self.derived_places[node.folded.number, "transformed"]
+        if name in ("sums", "gradient sums"):
+            if (node.number, name) not in self.sums:
+                self.sums[node.number, name] = self.floats(node.operation.sums)
+            return self.sums[node.number, name]
+        if name.startswith("d "):
+            return Place(Base.GRADIENTS, self.layout.places[node.number, name[2:]].offset)
+        return self.layout.places[node.number, name]
+
+    def meet(self, node: Node, merges: Sequence[Merge]) -> None:
+        """All shards come together here for some calls, if there are any: only in training (`phases`)."""
+        assert not merges
 
     def emit(self, kernel: jit.Kernel, *places: Place) -> None:
         self.calls.append((Call(kernel, ()), list(places)))

@@ -22,7 +22,7 @@ from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.records import Base
 from scanwise.plan.workers import run_together, yield_address
 
-__all__ = ["Runner"]
+__all__ = ["Runner", "driver_function"]
 
 
 class Runner:
@@ -46,7 +46,7 @@ class Runner:
         self.constants = layout.constants
         self.version = -1  # of the parameters that `derived` was computed from
         self.target = target
-        self.function = _driver(target)
+        self.function = driver_function(Driver(), target)
         self._attended: Attended | None = None
         self._arenas: list[NDArray[np.float32]] = []
         self._bases: list[NDArray[np.int64]] = []
@@ -197,6 +197,7 @@ def _pointer(array: NDArray[np.generic]) -> int:
 
 
 @functools.cache
-def _driver(target: Target) -> Callable[[int, int, int], None]:
+def driver_function(driver: Driver, target: Target) -> Callable[[int, int, int], None]:
+    """A compiled driver."""
     kind = ctypes.CFUNCTYPE(None, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-    return kind(jit.address(Driver(), target))
+    return kind(jit.address(driver, target))

@@ -7,6 +7,7 @@ native engine is right where it agrees with it. It imports NumPy and layer field
 from scanwise.reference import (
     activation,
     aggregate,
+    batch_norm,
     container,
     conv,
     conv_transpose,
@@ -18,6 +19,7 @@ from scanwise.reference import (
     pad,
     plane,
     pool,
+    prelu,
     radial_basis,
     scan,
     softmax,
@@ -27,11 +29,20 @@ from scanwise.reference import (
 )
 from scanwise.reference.dropout import sample_keys
 from scanwise.reference.loss import loss
-from scanwise.reference.network import dropout_masks, forward, gradients, loss_and_gradients
+from scanwise.reference.network import (
+    batch_statistics,
+    dropout_masks,
+    forward,
+    gradients,
+    loss_and_gradients,
+    running_statistics,
+)
 
 __all__ = [
     "activation",
     "aggregate",
+    "batch_norm",
+    "batch_statistics",
     "container",
     "conv",
     "conv_transpose",
@@ -48,7 +59,9 @@ __all__ = [
     "pad",
     "plane",
     "pool",
+    "prelu",
     "radial_basis",
+    "running_statistics",
     "sample_keys",
     "scan",
     "softmax",

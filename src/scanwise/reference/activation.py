@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from scanwise.layers import LeakyReLU, ReLU, ScaledTanh, Sigmoid, Tanh
+from scanwise.layers import GELU, LeakyReLU, ReLU, ScaledTanh, Sigmoid, SiLU, Tanh
 from scanwise.reference.layer import Array, Gradients, Parameters, backward, forward
 
 
@@ -30,6 +32,48 @@ def leaky_relu(layer: LeakyReLU, z: Array, parameters: Parameters) -> Array:
 @backward.register(LeakyReLU)
 def dleaky_relu(layer: LeakyReLU, z: Array, dy: Array, parameters: Parameters) -> tuple[Array, Gradients]:
     return np.where(z > 0, dy, layer.negative_slope * dy), {}
+
+
+# y = z Phi(z), or with approximate="tanh" y = z s(2 u), u = k (z + 0.044715 z^3), k = sqrt(2 / pi), s the sigmoid,
+# since (1 + tanh(u)) / 2 = s(2 u)        (Hendrycks and Gimpel 2016, section 2)
+@forward.register(GELU)
+def gelu(layer: GELU, z: Array, parameters: Parameters) -> Array:
+    return z * (_normal(z) if layer.approximate == "none" else _near_normal(z))
+
+
+# f'(z) = Phi(z) + z phi(z);    for "tanh" f'(z) = s + z s (1 - s) 2 u',    u' = k (1 + 3 0.044715 z^2)
+@backward.register(GELU)
+def dgelu(layer: GELU, z: Array, dy: Array, parameters: Parameters) -> tuple[Array, Gradients]:
+    if layer.approximate == "none":
+        return dy * (_normal(z) + z * np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)), {}
+    s = _near_normal(z)
+    slope = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z**2)
+    return dy * (s + z * s * (1 - s) * 2 * slope), {}
+
+
+def _normal(z: Array) -> Array:
+    """Phi(z) = erfc(-z / sqrt(2)) / 2, a form that keeps its digits where z is far below zero."""
+    values = [0.5 * math.erfc(-v / math.sqrt(2)) for v in z.ravel()]
+    return np.array(values, np.float64).reshape(z.shape)
+
+
+def _near_normal(z: Array) -> Array:
+    u = math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)
+    s: Array = 0.5 * (1 + np.tanh(u))
+    return s
+
+
+# y = z s(z) with the sigmoid s
+@forward.register(SiLU)
+def silu(layer: SiLU, z: Array, parameters: Parameters) -> Array:
+    return z * 0.5 * (1 + np.tanh(0.5 * z))
+
+
+# f'(z) = s + z s (1 - s)
+@backward.register(SiLU)
+def dsilu(layer: SiLU, z: Array, dy: Array, parameters: Parameters) -> tuple[Array, Gradients]:
+    s = 0.5 * (1 + np.tanh(0.5 * z))
+    return dy * (s + z * s * (1 - s)), {}
 
 
 # y = 1 / (1 + exp(-z)) = (1 + tanh(z/2)) / 2, a form that does not overflow

@@ -8,10 +8,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.layers import Aggregate, Dropout, Residual, Scan1d, Scan2d, Sequential, Shape, Sigmoid, Softmax
-from scanwise.reference import dropout
+from scanwise.layers import (
+    Aggregate,
+    BatchNorm,
+    Dropout,
+    Residual,
+    Scan1d,
+    Scan2d,
+    Sequential,
+    Shape,
+    Sigmoid,
+    Softmax,
+)
+from scanwise.reference import batch_norm, dropout
 from scanwise.reference import layer as base
-from scanwise.reference.container import Chain, chain, chain_backward, chain_inputs
+from scanwise.reference.container import Chain, chain, chain_backward, chain_inputs, within
 from scanwise.reference.layer import Array, Gradients
 from scanwise.reference.loss import (
     binary_cross_entropy_of_probabilities,
@@ -31,7 +42,8 @@ def forward(network: Sequential, x: NDArray[Any], parameters: Given) -> Array:
         network: the layers.
         x: `(N, *input_shape)`.
         parameters: by name, PyTorch's layout. `"3.mask"` is the mask of a dropout layer in training (see
-            `dropout_masks`); without one dropout is the identity.
+            `dropout_masks`); without one dropout is the identity. `"3.training"` says that a batch normalisation
+            takes the batch's statistics (see `batch_statistics`).
 
     Returns:
         y: `(N, *output_shape)`, float64.
@@ -120,6 +132,46 @@ def _collect_masks(
             _collect_masks(layer, f"{prefix}{place}.", reached, keys, masks)
         elif isinstance(layer, Dropout):
             masks[f"{prefix}{place}.mask"] = dropout.mask(layer, reached, keys, len(masks))
+
+
+def batch_statistics(network: Sequential) -> dict[str, Array]:
+    """What makes every batch normalisation take the statistics of its batch, by name (`"3.training"`)."""
+    return {f"{place}.{batch_norm.TRAINING}": np.ones(()) for place in _batch_norms(network, "")}
+
+
+def running_statistics(network: Sequential, x: NDArray[Any], parameters: Given) -> dict[str, Array]:
+    """The running statistics of every batch normalisation after a training step on a batch, by name.
+
+    Args:
+        network, x: as for `forward`.
+        parameters: with the entries of `batch_statistics`.
+    """
+    found: dict[str, Array] = {}
+    _collect_running(network, "", _float64(x), _all_float64(parameters), found)
+    return found
+
+
+def _batch_norms(network: Sequential | Residual, prefix: str) -> list[str]:
+    places: list[str] = []
+    for place, layer in network.flat(prefix):
+        if isinstance(layer, Residual):
+            places += _batch_norms(layer, f"{place}.")
+        elif isinstance(layer, BatchNorm):
+            places.append(place)
+    return places
+
+
+def _collect_running(
+    network: Sequential | Residual, prefix: str, x: Array, parameters: Given, found: dict[str, Array]
+) -> None:
+    links = chain(network)
+    own = within(parameters, prefix.rstrip(".")) if prefix else dict(parameters)
+    for (place, layer), reached in zip(links, chain_inputs(links, x, own), strict=False):
+        if isinstance(layer, Residual):
+            _collect_running(layer, f"{prefix}{place}.", reached, parameters, found)
+        elif isinstance(layer, BatchNorm):
+            news = batch_norm.running_statistics(layer, reached, within(own, place))
+            found |= {f"{prefix}{place}.{name}": value for name, value in news.items()}
 
 
 def _float64(x: NDArray[Any]) -> Array:

@@ -20,6 +20,7 @@ from scanwise.layers import (
     Aggregate,
     AvgPool1d,
     AvgPool2d,
+    BatchNorm,
     Conv1d,
     Conv2d,
     ConvTranspose1d,
@@ -101,7 +102,8 @@ def inputs_of(layer: Layer, mask: Mask, shape: Shape, place: str, trail: Trail) 
 
 @inputs_of.register(_Pointwise)
 @inputs_of.register(UnitBias)
-def _(layer: _Pointwise | UnitBias, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
+@inputs_of.register(BatchNorm)
+def _(layer: _Pointwise | UnitBias | BatchNorm, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     return mask
 
 

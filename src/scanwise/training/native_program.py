@@ -66,7 +66,7 @@ class NativeProgram:
         require(
             4 * self._layout.size * copies, f"{copies} copies of the parameters: gradients and moments too"
         )
-        self._parameters = aligned_zeros(self._layout.size)
+        self._parameters = aligned_zeros(self._layout.floats)
         self._moments = [aligned_zeros(self._layout.size) for _ in range(optimizer.moments)]
         self._stride = self._layout.size + STATISTICS
         self._gradients = aligned_zeros(self._shards * self._stride)
@@ -179,7 +179,9 @@ class NativeProgram:
             "statistics": self._statistics.copy(),
         }
         for i, moment in enumerate(self._moments):
-            state |= {f"moment{i}.{name}": values for name, values in self._layout.read(moment).items()}
+            state |= {
+                f"moment{i}.{name}": values for name, values in self._layout.read_trained(moment).items()
+            }
         return state
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -192,7 +194,7 @@ class NativeProgram:
         for i, moment in enumerate(self._moments):
             prefix = f"moment{i}."
             given = {name[len(prefix) :]: values for name, values in state.items() if name.startswith(prefix)}
-            self._layout.write(given, moment)
+            self._layout.write_trained(given, moment)
 
     # --- preparation ----------------------------------------------------------------------------------------------
 
@@ -200,9 +202,7 @@ class NativeProgram:
         known = self._runners.get(dtype)
         if known is not None:
             return known
-        largest = -(-self._batch // self._shards)
-        compiled = compile_plan(self._graph, self._layout, dtype, self._goal, self._target, largest)
-        runner = Runner(self._graph, compiled, self._layout, self._parameters, self._target)
+        runner = self._runner_for(dtype, -(-self._batch // self._shards))
         c = runner.context
         c[Field.SHARDS] = self._shards
         c[Field.GRADIENTS] = self._gradients.ctypes.data
@@ -210,6 +210,17 @@ class NativeProgram:
         c[Field.UPDATES], c[Field.UPDATE_COUNT] = self._updates.ctypes.data, len(self._updates)
         self._runners[dtype] = runner
         return runner
+
+    def _runner_for(self, dtype: str, largest: int) -> Runner:
+        """A plan on shards of at most `largest` samples: depth first, or in phases where samples come together."""
+        graph, layout, target = self._graph, self._layout, self._target
+        if graph.merges:
+            from scanwise.plan.phases import PhasedRunner, compile_phases
+
+            phases = compile_phases(graph, layout, dtype, self._goal, target, largest)
+            return PhasedRunner(graph, phases, layout, self._parameters, target, self._shards)
+        compiled = compile_plan(graph, layout, dtype, self._goal, target, largest)
+        return Runner(graph, compiled, layout, self._parameters, target)
 
     @functools.cached_property
     def _updates(self) -> NDArray[np.int64]:

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError
-from scanwise.layers import Dropout, Sequential, Shape
+from scanwise.layers import BatchNorm, Dropout, Sequential, Shape
 from scanwise.presence.aggregating import AggregatingNetwork
 from scanwise.presence.aggregation import Aggregation
 from scanwise.presence.body import Signal, pieces, read_tile
@@ -64,14 +64,14 @@ class PresenceGradients:
         backend: `"native"` or `"reference"`.
 
     Raises:
-        ArgumentError: the network does not take signals of any size, or has `Dropout`.
+        ArgumentError: the network does not take signals of any size, or has `BatchNorm` or `Dropout`.
     """
 
     def __init__(self, network: Sequential, input_shape: Shape, backend: str) -> None:
         for place, layer in network.flat():
-            if isinstance(layer, Dropout):
+            if isinstance(layer, BatchNorm | Dropout):
                 raise ArgumentError(
-                    "network must have no Dropout to be trained on signals of unequal size. "
+                    "network must have no BatchNorm or Dropout to be trained on signals of unequal size. "
                     f"Got layer {place} {layer.label()}."
                 )
         self._network, self._input_shape = network, input_shape

@@ -30,7 +30,7 @@ class ReferenceProgram(SteppedProgram):
         batch_size: int,
         seed: int,
     ) -> None:
-        super().__init__(loss=loss, optimizer=optimizer, batch_size=batch_size)
+        super().__init__(loss=loss, optimizer=optimizer, batch_size=batch_size, state=network.state_names())
         self._network, self._input_shape, self._seed = network, input_shape, seed
 
     def _evaluate(self, rows: NDArray[np.int64], parameters: Mapping[str, NDArray[np.float32]]) -> Evaluated:
@@ -38,8 +38,10 @@ class ReferenceProgram(SteppedProgram):
         target = self._y[rows]
         keys = reference.sample_keys(self._seed, self._epochs - 1, rows)
         masks = reference.dropout_masks(self._network, self._input_shape, keys)
-        values: dict[str, NDArray[Any]] = {**parameters, **masks}
+        batch = reference.batch_statistics(self._network)
+        values: dict[str, NDArray[Any]] = {**parameters, **masks, **batch}
         outputs = reference.forward(self._network, x, values).astype(np.float32)
         hits = correct(outputs, target, self._loss)
         loss, gradients = reference.loss_and_gradients(self._network, x, target, values, self._loss)
-        return Evaluated(loss, 0 if hits is None else int(hits.sum()), gradients)
+        running = reference.running_statistics(self._network, x, values) if batch else {}
+        return Evaluated(loss, 0 if hits is None else int(hits.sum()), gradients, running)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,11 +24,13 @@ class Evaluated(NamedTuple):
         loss: the mean.
         correct: how many had their largest output at the target.
         gradients: of the mean loss, by every parameter.
+        state: new values of what is not trained, such as running statistics.
     """
 
     loss: float
     correct: int
     gradients: Mapping[str, NDArray[np.float64]]
+    state: Mapping[str, NDArray[np.float64]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,13 @@ class SteppedProgram:
         loss: its name.
         optimizer: its learning rate is not read; `begin_epoch` gives one for every step.
         batch_size: samples in a step.
+        state: names of parameters that are not trained.
     """
 
-    def __init__(self, *, loss: str, optimizer: Optimizer, batch_size: int) -> None:
+    def __init__(
+        self, *, loss: str, optimizer: Optimizer, batch_size: int, state: Collection[str] = ()
+    ) -> None:
+        self._state = state
         self._loss, self._optimizer, self._batch_size = loss, optimizer, batch_size
         self._reached = _Reached({}, {})
         self._epochs = 0  # begun
@@ -67,7 +74,8 @@ class SteppedProgram:
         """Take the parameters to go on from."""
         given = {name: np.array(value, np.float32) for name, value in parameters.items()}
         count = self._optimizer.moments
-        fresh = {name: tuple(np.zeros_like(v) for _ in range(count)) for name, v in given.items()}
+        trained = {name: value for name, value in given.items() if name not in self._state}
+        fresh = {name: tuple(np.zeros_like(v) for _ in range(count)) for name, v in trained.items()}
         self._reached = replace(self._reached, parameters=given, moments=fresh | self._reached.moments)
 
     def read_parameters(self) -> dict[str, NDArray[np.float32]]:
@@ -130,7 +138,7 @@ class SteppedProgram:
         count = range(self._optimizer.moments)
         moments = {
             name: tuple(np.array(state[f"{name}.moment{i}"], np.float32) for i in count)
-            for name in self._reached.parameters
+            for name in self._reached.moments
         }
         self._reached = _Reached(self._reached.parameters, moments, int(state["steps"]), int(state["done"]))
         self._epochs, self._running = int(state["epochs"]), False
@@ -143,17 +151,18 @@ class SteppedProgram:
             found = self._evaluate(rows, self._reached.parameters)
             self._losses[step], self._correct[step] = found.loss, found.correct
             if np.isfinite(found.loss):
-                self._reached = self._updated(found.gradients, float(self._rates[step]))
+                self._reached = self._updated(found, float(self._rates[step]))
             else:
                 self._diverged = True
 
-    def _updated(self, gradients: Mapping[str, NDArray[np.float64]], rate: float) -> _Reached:
+    def _updated(self, found: Evaluated, rate: float) -> _Reached:
         """What a step leads to."""
         before = self._reached
         t = before.steps + 1
-        parameters, moments = {}, {}
-        for name, w in before.parameters.items():
+        parameters, moments = dict(before.parameters), {}
+        for name, own in before.moments.items():
             parameters[name], moments[name] = reference_step(
-                self._optimizer, w, gradients[name], before.moments[name], rate, t
+                self._optimizer, parameters[name], found.gradients[name], own, rate, t
             )
+        parameters |= {name: value.astype(np.float32) for name, value in found.state.items()}
         return _Reached(parameters, moments, t, before.done + 1)
