@@ -16,8 +16,8 @@ import pytest
 import scanwise
 
 PUBLIC = {
-    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "BatchNorm", "CPlane", "Callback",
-    "Checkpoint", "CheckpointError", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine",
+    "AdamW", "Aggregate", "ArgumentError", "ArgumentTypeError", "AvgPool1d", "AvgPool2d", "BatchNorm", "CPlane",
+    "Callback", "Checkpoint", "CheckpointError", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine",
     "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d", "Downsample2d", "Dropout",
     "EarlyStopping", "EngineError", "EquivalentMatrix", "FileError", "Findings", "Flatten", "GELU", "History",
     "LeakyReLU", "LearningRates", "Linear", "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Model",

@@ -120,7 +120,7 @@ class _PhaseWriter(StepWriter):
 
         def phase(i: Index) -> None:
             self._phase(step, i)
-            self._barrier(None, then=lambda: self._merge(i))
+            self._barrier(lambda: self._merge(i))
 
         e.loop(before_last, phase)
         self._phase(step, before_last)
