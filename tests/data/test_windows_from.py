@@ -248,3 +248,10 @@ def test_places_of_windows(drawn: tuple[Surface, tuple[int, ...]], number: int, 
             not covered[at : at + window[0]].any() for at in range(surface.extent[0] - window[0] + 1)
         )
         assert len(free) == min(number, possible)
+
+
+def test_damage_of_files_that_are_not_used_does_not_matter(series: Path) -> None:
+    (series / "spare.npy").write_bytes(b"damaged")
+    assert len(windows_from(open_labels(series), 20, background=0)) == 3
+    with pytest.raises(DataError, match="spare"):
+        windows_from(open_labels(series), 20, unlabelled=True)

@@ -107,7 +107,7 @@ def _kind(path: Path, options: LabelOptions) -> str | None:
     """The kind of labels, or None for what only `open_dataset` reads or refuses."""
     if options.kind is not None:
         return options.kind
-    if not path.exists() or path.suffix.lower() == ".npz":
+    if path.suffix.lower() == ".npz":
         return None
     try:
         return kind_of_labels(path, folder=options.folder, column=options.column, encoding=options.encoding)

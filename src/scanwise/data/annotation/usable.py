@@ -32,9 +32,14 @@ def check_drawing(background: object, seed: object) -> None:
         raise ArgumentError(f"seed must be at least 0. Got {seed}.")
 
 
-def faults_of(collection: Collection, on_error: OnError) -> list[Skipped]:
-    """What cannot be used, or the error for the first of it."""
-    faults = [finding for finding in collection.findings if finding.kind in FATAL]
+def faults_of(collection: Collection, unlabelled: bool, on_error: OnError) -> list[Skipped]:
+    """What cannot be used, or the error for the first of it. Files that are not used may be damaged."""
+    unused = {str(file.path) for file in collection.files if not file.source and not unlabelled}
+    faults = [
+        finding
+        for finding in collection.findings
+        if finding.kind in FATAL and not (finding.kind == "unreadable-file" and finding.about in unused)
+    ]
     for file in collection.files:
         background = [label for label in file.labels if is_background(label)]
         if background and len(file.all_labels) > len(background) and on_error == "fatal":

@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.data.annotation.collection import AnnotatedFile, Collection, is_background
+from scanwise.data.annotation.collection import (
+    AnnotatedFile,
+    Collection,
+    is_background,
+    require_collection,
+)
 from scanwise.data.annotation.cutting import fill
 from scanwise.data.annotation.gaps import Extent, Place, Surface, about, draw_background, presence
 from scanwise.data.annotation.usable import check_drawing, faults_of, of_one_kind, require_both, require_known
@@ -88,9 +93,10 @@ def windows_from(
         labels=labels,
         on_error=on_error,
     )
+    require_collection(collection)
     check_drawing(background, seed)
     names = collection.labels if labels is None else tuple(labels)
-    skipped = faults_of(collection, on_error)
+    skipped = faults_of(collection, unlabelled, on_error)
     files = [file for file in collection.files if not file.error and (file.source or unlabelled)]
     files = of_one_kind(collection, files, on_error, skipped)
     require_kind(files[0].signal, kind, collection.source)
