@@ -12,6 +12,7 @@ from scanwise.cli.options import (
     BackendOption,
     BackgroundOption,
     ColumnOption,
+    CutOption,
     DataArgument,
     EdgeName,
     EdgeOption,
@@ -142,6 +143,7 @@ def train(
     label_column: ColumnOption = None,
     encoding: EncodingOption = None,
     background: BackgroundOption = 1.0,
+    cut: CutOption = 0.0,
     unlabelled: UnlabelledOption = False,
     on_error: OnErrorOption = OnErrorName.fatal,
     backend: BackendOption = BackendName.native,
@@ -172,7 +174,13 @@ def train(
         backend=backend.value,
         loss=loss.value,
         labels=LabelOptions(
-            None if labels is None else labels.value, folder, label_column, encoding, background, unlabelled
+            None if labels is None else labels.value,
+            folder,
+            label_column,
+            encoding,
+            background,
+            unlabelled,
+            cut,
         ),
     )
     raise typer.Exit(run_train(request, as_json=json))

@@ -30,6 +30,7 @@ class LabelOptions:
     encoding: str | None = None
     background: float = 1.0
     unlabelled: bool = False
+    cut: float = 0.0
 
 
 def open_labelled(
@@ -89,6 +90,7 @@ def open_labelled(
         collection,
         window,
         background=options.background,
+        cut=options.cut,
         unlabelled=options.unlabelled,
         seed=seed,
         kind=taken,

@@ -18,14 +18,13 @@ __all__ = ["check_drawing", "faults_of", "of_one_kind", "require_both", "require
 FATAL = ("unreadable-labels", "missing-file", "unreadable-file", "bad-place", "past-the-end", "contradiction")
 
 
-def check_drawing(background: object, seed: object) -> None:
+def check_drawing(background: object, cut: object, seed: object) -> None:
     """Raise ArgumentError or ArgumentTypeError for a number of background windows, or a seed, that is none."""
-    if isinstance(background, bool) or not isinstance(background, int | float):
-        raise ArgumentTypeError(
-            f"background must be a number of windows for every event. Got {background!r}."
-        )
-    if not 0 <= background < math.inf:
-        raise ArgumentError(f"background must be at least 0 and finite. Got {background!r}.")
+    for name, value in (("background", background), ("cut", cut)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ArgumentTypeError(f"{name} must be a number of windows for every event. Got {value!r}.")
+        if not 0 <= value < math.inf:
+            raise ArgumentError(f"{name} must be at least 0 and finite. Got {value!r}.")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise ArgumentTypeError(f"seed must be a whole number. Got {seed!r}.")
     if seed < 0:
