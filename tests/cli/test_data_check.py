@@ -129,3 +129,13 @@ def test_parquet_without_pyarrow_says_what_to_install(run: Run, monkeypatch: pyt
 def test_help_of_the_group_names_its_command(run: Run) -> None:
     assert "check" in run("data", "--help").out
     assert "--ignore" in run("data", "check", "--help").out
+
+
+def test_ctrl_c_leaves_no_traceback(run: Run, recordings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("scanwise.data.annotation.checking.audio.audio_chunks", interrupted)
+    outcome = run("data", "check", recordings)
+    assert (outcome.code, outcome.out) == (130, "")
+    assert outcome.err.strip() in ("", "interrupted")  # some versions of typer keep it to themselves

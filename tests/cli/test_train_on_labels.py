@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ def test_windows_about_events_and_background_from_the_gaps(run: Run, events: Pat
     assert result["samples"] == 7 * 3
     assert "labels down, up; each by itself: 14 samples have none of them" in outcome.err
     assert "3 for validation" in outcome.err
+    assert train(run, events, "--background", "0", "--cut", "1").json["samples"] == 7 * 2
     model = sw.load("m", backend="reference")
     assert (model.loss, model.labels) == ("binary_cross_entropy", ("down", "up"))
 
@@ -143,3 +145,10 @@ def test_a_network_file_for_another_number_of_labels_is_refused(run: Run) -> Non
     outcome = run("train", folders("none", "dent", "hole"), "-o", "m", "--network", "n.json", *REFERENCE)
     assert outcome.code == 2
     assert "network must give one score for each of the 2 labels" in outcome.err
+
+
+def test_a_pipe_is_not_waited_for(run: Run) -> None:
+    os.mkfifo("pipe.csv")
+    outcome = train(run, "pipe.csv")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "DATA must be an ordinary file" in outcome.err

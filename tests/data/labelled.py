@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from scanwise.data import Collection
 from tests.data.conftest import write_image
 
 RATE = 8000
@@ -72,3 +73,11 @@ def write_voc(path: Path, picture: str, boxes: Sequence[tuple[str, tuple[int, in
     )
     path.write_text(f"<annotation><filename>{picture}</filename>{objects}</annotation>")
     return path
+
+
+def kinds(collection: Collection) -> list[str]:
+    return [finding.kind for finding in collection.findings]
+
+
+def seconds(collection: Collection) -> list[tuple[str, str, tuple[float, float] | None]]:
+    return [(f.path.name, e.label, e.seconds) for f in collection.files for e in f.events]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 import scanwise as sw
 from scanwise.data import open_labels, read_signal, split, windows_from
-from scanwise.data.annotation.gaps import Surface, about, draw_background, presence
+from scanwise.data.annotation.gaps import Surface, about, draw_background, draw_cut, presence
 from scanwise.errors import ArgumentError, ArgumentTypeError, DataError
 from tests.data.labelled import RATE, write_coco, write_picture, write_recording, write_track
 
@@ -53,6 +53,24 @@ def test_background_comes_from_the_gaps_and_from_the_seed(series: Path) -> None:
     again, other = (windows_from(collection, 20, background=4, seed=seed) for seed in (3, 4))
     np.testing.assert_array_equal(data.x, again.x)
     assert not np.array_equal(data.x, other.x)
+
+
+def test_windows_that_cut_an_event_off_are_background(series: Path) -> None:
+    data = windows_from(open_labels(series), 20, background=0, cut=2, seed=1)
+    none = data.x[~data.y.any(axis=1), 0]
+    assert len(none) == 6
+    for window in none:
+        first = int(window[0])
+        held = [
+            min(first + 20, stop) - max(first, start)
+            for start, stop in ((50, 60), (100, 120), (1000, 1010))
+            if min(first + 20, stop) > max(first, start)
+        ]
+        assert len(held) == 1
+        assert 1 <= held[0] <= 8
+    np.testing.assert_array_equal(
+        windows_from(open_labels(series), 20, background=0, cut=2, seed=1).x, data.x
+    )
 
 
 def test_the_usual_window_is_what_most_events_fit_into(series: Path, tmp_path: Path) -> None:
@@ -196,6 +214,8 @@ def test_labels_of_a_model_are_kept_in_its_order(series: Path) -> None:
         ({"background": -1}, ArgumentError),
         ({"background": float("nan")}, ArgumentError),
         ({"background": "many"}, ArgumentTypeError),
+        ({"cut": -1}, ArgumentError),
+        ({"cut": None}, ArgumentTypeError),
         ({"seed": -1}, ArgumentError),
         ({"seed": 0.5}, ArgumentTypeError),
         ({"window": (3, 4)}, ArgumentError),
@@ -238,6 +258,9 @@ def test_places_of_windows(drawn: tuple[Surface, tuple[int, ...]], number: int, 
             assert 0 <= at <= length - size if length >= size else at <= 0 and at + size >= length
     for place in free:
         assert not presence(surface, window, place, 3).any()
+    (cut,) = draw_cut([surface], window, number, np.random.default_rng(seed))
+    for place in cut:
+        assert not presence(surface, window, place, 3).any()
     for place in about(surface, window):
         assert presence(surface, window, place, 3).any()
     if len(window) == 1 and surface.extent[0] >= window[0]:
@@ -248,3 +271,10 @@ def test_places_of_windows(drawn: tuple[Surface, tuple[int, ...]], number: int, 
             not covered[at : at + window[0]].any() for at in range(surface.extent[0] - window[0] + 1)
         )
         assert len(free) == min(number, possible)
+
+
+def test_damage_of_files_that_are_not_used_does_not_matter(series: Path) -> None:
+    (series / "spare.npy").write_bytes(b"damaged")
+    assert len(windows_from(open_labels(series), 20, background=0)) == 3
+    with pytest.raises(DataError, match="spare"):
+        windows_from(open_labels(series), 20, unlabelled=True)

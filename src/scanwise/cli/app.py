@@ -13,6 +13,7 @@ from scanwise.cli.options import (
     BackgroundOption,
     CheckpointOption,
     ColumnOption,
+    CutOption,
     DataArgument,
     EdgeName,
     EdgeOption,
@@ -153,6 +154,7 @@ def train(
     label_column: ColumnOption = None,
     encoding: EncodingOption = None,
     background: BackgroundOption = 1.0,
+    cut: CutOption = 0.0,
     unlabelled: UnlabelledOption = False,
     on_error: OnErrorOption = OnErrorName.fatal,
     backend: BackendOption = BackendName.native,
@@ -195,7 +197,13 @@ def train(
         checkpoint=checkpoint,
         loss=loss.value,
         labels=LabelOptions(
-            None if labels is None else labels.value, folder, label_column, encoding, background, unlabelled
+            None if labels is None else labels.value,
+            folder,
+            label_column,
+            encoding,
+            background,
+            unlabelled,
+            cut,
         ),
     )
     raise typer.Exit(run_train(request, as_json=json, plot=plot))

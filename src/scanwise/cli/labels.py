@@ -30,6 +30,7 @@ class LabelOptions:
     encoding: str | None = None
     background: float = 1.0
     unlabelled: bool = False
+    cut: float = 0.0
 
 
 def open_labelled(
@@ -89,6 +90,7 @@ def open_labelled(
         collection,
         window,
         background=options.background,
+        cut=options.cut,
         unlabelled=options.unlabelled,
         seed=seed,
         kind=taken,
@@ -107,7 +109,7 @@ def _kind(path: Path, options: LabelOptions) -> str | None:
     """The kind of labels, or None for what only `open_dataset` reads or refuses."""
     if options.kind is not None:
         return options.kind
-    if not path.exists() or path.suffix.lower() == ".npz":
+    if path.suffix.lower() == ".npz":
         return None
     try:
         return kind_of_labels(path, folder=options.folder, column=options.column, encoding=options.encoding)

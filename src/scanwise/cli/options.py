@@ -136,6 +136,9 @@ LossOption = Annotated[
 BackgroundOption = Annotated[
     float, typer.Option(min=0, help="Windows from the gaps for each window about an event.")
 ]
+CutOption = Annotated[
+    float, typer.Option(min=0, help="Windows that hold only a part of an event, for each window about one.")
+]
 UnlabelledOption = Annotated[
     bool, typer.Option("--unlabelled", help="Take files that have no labels for background.")
 ]

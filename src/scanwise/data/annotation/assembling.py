@@ -29,6 +29,7 @@ class _Statements:
     source: str = ""
     labels: set[str] = field(default_factory=set)
     events: list[Event] = field(default_factory=list)
+    seen: set[tuple[object, ...]] = field(default_factory=set)
 
 
 def assemble(
@@ -100,12 +101,8 @@ def _state(one: _Statements, row: Row, label: str, findings: list[Finding]) -> N
             Finding("bad-place", row.source, f"{row.source} must end after it begins. Got {_place(event)}.")
         )
         return
-    again = (
-        any((event.seconds, event.box, event.label) == (e.seconds, e.box, e.label) for e in one.events)
-        if located
-        else label in one.labels
-    )
-    if again:
+    statement = (label, row.seconds, row.box)
+    if statement in one.seen:
         findings.append(
             Finding("repeated-label", row.source, f"{row.source} says once more that {one.path} has {label}.")
         )
@@ -113,6 +110,7 @@ def _state(one: _Statements, row: Row, label: str, findings: list[Finding]) -> N
         one.events.append(event)
     else:
         one.labels.add(label)
+    one.seen.add(statement)
 
 
 def _surveyed(one: _Statements, findings: list[Finding]) -> AnnotatedFile:

@@ -9,18 +9,16 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from scanwise.data.annotation.collection import Box
-from scanwise.data.annotation.reading import Reading, Row, number, read_text
+from scanwise.data.annotation.reading import Reading, Row, head_of, number, read_text
 from scanwise.data.decoding import shown
 from scanwise.errors import DataError
 
 __all__ = ["is_coco", "is_voc", "read_coco", "read_voc"]
 
-_HEAD_BYTES = 1 << 12
-
 
 def is_coco(path: Path) -> bool:
     """Whether a JSON file names the lists that COCO's annotations have."""
-    if path.suffix.lower() != ".json":
+    if path.suffix.lower() != ".json" or not path.is_file():
         return False
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
@@ -31,7 +29,7 @@ def is_coco(path: Path) -> bool:
 
 def is_voc(path: Path) -> bool:
     """Whether an XML file begins as Pascal VOC's annotations do."""
-    return path.suffix.lower() == ".xml" and b"<annotation" in _head(path).replace(b"\0", b"")
+    return path.suffix.lower() == ".xml" and b"<annotation" in head_of(path).replace(b"\0", b"")
 
 
 def read_coco(path: Path, encoding: str | None) -> Reading:
@@ -156,11 +154,3 @@ def _coco_box(values: object, source: str) -> Box | None:
         raise DataError(f"{source} must have a bbox [x, y, width, height]. Got {shown(str(values))}.")
     left, top, width, height = (number(value, f"{source}: bbox") for value in values)
     return (top, left, top + height, left + width)
-
-
-def _head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(_HEAD_BYTES)
-    except OSError:
-        return b""

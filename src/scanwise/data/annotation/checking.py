@@ -18,6 +18,7 @@ from scanwise.data.annotation.collection import (
     Event,
     Finding,
     is_background,
+    require_collection,
 )
 from scanwise.data.dataset import require_finite
 from scanwise.data.folder import kind_by_name
@@ -50,6 +51,9 @@ def check_labels(
     Returns:
         The collection's own findings and the further ones, in the order of `FINDINGS`.
 
+    Raises:
+        ArgumentTypeError: `collection` is none.
+
     Example:
         >>> import tempfile, numpy as np
         >>> from scanwise.data import open_labels
@@ -60,6 +64,7 @@ def check_labels(
         >>> [finding.kind for finding in findings]
         ['contradiction', 'no-negative']
     """
+    require_collection(collection)
     findings = list(collection.findings)
     for file in collection.files:
         findings += _contradictions(file)

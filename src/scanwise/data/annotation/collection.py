@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scanwise.data.dataset import ImageMode, Kind
+from scanwise.errors import ArgumentTypeError
 from scanwise.model import BACKGROUND_NAMES
 
-__all__ = ["AnnotatedFile", "Collection", "Event", "Finding", "is_background"]
+__all__ = ["AnnotatedFile", "Collection", "Event", "Finding", "is_background", "require_collection"]
 
 Box = tuple[float, float, float, float]
 
@@ -42,6 +43,12 @@ NOTES = ("unlabelled",)
 def is_background(label: str) -> bool:
     """Whether a label says that none of the others occurs: `background` or `none`, in any case."""
     return label.lower() in BACKGROUND_NAMES
+
+
+def require_collection(value: object) -> None:
+    """Raise ArgumentTypeError unless a value is a collection."""
+    if not isinstance(value, Collection):
+        raise ArgumentTypeError(f"collection must be what open_labels gives. Got {type(value).__name__}.")
 
 
 @dataclass(frozen=True)

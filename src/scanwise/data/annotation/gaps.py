@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Extent", "Place", "Surface", "about", "draw_background", "presence"]
+__all__ = ["Extent", "Place", "Surface", "about", "draw_background", "draw_cut", "presence"]
 
 Extent = tuple[int, ...]
 Place = tuple[int, ...]
@@ -17,7 +17,10 @@ Place = tuple[int, ...]
 # A window contains an event if it holds this share of it, or is itself filled with it to this share.
 SHARE = 0.5
 
-# Of places in images that are drawn until one is free of events.
+# How much of an event a window holds that cuts it off.
+_CUT = (0.1, 0.4)
+
+# Places that are drawn until one does as background.
 _TRIES = 100
 
 
@@ -81,6 +84,42 @@ def draw_background(
     if len(window) == 1:
         return _draw_along(surfaces, window[0], number, random)
     return _draw_in_images(surfaces, window, number, random)
+
+
+def draw_cut(
+    surfaces: Sequence[Surface], window: Extent, number: int, random: np.random.Generator
+) -> list[list[Place]]:
+    """Up to `number` places of windows that cut an event off: they hold too little of it, and contain none.
+
+    A network that has seen only whole events and gaps finds parts of events hard to tell.
+    """
+    places: list[list[Place]] = [[] for _ in surfaces]
+    events = [(s, e) for s, surface in enumerate(surfaces) for e in np.flatnonzero(surface.labels >= 0)]
+    for _ in range(number if events else 0):
+        for _ in range(_TRIES):
+            s, e = events[int(random.integers(len(events)))]
+            place = _cutting(surfaces[s], int(e), window, random)
+            inside = all(
+                0 <= at <= n - size for at, size, n in zip(place, window, surfaces[s].extent, strict=True)
+            )
+            if not inside or place in places[s] or not _touches(surfaces[s], window, place):
+                continue
+            if presence(surfaces[s], window, place, int(surfaces[s].labels.max()) + 1).any():
+                continue
+            places[s].append(place)
+            break
+    return [sorted(found) for found in places]
+
+
+def _cutting(surface: Surface, event: int, window: Extent, random: np.random.Generator) -> Place:
+    """A window about an event, moved along one axis until it holds only a part of it."""
+    start, stop = surface.starts[event], surface.stops[event]
+    place = [(int(a) + int(b) - size) // 2 for a, b, size in zip(start, stop, window, strict=True)]
+    axis = int(random.integers(len(window)))
+    size = window[axis]
+    kept = max(round(random.uniform(*_CUT) * min(int(stop[axis] - start[axis]), size)), 1)
+    place[axis] = int(start[axis]) + kept - size if random.random() < 0.5 else int(stop[axis]) - kept
+    return tuple(place)
 
 
 def _draw_along(

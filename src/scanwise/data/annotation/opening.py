@@ -12,7 +12,7 @@ from scanwise.data.annotation.collection import Collection
 from scanwise.data.annotation.places import Places, data_files
 from scanwise.data.annotation.reading import Reading, Row
 from scanwise.data.folder import files_within, kind_by_name
-from scanwise.errors import ArgumentError, DataError, FileError
+from scanwise.errors import ArgumentError, ArgumentTypeError, DataError, FileError
 from scanwise.paths import is_folder, require_file, require_path
 
 __all__ = ["KINDS", "kind_of_labels", "open_labels"]
@@ -55,7 +55,7 @@ def open_labels(
 
     Raises:
         FileError: `path` or `folder` does not exist.
-        ArgumentError: no such kind or encoding, or no labels of any kind in `path`.
+        ArgumentError, ArgumentTypeError: no such kind or encoding, or no labels of any kind in `path`.
         DataError: the label file cannot be read, is in another encoding, or lacks a column; none in a folder.
 
     Example:
@@ -69,6 +69,9 @@ def open_labels(
     """
     if kind is not None and kind not in KINDS:
         raise ArgumentError(f"kind must be one of {', '.join(map(repr, KINDS))}. Got {kind!r}.")
+    for name, value in (("column", column), ("encoding", encoding)):
+        if value is not None and not isinstance(value, str):
+            raise ArgumentTypeError(f"{name} must be text. Got {value!r}.")
     path = require_path(path, "DATA")
     if not os.path.lexists(path):
         raise FileError(f"DATA must be an existing folder or file. Got {path}, which does not exist.")
@@ -112,6 +115,8 @@ def kind_of_labels(
     COCO file directly in it; a folder without any has sub-folders that are labels.
     """
     if not is_folder(path):
+        if not path.is_file():
+            return None
         return _kind_of_file(path, column, encoding)
     files = sorted(files_within(path, ()))
     if any(boxes.is_voc(file) for file in files):

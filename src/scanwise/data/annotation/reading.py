@@ -11,10 +11,9 @@ from scanwise.data.annotation.collection import Box, Finding
 from scanwise.data.decoding import decoding, shown
 from scanwise.errors import ArgumentError, DataError
 
-__all__ = ["Reading", "Row", "number", "read_text"]
+__all__ = ["Reading", "Row", "head_of", "number", "plural", "read_text"]
 
-# Tried, in this order, where a file is not UTF-8. Latin-1 reads anything, so it comes last.
-ENCODINGS = ("utf-16", "latin-1")
+_HEAD_BYTES = 1 << 12
 
 _BYTE_ORDER_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -82,19 +81,34 @@ def read_text(path: Path, encoding: str | None, expected: str) -> str:
     except UnicodeError as error:
         place = getattr(error, "start", 0)
         raise DataError(
-            f"{path} must be text in {encoding or 'UTF-8'}. Got byte {content[place]:#04x} at position {place}; "
-            f"it can be read with encoding={_fitting(content)!r}."
+            f"{path} must be text in {encoding or 'UTF-8'}. Got byte {content[place]:#04x} at position {place}"
+            f"{_advice(content)}."
         ) from None
     if "\0" in text:
         raise DataError(
-            f"{path} must be text in {encoding or 'UTF-8'}. Got null characters; "
-            f"it can be read with encoding={_fitting(content)!r}."
+            f"{path} must be text in {encoding or 'UTF-8'}. Got null characters{_advice(content)}."
         )
     return text
 
 
-def _fitting(content: bytes) -> str:
-    """The name of an encoding in which these bytes are text."""
+def head_of(path: Path) -> bytes:
+    """The first bytes of a file; none of what cannot be read, or is a device or pipe, from which reading may wait."""
+    try:
+        if not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+    except OSError:
+        return b""
+
+
+def _advice(content: bytes) -> str:
+    encoding = _fitting(content)
+    return "" if encoding is None else f"; it can be read with encoding={encoding!r}"
+
+
+def _fitting(content: bytes) -> str | None:
+    """The name of an encoding in which these bytes are text; None if they are none."""
     if content.startswith(_BYTE_ORDER_MARKS):
         return "utf-16"
     for encoding in ("utf-8-sig", "utf-16-le", "utf-16-be"):
@@ -102,10 +116,10 @@ def _fitting(content: bytes) -> str:
             text = content.decode(encoding)
         except UnicodeError:
             continue
-        # Bytes of any text are UTF-16 if they are even in number; only real UTF-16 has line ends and Latin letters.
-        if "\0" not in text and (encoding == "utf-8-sig" or b"\0" in content):
+        # Nearly any bytes are UTF-16 if they are even in number; in real UTF-16 every other byte of Latin text is null.
+        if "\0" not in text and (encoding == "utf-8-sig" or 4 * content.count(0) >= len(content)):
             return encoding
-    return "latin-1"
+    return None if b"\0" in content else "latin-1"
 
 
 def number(text: object, what: str) -> float:
@@ -118,7 +132,7 @@ def number(text: object, what: str) -> float:
         value = float(text.strip().replace(",", ".") if isinstance(text, str) else text)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         value = math.nan
-    if not math.isfinite(value):
+    if not math.isfinite(value) or "_" in str(text):  # float() takes 1_0 for 10
         raise DataError(f"{what} must be a finite number. Got {shown(str(text)) or 'nothing'}.")
     return value
 

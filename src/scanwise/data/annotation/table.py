@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from scanwise.data.annotation.reading import Reading, Row, number, plural, read_text
+from scanwise.data.annotation.reading import Reading, Row, head_of, number, plural, read_text
 from scanwise.data.decoding import decoding
 from scanwise.errors import DataError
 from scanwise.identities.extra import require_extra
@@ -39,11 +39,7 @@ def is_table(path: Path, *, column: str | None = None, encoding: str | None = No
         return True
     if path.suffix.lower() not in EXTENSIONS:
         return False
-    try:
-        with path.open("rb") as file:
-            head = file.read(1 << 12)
-    except OSError:
-        return False
+    head = head_of(path)
     for tried in (encoding, "utf-8-sig", "utf-16", "latin-1"):
         try:
             lines = head.decode(tried or "utf-8-sig", "ignore").splitlines()

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scanwise.data import audio
-from scanwise.data.annotation.reading import Reading, Row, number, plural, read_text
+from scanwise.data.annotation.reading import Reading, Row, head_of, number, plural, read_text
 from scanwise.errors import DataError
 
 __all__ = [
@@ -26,7 +26,6 @@ EXTENSION = ".txt"
 _BEGIN, _END = "Begin Time (s)", "End Time (s)"
 _LABEL_COLUMNS = ("Species", "Annotation", "Label")
 _TABLE_NAME = re.compile(r"(\.table\.\d+)?(\.selections)?\.txt$", re.IGNORECASE)
-_HEAD_BYTES = 1 << 12
 
 
 def is_raven(path: Path) -> bool:
@@ -189,10 +188,6 @@ def _recording_of(track: Path, name: str, folder: Path | None = None) -> Path | 
 
 def _first_lines(path: Path) -> list[str]:
     """The first lines that are not blank, whatever the encoding."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
-    except OSError:
-        return []
+    head = head_of(path)
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     return [line for line in head.decode(encoding, "replace").splitlines() if line.strip()]

@@ -18,23 +18,27 @@ __all__ = ["check_drawing", "faults_of", "of_one_kind", "require_both", "require
 FATAL = ("unreadable-labels", "missing-file", "unreadable-file", "bad-place", "past-the-end", "contradiction")
 
 
-def check_drawing(background: object, seed: object) -> None:
+def check_drawing(background: object, cut: object, seed: object) -> None:
     """Raise ArgumentError or ArgumentTypeError for a number of background windows, or a seed, that is none."""
-    if isinstance(background, bool) or not isinstance(background, int | float):
-        raise ArgumentTypeError(
-            f"background must be a number of windows for every event. Got {background!r}."
-        )
-    if not 0 <= background < math.inf:
-        raise ArgumentError(f"background must be at least 0 and finite. Got {background!r}.")
+    for name, value in (("background", background), ("cut", cut)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ArgumentTypeError(f"{name} must be a number of windows for every event. Got {value!r}.")
+        if not 0 <= value < math.inf:
+            raise ArgumentError(f"{name} must be at least 0 and finite. Got {value!r}.")
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer):
         raise ArgumentTypeError(f"seed must be a whole number. Got {seed!r}.")
     if seed < 0:
         raise ArgumentError(f"seed must be at least 0. Got {seed}.")
 
 
-def faults_of(collection: Collection, on_error: OnError) -> list[Skipped]:
-    """What cannot be used, or the error for the first of it."""
-    faults = [finding for finding in collection.findings if finding.kind in FATAL]
+def faults_of(collection: Collection, unlabelled: bool, on_error: OnError) -> list[Skipped]:
+    """What cannot be used, or the error for the first of it. Files that are not used may be damaged."""
+    unused = {str(file.path) for file in collection.files if not file.source and not unlabelled}
+    faults = [
+        finding
+        for finding in collection.findings
+        if finding.kind in FATAL and not (finding.kind == "unreadable-file" and finding.about in unused)
+    ]
     for file in collection.files:
         background = [label for label in file.labels if is_background(label)]
         if background and len(file.all_labels) > len(background) and on_error == "fatal":

@@ -10,9 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.data.annotation.collection import AnnotatedFile, Collection, is_background
+from scanwise.data.annotation.collection import (
+    AnnotatedFile,
+    Collection,
+    is_background,
+    require_collection,
+)
 from scanwise.data.annotation.cutting import fill
-from scanwise.data.annotation.gaps import Extent, Place, Surface, about, draw_background, presence
+from scanwise.data.annotation.gaps import Extent, Place, Surface, about, draw_background, draw_cut, presence
 from scanwise.data.annotation.usable import check_drawing, faults_of, of_one_kind, require_both, require_known
 from scanwise.data.dataset import Dataset, ImageMode, Kind, OnError, Skipped, require_kind
 from scanwise.data.folder import Reader, reader_for
@@ -28,6 +33,7 @@ def windows_from(
     window: Window | None = None,
     *,
     background: float = 1.0,
+    cut: float = 0.0,
     unlabelled: bool = False,
     seed: int = 0,
     kind: Kind | None = None,
@@ -40,17 +46,20 @@ def windows_from(
     r"""Make a data set with one 0 or 1 per label, for `loss="binary_cross_entropy"`.
 
     Where places are known, windows are cut about the events, centred on each, and background windows from the gaps.
-    A window contains an event if it holds at least half of it, or is filled with it by half; background windows
-    overlap no event, and all their targets are 0. A file of which it is only known that it contains something gives no
-    window. Where no places are known, every file is one window, cropped or padded to it about its centre.
+    A window contains an event if it holds at least half of it, or is filled with it by half; background windows from
+    the gaps overlap no event, and all targets of background are 0. A file of which it is only known that it contains
+    something gives no window. Where no places are known, every file is one window, cropped or padded to it about its
+    centre.
 
     Args:
         collection: what `open_labels` gives.
         window: seconds of audio, elements of a series, (rows, columns) of an image; None chooses what 95 % of the
             events, or of the clips, fit into.
-        background: background windows for every window about an event, as far as there are places.
+        background: background windows from the gaps for every window about an event, as far as there are places.
+        cut: windows for every window about an event that hold between a tenth and two fifths of an event at their
+            edge, and so contain none: background too.
         unlabelled: whether files of which nothing is said count as background.
-        seed: of the choice of background windows.
+        seed: of the choice of background windows and of cut ones.
         kind: "audio", "image" or "series" that a model takes; other kinds are refused.
         sample_rate: Hz that audio is resampled to; None takes that of most files.
         image_mode: "L" or "RGB"; None takes RGB if any file has colour.
@@ -88,9 +97,10 @@ def windows_from(
         labels=labels,
         on_error=on_error,
     )
-    check_drawing(background, seed)
+    require_collection(collection)
+    check_drawing(background, cut, seed)
     names = collection.labels if labels is None else tuple(labels)
-    skipped = faults_of(collection, on_error)
+    skipped = faults_of(collection, unlabelled, on_error)
     files = [file for file in collection.files if not file.error and (file.source or unlabelled)]
     files = of_one_kind(collection, files, on_error, skipped)
     require_kind(files[0].signal, kind, collection.source)
@@ -99,10 +109,10 @@ def windows_from(
     for file in files:
         reader.survey(file.path)
     if not collection.located:
-        cut = _clips(files, reader, window, names)
+        windows = _clips(files, reader, window, names)
     else:
-        cut = _cut(files, reader, window, names, background, seed, skipped)
-    return _dataset(collection, cut, reader, names, labels is None, on_error, skipped, progress)
+        windows = _cut(files, reader, window, names, (background, cut), seed, skipped)
+    return _dataset(collection, windows, reader, names, labels is None, on_error, skipped, progress)
 
 
 class _Cut:
@@ -138,7 +148,7 @@ def _cut(
     reader: Reader,
     window: Window | None,
     names: tuple[str, ...],
-    background: float,
+    shares: tuple[float, float],
     seed: int,
     skipped: list[Skipped],
 ) -> _Cut:
@@ -158,10 +168,11 @@ def _cut(
         used.append(file)
         surfaces.append(_surface(file, reader, names))
     wanted = [about(surface, cut.extent) for surface in surfaces]
-    number = round(background * sum(map(len, wanted)))
-    gaps = draw_background(surfaces, cut.extent, number, np.random.default_rng(seed))
-    for file, surface, own, free in zip(used, surfaces, wanted, gaps, strict=True):
-        places = sorted({*own, *free})
+    free, part = (round(share * sum(map(len, wanted))) for share in shares)
+    gaps = draw_background(surfaces, cut.extent, free, np.random.default_rng(seed))
+    parts = draw_cut(surfaces, cut.extent, part, np.random.default_rng([seed, 1]))
+    for file, surface, *groups in zip(used, surfaces, wanted, gaps, parts, strict=True):
+        places = sorted({place for group in groups for place in group})
         if places:
             cut.add(file, places, [presence(surface, cut.extent, at, len(names)) for at in places])
     return cut
