@@ -13,9 +13,11 @@ from torch.nn import functional
 
 from scanwise import reference
 from scanwise.layers import (
+    GELU,
     Aggregate,
     AvgPool1d,
     AvgPool2d,
+    BatchNorm,
     Conv1d,
     Conv2d,
     Layer,
@@ -23,12 +25,14 @@ from scanwise.layers import (
     Linear,
     MaxPool1d,
     MaxPool2d,
+    PReLU,
     RadialBasis,
     ReLU,
     ScaledTanh,
     Sequential,
     Shape,
     Sigmoid,
+    SiLU,
     Softmax,
     Subsample1d,
     Subsample2d,
@@ -108,12 +112,21 @@ def torch_forward(layer: Layer, x: torch.Tensor, parameters: Parameters) -> torc
         return -((x[:, None] - torch.tensor(layer.codes, dtype=x.dtype)) ** 2).sum(dim=2)
     if isinstance(layer, LeakyReLU):
         return functional.leaky_relu(x, layer.negative_slope)
+    if isinstance(layer, PReLU):
+        return functional.prelu(x, parameters["weight"])
+    if isinstance(layer, GELU):
+        return functional.gelu(x, approximate=layer.approximate)
+    if isinstance(layer, BatchNorm):
+        mean, var = (parameters[name].detach() for name in layer.state)
+        weight, bias = parameters.get("weight"), parameters.get("bias")
+        return functional.batch_norm(x, mean, var, weight, bias, eps=layer.eps)
     if isinstance(layer, ScaledTanh):
         return 1.7159 * torch.tanh(2 / 3 * x)
     if isinstance(layer, Softmax):
         return x.softmax(dim=1)
     pointwise: dict[type[Layer], Callable[[torch.Tensor], torch.Tensor]] = {
         ReLU: torch.relu,
+        SiLU: functional.silu,
         Sigmoid: torch.sigmoid,
         Tanh: torch.tanh,
     }
@@ -134,7 +147,7 @@ def compare(layer: Layer, shape: Shape) -> None:
 
     close(y, y_torch, f"{layer} y")
     close(dx, x_torch.grad, f"{layer} dx")
-    assert set(gradients) == set(parameters)
+    assert set(gradients) == set(parameters) - set(network.state_names())
     for name, gradient in gradients.items():
         close(gradient, given_torch[name[2:]].grad, f"{layer} d{name}")
 
@@ -153,6 +166,8 @@ KINDS = {
     "avg_pool1d": drawn.pools(AvgPool1d),
     "avg_pool2d": drawn.pools(AvgPool2d),
     "subsample": drawn.subsamplings(),
+    "prelu": drawn.prelus(),
+    "batch_norm": drawn.batch_norms(),
     "activation": drawn.activations(),
     "radial_basis": drawn.radial_bases(),
     "softmax": drawn.softmaxes(),

@@ -66,8 +66,8 @@ def _near_normal(z: Array) -> Array:
 # y = z s(z) with the sigmoid s
 @forward.register(SiLU)
 def silu(layer: SiLU, z: Array, parameters: Parameters) -> Array:
-    y: Array = z * 0.5 * (1 + np.tanh(0.5 * z))
-    return y
+    s: Array = 0.5 * (1 + np.tanh(0.5 * z))
+    return z * s
 
 
 # f'(z) = s + z s (1 - s)
