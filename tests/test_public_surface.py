@@ -23,6 +23,7 @@ PUBLIC = {
     "LeakyReLU", "LearningRates", "Linear", "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Model",
     "ModelFileError", "Neocognitron", "OneCycle", "Pad1d", "Pad2d", "Presence", "RadialBasis", "ReLU",
     "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError",
+    "SelfCheckWarning",
     "Sequential", "ShapeError", "ShiftResponse", "Sigmoid", "Softmax", "Step", "Stream", "StreamPool",
     "Subsample1d", "Subsample2d", "Tanh", "Tuning", "Unfold1d", "Unfold2d", "UnitBias", "UnknownNetworkError",
     "__version__", "as_convolution", "as_scan", "autotune", "detect", "equivalent_matrix", "find_learning_rate",
