@@ -22,7 +22,7 @@ STAGES = (
     ("plan",),
     ("executor",),
     ("inputs", "initialization", "parameters"),
-    ("model", "model_file", "presence"),
+    ("model", "model_file", "self_check", "presence"),
     ("augment",),
     ("training",),
     ("tuning",),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scanwise.errors import FileError as FileError
     from scanwise.errors import ModelFileError as ModelFileError
     from scanwise.errors import ScanwiseError as ScanwiseError
+    from scanwise.errors import SelfCheckWarning as SelfCheckWarning
     from scanwise.errors import ShapeError as ShapeError
     from scanwise.errors import UnknownNetworkError as UnknownNetworkError
     from scanwise.identities import EquivalentMatrix as EquivalentMatrix
@@ -113,7 +114,7 @@ __version__ = "0.1.0"
 _PLACES = {
     "errors": (
         "ArgumentError", "ArgumentTypeError", "CheckpointError", "DataError", "DivergedError", "EngineError",
-        "FileError", "ModelFileError", "ScanwiseError", "ShapeError", "UnknownNetworkError",
+        "FileError", "ModelFileError", "ScanwiseError", "SelfCheckWarning", "ShapeError", "UnknownNetworkError",
     ),
     "identities": (
         "EquivalentMatrix", "ShiftResponse", "as_convolution", "as_scan", "equivalent_matrix",

@@ -13,6 +13,8 @@ Every wrong input raises one of these. Each is also the built-in exception that 
     ├── CheckpointError     (ValueError)    of another training, truncated, corrupt, or of a newer version
     ├── EngineError         (RuntimeError)  the native engine cannot compile or run a plan
     └── DivergedError       (ArithmeticError) training left the finite numbers
+
+One warning is no error: SelfCheckWarning, a loaded model gives other last digits than when it was saved.
 """
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "FileError",
     "ModelFileError",
     "ScanwiseError",
+    "SelfCheckWarning",
     "ShapeError",
     "UnknownNetworkError",
 ]
@@ -72,3 +75,7 @@ class EngineError(ScanwiseError, RuntimeError):
 
 class DivergedError(ScanwiseError, ArithmeticError):
     """Training left the finite numbers: the loss or a parameter became NaN or infinite."""
+
+
+class SelfCheckWarning(UserWarning):
+    """A loaded model gives other last digits than when it was saved: by another version of Scanwise, most likely."""

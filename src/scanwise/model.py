@@ -31,6 +31,7 @@ from scanwise.parameters import Parameters
 if TYPE_CHECKING:
     from scanwise.executor import Executor
     from scanwise.presence import AggregatingNetwork, Presence
+    from scanwise.self_check import Golden
 
 BACKENDS = ("native", "reference")
 IMAGE_MODES = ("L", "RGB")
@@ -102,6 +103,9 @@ class Model:
         self._executor: Executor | None = None
         self._loaded_version = -1  # of the parameters that the executor holds
         self._aggregating: AggregatingNetwork | None = None
+        self._golden: tuple[Golden, int] | None = (
+            None  # of a loaded model: to be checked, for which parameters
+        )
         self._lock = threading.Lock()  # of the three lines above
 
     # -- predictions and gradients ---------------------------------------------------------------------------------
@@ -259,7 +263,30 @@ class Model:
             if self._loaded_version != version:
                 self._executor.load_parameters(self._parameters)
                 self._loaded_version = version
+            if self._golden is not None:
+                self._verify(self._executor)
             return self._executor
+
+    def _verify(self, executor: Executor) -> None:
+        """The self-check of a loaded model, once. One that fails is done again at the next use."""
+        golden = self._pending()
+        if golden is not None:
+            try:
+                golden.verify(executor, self.input_shape)
+            except BaseException:
+                self._executor = None
+                raise
+        self._golden = None
+
+    def _pending(self) -> Golden | None:
+        """Golden outputs that are still to be compared, unless the parameters have changed."""
+        if self._golden is None or self._golden[1] != self._parameters.version:
+            return None
+        return self._golden[0]
+
+    def expect(self, golden: Golden) -> None:
+        """Check the first executor against golden outputs, unless the parameters have changed until then."""
+        self._golden = golden, self._parameters.version
 
     def _make_executor(self) -> Executor:
         if self.backend == "reference":
@@ -388,6 +415,9 @@ class Model:
         """Write the model to one safetensors file: parameters, and as JSON the network, input shape, labels,
         sample rate, image mode, what its training was and came to, and version.
 
+        The file of a model on the native backend also holds the outputs for two inputs, drawn within `input_range`,
+        against which `load` checks the machine. They are computed here, which may compile the network.
+
         The file is written beside its place, flushed to the disk and renamed, so that there is never half a file.
 
         Raises:
@@ -431,7 +461,9 @@ class Model:
 
     def __getstate__(self) -> dict[str, Any]:
         # An executor holds machine code and is made again at first use.
-        return {**self.__dict__, "_executor": None, "_aggregating": None, "_lock": None}
+        pending = self._pending()
+        golden = None if pending is None else (pending, 0)  # copied parameters count their changes anew
+        return {**self.__dict__, "_executor": None, "_aggregating": None, "_lock": None, "_golden": golden}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _lock=threading.Lock())
@@ -440,6 +472,9 @@ class Model:
 def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
     """Read a model that `Model.save` wrote.
 
+    A model on the native backend is checked against the golden outputs in its file, if there are any: now, if its
+    kernels are in the cache, else when it is first used. Nothing is compiled here.
+
     Args:
         path: the file.
         backend: `"native"` or `"reference"`, as for `Model`.
@@ -447,6 +482,8 @@ def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
     Raises:
         FileError: the file is missing or cannot be read.
         ModelFileError: it is not a model, truncated, damaged, or of a newer version.
+        EngineError: the golden outputs come out otherwise on this machine. Where only last digits differ, as they may
+            between versions of Scanwise, there is a `SelfCheckWarning` instead.
 
     >>> import scanwise as sw, tempfile, pathlib
     >>> folder = tempfile.TemporaryDirectory()

@@ -5,7 +5,7 @@ fixed order, and saving a model twice shall give the same bytes.) It is JSON:
 
     version  the version of this layout, a whole number
     model    network, input_shape, labels, sample_rate, image_mode, background, loss; and of a trained model history,
-             training, input_range, as in `Model`
+             training, input_range, as in `Model`; and golden, see `self_check`
     sha256   of `model` and of every tensor's name, shape and bytes, in order of names
 
 Nothing in it is code, and nothing is unpickled.
@@ -57,6 +57,8 @@ def to_bytes(model: Model) -> bytes:
     from safetensors import SafetensorError
     from safetensors.numpy import save as serialize
 
+    from scanwise.self_check import golden_of
+
     description = {
         "network": model.network.to_json(),
         "input_shape": model.input_shape,
@@ -69,6 +71,9 @@ def to_bytes(model: Model) -> bytes:
     for name in _OF_TRAINING:
         if getattr(model, name) is not None:
             description[name] = getattr(model, name)
+    golden = golden_of(model)
+    if golden is not None:
+        description["golden"] = golden.to_json()
     tensors = dict(model.parameters)
     header = {"version": VERSION, "model": description, "sha256": _digest(description, tensors)}
     try:
@@ -106,6 +111,7 @@ def _check_backend(backend: str) -> None:
 def _build(path: Path, content: bytes, backend: str) -> Model:
     """The model that `content` describes; `path` is what messages call it."""
     from scanwise.model import Model
+    from scanwise.self_check import Golden, check_if_compiled
 
     header, tensors = _parse(path, content)
     description = header["model"]
@@ -131,6 +137,13 @@ def _build(path: Path, content: bytes, backend: str) -> Model:
         raise ModelFileError(f"{path}: the loss must be one of {', '.join(LOSSES)}. Got {loss!r}.")
     model.loss = loss
     _take_training(path, model, description)
+    if "golden" in description and backend == "native":
+        try:
+            golden = Golden.from_json(description["golden"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelFileError(f"{path}: the golden outputs must be whole. {error}") from error
+        model.expect(golden)
+        check_if_compiled(model)
     return model
 
 

@@ -43,11 +43,13 @@ from scanwise.cli.options import (
     RestartOption,
     ResultOption,
     SampleName,
+    SampleRateOption,
     StepOption,
     SupportOption,
     ThresholdOption,
     TrainDataArgument,
     UnlabelledOption,
+    WindowOption,
 )
 
 # Plain text, without rich: help in a third of the time, and errors that fit one line.
@@ -122,18 +124,8 @@ def train(
         OptimizerName, typer.Option(help="How parameters follow the gradient.")
     ] = OptimizerName.adamw,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model, bit for bit.")] = 0,
-    window: Annotated[
-        str | None,
-        typer.Option(
-            metavar="EXTENT",
-            help="Window: seconds of audio, elements of a series, HxW pixels. Longer clips are cropped to it, shorter "
-            "ones padded with zeros, both about their centre.  [default: what 95 % of the clips fit into]",
-        ),
-    ] = None,
-    sample_rate: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="HZ", help="Resample audio to this.  [default: that of most files]"),
-    ] = None,
+    window: WindowOption = None,
+    sample_rate: SampleRateOption = None,
     image_mode: Annotated[
         ImageModeName | None, typer.Option(help="[default: rgb if any image has colour]")
     ] = None,

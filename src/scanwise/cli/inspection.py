@@ -26,7 +26,7 @@ def run_inspect(source: Path, input_shape: str | None, *, as_json: bool) -> None
             raise ArgumentError(
                 f"input-shape must be left out for a model, which has its own. Got {input_shape!r}."
             )
-        model = load(source)
+        model = load(source, backend="reference")  # nothing is run
         network, shape = model.network, model.input_shape
         facts = {
             "labels": None if model.labels is None else list(model.labels),

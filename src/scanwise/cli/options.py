@@ -157,6 +157,18 @@ ThresholdOption = Annotated[float, typer.Option(help="Smallest probability of a 
 TrainDataArgument = Annotated[
     Path | None, typer.Argument(metavar="DATA", help=_DATA_HELP, show_default=False)
 ]
+WindowOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="EXTENT",
+        help="Window: seconds of audio, elements of a series, HxW pixels. Longer clips are cropped to it, shorter "
+        "ones padded with zeros, both about their centre.  [default: what 95 % of the clips fit into]",
+    ),
+]
+SampleRateOption = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="HZ", help="Resample audio to this.  [default: that of most files]"),
+]
 FindRateOption = Annotated[
     bool,
     typer.Option("--find-lr", help="Find the largest learning rate of the cycle by trying, before training."),

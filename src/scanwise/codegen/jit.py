@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from llvmlite import ir
@@ -19,7 +20,7 @@ from scanwise.codegen.target import Target, host_target
 if TYPE_CHECKING:
     import llvmlite.binding as llvm
 
-__all__ = ["Kernel", "address", "addresses", "assembly", "compile_object"]
+__all__ = ["Kernel", "NotKeptError", "address", "addresses", "assembly", "compile_object", "kept_only"]
 
 
 class Kernel(Protocol):
@@ -35,6 +36,15 @@ class Kernel(Protocol):
         ...
 
 
+class NotKeptError(Exception):
+    """A kernel would have to be compiled, within `kept_only`."""
+
+
+class _Rule(threading.local):
+    kept_only = False
+
+
+_rule = _Rule()
 _lock = threading.RLock()
 _addresses: dict[tuple[Target, Kernel], int] = {}  # of the machine code that this process has loaded
 
@@ -56,10 +66,22 @@ def addresses(kernels: Sequence[Kernel], target: Target | None = None) -> list[i
         return [_addresses[target, kernel] for kernel in kernels]
 
 
+@contextmanager
+def kept_only() -> Iterator[None]:
+    """Within it this thread compiles nothing: where a kernel is not in the cache, `NotKeptError` is raised."""
+    before, _rule.kept_only = _rule.kept_only, True
+    try:
+        yield
+    finally:
+        _rule.kept_only = before
+
+
 def _objects(names: Mapping[str, Kernel], target: Target) -> dict[str, bytes]:
     """The objects of kernels, by name: from the cache, else compiled now."""
     kept = {name: cache.read(name) for name in names}
     absent = [name for name, code in kept.items() if code is None]
+    if absent and _rule.kept_only:
+        raise NotKeptError
     for name, code in zip(absent, _compiled([(names[n], target, n) for n in absent]), strict=True):
         kept[name] = code
         cache.write(name, code)
