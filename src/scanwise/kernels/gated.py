@@ -56,20 +56,22 @@ _GELU_LINEAR = 2.0 * math.sqrt(2.0 / math.pi)
 _GELU_CUBIC = _GELU_LINEAR * 0.044715
 
 
-def _gelu_tanh_gate(e: Emitter, x: Value, lanes: int) -> tuple[Value, Value]:
-    """(s(v), x^2) for x within bounds."""
+def _steepness(e: Emitter, x: Value, lanes: int) -> tuple[Value, Value]:
+    """(v, x^2) for x within bounds."""
     square = e.builder.fmul(x, x)
     factor = e.fma(square, e.constant(_GELU_CUBIC, lanes), e.constant(_GELU_LINEAR, lanes))
-    return functions.logistic(e, e.builder.fmul(factor, x), lanes), square
+    return e.builder.fmul(factor, x), square
 
 
 def gelu_tanh(e: Emitter, x: Value, lanes: int, _: float) -> Value:
-    return e.builder.fmul(x, _gelu_tanh_gate(e, _bounded(e, x, lanes), lanes)[0])
+    v, _square = _steepness(e, _bounded(e, x, lanes), lanes)
+    return e.builder.fmul(x, functions.logistic(e, v, lanes))
 
 
 def gelu_tanh_slope(e: Emitter, x: Value, lanes: int, _: float) -> Value:
     x = _bounded(e, x, lanes)
-    s, square = _gelu_tanh_gate(e, x, lanes)
+    v, square = _steepness(e, x, lanes)
     slope = e.fma(square, e.constant(3.0 * _GELU_CUBIC, lanes), e.constant(_GELU_LINEAR, lanes))
-    rest = e.builder.fsub(e.constant(1.0, lanes), s)
+    # s(-v) is 1 - s with all of its digits, which x v' multiplies.
+    s, rest = functions.logistic(e, v, lanes), functions.logistic(e, e.builder.fneg(v), lanes)
     return e.fma(e.builder.fmul(e.builder.fmul(x, s), rest), slope, s)

@@ -10,10 +10,8 @@ import math
 from dataclasses import dataclass, field, replace
 
 from scanwise.kernels import lower
-from scanwise.kernels.activation import ActivationOperation
 from scanwise.kernels.batch_norm import BatchNormOperation
 from scanwise.kernels.container import AddOperation
-from scanwise.kernels.conv import ConvOperation
 from scanwise.kernels.dropout import DropoutOperation
 from scanwise.kernels.flatten import FlattenOperation
 from scanwise.kernels.linear import LinearOperation
@@ -34,6 +32,7 @@ from scanwise.layers import (
     Shape,
 )
 from scanwise.layers.base import _Pointwise
+from scanwise.plan.folding import fold_normalisations, fuse_activations
 
 __all__ = ["Graph", "Node", "build_graph", "extent_of"]
 
@@ -107,8 +106,8 @@ class Graph:
         needs their input, are the last step of the convolution before them, too.
         """
         folded = replace(self, nodes=list(self.nodes), extents=list(self.extents))
-        _fold_normalisations(folded)
-        _fuse_activations(folded, backward=False)
+        fold_normalisations(folded)
+        fuse_activations(folded, backward=False)
         return folded
 
     @property
@@ -171,7 +170,7 @@ def build_graph(network: Sequential, input_shape: Shape, *, training: bool = Fal
     graph = Graph([], [extent_of(input_shape)], parameter_shapes=network.parameter_shapes(input_shape))
     builder = _Builder(graph, training)
     graph.output = builder.chain(network, "", input_shape, 0)
-    _fuse_activations(graph)
+    fuse_activations(graph)
     if graph.input_pitch:
         _set_pitch(graph)
     return graph
@@ -232,77 +231,6 @@ class _Builder:
 def _knows_channels(layer: Layer) -> bool:
     """Whether a pointwise layer treats one channel otherwise than the next, so that a flattened map is not as good."""
     return isinstance(layer, PReLU) and layer.num_parameters > 1
-
-
-def _fuse_activations(graph: Graph, *, backward: bool = True) -> None:
-    """Let a convolution apply the activation that alone reads its output.
-
-    Args:
-        graph: is changed.
-        backward: whether there is a backward pass, in which the derivative must then be told from what is left.
-    """
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        last = nodes[-1] if nodes else None
-        function = node.operation.function if isinstance(node.operation, ActivationOperation) else None
-        if (
-            function is not None
-            and (function.fusable or not backward)
-            and last is not None
-            and last.operation.fuses_activation
-            and _follows(graph, node, last)
-        ):
-            nodes[-1] = replace(
-                last, operation=replace(last.operation, activation=function), output=node.output
-            )
-        else:
-            nodes.append(node)
-    graph.nodes = nodes
-    _renumber(graph)
-
-
-def _fold_normalisations(graph: Graph) -> None:
-    """Let a convolution apply the normalisation that alone reads its output, with the activation of that."""
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        last = nodes[-1] if nodes else None
-        if (
-            last is not None
-            and node.operation.folds_into
-            and isinstance(last.operation, ConvOperation | LinearOperation)
-            and not last.operation.scaled
-            and _follows(graph, node, last)
-        ):
-            operation = replace(last.operation, scaled=True, activation=node.operation.activation)
-            nodes[-1] = replace(last, operation=operation, output=node.output, folded=node)
-        else:
-            nodes.append(node)
-    graph.nodes = nodes
-    _renumber(graph)
-
-
-def _follows(graph: Graph, node: Node, last: Node) -> bool:
-    """Whether a node alone reads what the one before it gives, to which no function has been applied yet."""
-    alone = node.inputs == (last.output,) and len(graph.consumers(last.output)) == 1
-    return alone and last.operation.activation is None
-
-
-def _renumber(graph: Graph) -> None:
-    """Number the values that are left 0, 1, 2, ... in order, and nodes, if they have no numbers yet."""
-    numbers = {0: 0}
-    for node in graph.nodes:
-        numbers[node.output] = len(numbers)
-    graph.extents = [graph.extents[old] for old in numbers]
-    graph.nodes = [
-        replace(
-            node,
-            inputs=tuple(numbers[i] for i in node.inputs),
-            output=numbers[node.output],
-            number=n if node.number < 0 else node.number,
-        )
-        for n, node in enumerate(graph.nodes)
-    ]
-    graph.output = numbers[graph.output]
 
 
 def _set_pitch(graph: Graph) -> None:
