@@ -169,7 +169,8 @@ def test_wrong_learning_rates(run: Run, series: Path, rate: str) -> None:
 
 
 def test_missing_arguments_and_commands(run: Run) -> None:
-    one_line(run("train"), 2, "Missing argument 'DATA'")
+    one_line(run("train"), 2, "Missing option '--output'")
+    one_line(run("train", "-o", "m"), 2, "DATA must be given, unless --from names a model")
     one_line(run("train", "d"), 2, "Missing option '--output'")
     one_line(run("trian"), 2, "No such command 'trian'")
     bare = run()

@@ -24,7 +24,7 @@ from scanwise.cli.options import (
     FormatOption,
     FromOption,
     HistoryPlotOption,
-    ImageModeName,
+    ImageModeOption,
     JsonOption,
     LabelKindOption,
     LossName,
@@ -126,9 +126,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model, bit for bit.")] = 0,
     window: WindowOption = None,
     sample_rate: SampleRateOption = None,
-    image_mode: Annotated[
-        ImageModeName | None, typer.Option(help="[default: rgb if any image has colour]")
-    ] = None,
+    image_mode: ImageModeOption = None,
     patience: Annotated[
         int | None,
         typer.Option(

@@ -169,6 +169,7 @@ SampleRateOption = Annotated[
     int | None,
     typer.Option(min=1, metavar="HZ", help="Resample audio to this.  [default: that of most files]"),
 ]
+ImageModeOption = Annotated[ImageModeName | None, typer.Option(help="[default: rgb if any image has colour]")]
 FindRateOption = Annotated[
     bool,
     typer.Option("--find-lr", help="Find the largest learning rate of the cycle by trying, before training."),
