@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from scanwise import layers
+from scanwise.kernels import batch_gradient
 from scanwise.kernels import batch_norm as kernels
 from scanwise.kernels import batch_statistics as statistics
 from scanwise.kernels.activation import Activation
@@ -156,13 +157,13 @@ def test_statistics_of_shards(
     for s, (low, high) in enumerate(shards):
         own, part = sums[s * stride : s * stride + size], slice(low, high)
         fields = harness.filled(x_map, x[part]), harness.filled(y_map, dy[part])
-        kernel = statistics.BatchGradientSums(x_map, y_map)
+        kernel = batch_gradient.BatchGradientSums(x_map, y_map)
         harness.call(kernel, high - low, *fields, values.block, own)
-        harness.call(statistics.GradientOfSums(channels), 1, own, dw, db)
-    harness.call(statistics.BatchGradientMeans(channels, stride), 3, sums, values.block)
+        harness.call(batch_gradient.GradientOfSums(channels), 1, own, dw, db)
+    harness.call(batch_gradient.BatchGradientMeans(channels, stride), 3, sums, values.block)
     wanted, gradients = reference.backward(layer, x.astype(float), dy.astype(float), given)
     dx = harness.output(x_map, 5)
-    kernel_of_dx = statistics.BatchBackward(x_map, y_map, x_map)
+    kernel_of_dx = batch_gradient.BatchBackward(x_map, y_map, x_map)
     fields = harness.filled(x_map, x), harness.filled(y_map, dy)
     harness.call(kernel_of_dx, 5, *fields, values.block, dx)
     scale = level * (np.abs(dy).max() + np.abs(x).max())

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scanwise.codegen.emitter import Emitter, Index, Value
+from scanwise.kernels import batch_gradient
 from scanwise.kernels import batch_statistics as statistics
 from scanwise.kernels.activation import Activation, address, each_vector, finished
 from scanwise.kernels.batch_statistics import MEAN, ROWS, SCALE, SHIFT, SLOPE, normalised, row
@@ -220,7 +221,7 @@ class BatchNormOperation(Operation):
         return (*statistics.forward_merges(self.extent[0], self.eps, self.momentum), self._scale)
 
     def backward_merges(self) -> Sequence[Merge]:
-        return statistics.backward_merges(self.extent[0]) if self.training else ()
+        return batch_gradient.backward_merges(self.extent[0]) if self.training else ()
 
     @property
     def sums(self) -> int:
@@ -239,16 +240,18 @@ class BatchNormOperation(Operation):
     def backward(self, maps: Maps, activation: Activation | None) -> Sequence[Call]:
         dy, dx = maps.gradients
         if self.training:
-            return (Call(statistics.BatchBackward(maps.x, dy, dx), ("x", "dy", "transformed", "dx")),)
+            return (Call(batch_gradient.BatchBackward(maps.x, dy, dx), ("x", "dy", "transformed", "dx")),)
         return (Call(BatchNormBackward(dy, dx), ("dy", "transformed", "dx")),)
 
     def parameter_gradients(self, maps: Maps) -> Sequence[Call]:
         assert maps.dy is not None
         if self.training:
             summed = Call(
-                statistics.BatchGradientSums(maps.x, maps.dy), ("x", "dy", "transformed", "gradient sums")
+                batch_gradient.BatchGradientSums(maps.x, maps.dy), ("x", "dy", "transformed", "gradient sums")
             )
-            added = Call(statistics.GradientOfSums(self.extent[0]), ("gradient sums", "d weight", "d bias"))
+            added = Call(
+                batch_gradient.GradientOfSums(self.extent[0]), ("gradient sums", "d weight", "d bias")
+            )
             return (summed, added) if self.affine else (summed,)
         if not self.affine:
             return ()

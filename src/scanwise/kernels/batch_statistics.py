@@ -17,21 +17,22 @@ from scanwise.kernels.operation import Merge
 from scanwise.kernels.window import over_channels
 
 __all__ = [
+    "GRADIENT_MEAN",
     "MEAN",
+    "PRODUCT_MEAN",
     "ROWS",
     "SCALE",
     "SHIFT",
     "SLOPE",
-    "BatchBackward",
-    "BatchGradientMeans",
-    "BatchGradientSums",
     "BatchStatistics",
     "BatchSums",
-    "GradientOfSums",
-    "backward_merges",
+    "Double",
     "forward_merges",
+    "merged",
     "normalised",
+    "place",
     "row",
+    "sum_up",
     "sums_size",
 ]
 
@@ -66,7 +67,7 @@ def normalised(
     return e.builder.fmul(e.builder.fsub(e.load(x, address(e, extent, *at), lanes), mean), slope)
 
 
-class _Double:
+class Double:
     """Vectors of float64 in memory whose indices count floats."""
 
     def __init__(self, e: Emitter, lanes: int) -> None:
@@ -97,14 +98,14 @@ class _Double:
         return self.e.broadcast(scalar, self.lanes)
 
 
-def _sum_up(
+def sum_up(
     e: Emitter,
     extent: FeatureMap,
     sums: Value,
-    terms: Callable[[_Double, tuple[Index, Index, Index, Index]], tuple[Value, Value]],
+    terms: Callable[[Double, tuple[Index, Index, Index, Index]], tuple[Value, Value]],
 ) -> None:
     """Write two sums over (n, p, q) of each channel, and the number of values, as a shard's sums."""
-    b, d = e.builder, _Double(e, extent.lanes)
+    b, d = e.builder, Double(e, extent.lanes)
     values = b.mul(e.n, e.integer(extent.height * extent.width))
     b.store(b.sitofp(values, F64), sums, align=4)
 
@@ -119,23 +120,23 @@ def _sum_up(
             return e.loop(extent.height, lambda p, *inner: columns(n, p, *inner), sums)
 
         for i, total in enumerate(e.loop(e.n, sample, [d.zero, d.zero])):
-            d.store(total, sums, _place(e, extent.channels, i, c))
+            d.store(total, sums, place(e, extent.channels, i, c))
 
     over_channels(e, extent, vector)
 
 
-def _place(e: Emitter, channels: int, number: int, channel: Index) -> Index:
+def place(e: Emitter, channels: int, number: int, channel: Index) -> Index:
     """Where a shard's sum, the first or the second, has a channel: an index in floats."""
     return e.add(_HEAD + number * 2 * _pitch(channels), e.mul(channel, 2))
 
 
-def _merged(e: Emitter, sums: Value, channels: int, stride: int, c: Index) -> tuple[Value, Value, Value]:
+def merged(e: Emitter, sums: Value, channels: int, stride: int, c: Index) -> tuple[Value, Value, Value]:
     """(values a channel, first sum, second sum) of all n shards."""
-    b, d = e.builder, _Double(e, lanes_for(channels))
+    b, d = e.builder, Double(e, lanes_for(channels))
 
     def shard(s: Index, count: Value, first: Value, second: Value) -> list[Value]:
         own = e.at(sums, e.mul(s, stride))
-        places = [_place(e, channels, i, c) for i in (0, 1)]
+        places = [place(e, channels, i, c) for i in (0, 1)]
         return [
             b.fadd(count, b.load(own, align=4, typ=F64)),
             *(b.fadd(total, d.load(own, at)) for total, at in zip((first, second), places, strict=True)),
@@ -158,11 +159,11 @@ class BatchSums:
     def emit(self, e: Emitter) -> None:
         x, sums = e.arguments
 
-        def terms(d: _Double, at: tuple[Index, Index, Index, Index]) -> tuple[Value, Value]:
+        def terms(d: Double, at: tuple[Index, Index, Index, Index]) -> tuple[Value, Value]:
             value = d.wide(e.load(x, address(e, self.x, *at), d.lanes))
             return value, e.builder.fmul(value, value)
 
-        _sum_up(e, self.x, sums, terms)
+        sum_up(e, self.x, sums, terms)
 
 
 @dataclass(frozen=True)
@@ -187,10 +188,10 @@ class BatchStatistics:
     def emit(self, e: Emitter) -> None:
         sums, running_mean, running_var, block = e.arguments
         lanes, b = lanes_for(self.channels), e.builder
-        d = _Double(e, lanes)
+        d = Double(e, lanes)
 
         def vector(c: Index, _: int, valid: int) -> None:
-            count, first, second = _merged(e, sums, self.channels, self.stride, c)
+            count, first, second = merged(e, sums, self.channels, self.stride, c)
             values = d.spread(count)
             mean = b.fdiv(first, values)
             var = b.fsub(b.fdiv(second, values), b.fmul(mean, mean))
@@ -208,116 +209,14 @@ class BatchStatistics:
 
         over_channels(e, plain_map(self.channels, 1, 1), vector)
 
-    def _run(self, e: Emitter, d: _Double, running: Value, c: Index, statistic: Value) -> None:
+    def _run(self, e: Emitter, d: Double, running: Value, c: Index, statistic: Value) -> None:
         """running = (1 - momentum) running + momentum statistic."""
         b = e.builder
         kept = b.fmul(d.constant(1.0 - self.momentum), d.wide(e.load(running, c, d.lanes)))
         e.store(d.narrow(b.fadd(kept, b.fmul(d.constant(self.momentum), statistic))), running, c)
 
 
-# dL/dx = w s (dL/dy - 1/M sum dL/dy - xhat / M sum dL/dy xhat): two sums over the whole batch
-
-
-@dataclass(frozen=True)
-class BatchGradientSums:
-    """A shard's sums of dy and of dy xhat. Arguments: x, dy, block, sums."""
-
-    x: FeatureMap
-    dy: FeatureMap
-    pointers: int = 4
-
-    def emit(self, e: Emitter) -> None:
-        x, dy, block, sums = e.arguments
-
-        def terms(d: _Double, at: tuple[Index, Index, Index, Index]) -> tuple[Value, Value]:
-            error = d.wide(e.load(dy, address(e, self.dy, *at), d.lanes))
-            return error, e.builder.fmul(error, d.wide(normalised(e, x, self.x, block, at)))
-
-        _sum_up(e, self.dy, sums, terms)
-
-
-@dataclass(frozen=True)
-class GradientOfSums:
-    """dw += a shard's sum of dy xhat, db += that of dy. Arguments: sums, dw, db."""
-
-    channels: int
-    pointers: int = 3
-
-    def emit(self, e: Emitter) -> None:
-        sums, dw, db = e.arguments
-        d = _Double(e, lanes_for(self.channels))
-
-        def vector(c: Index, *_: int) -> None:
-            for goal, number in ((db, 0), (dw, 1)):
-                total = d.narrow(d.load(sums, _place(e, self.channels, number, c)))
-                e.store(e.builder.fadd(e.load(goal, c, d.lanes), total), goal, c)
-
-        over_channels(e, plain_map(self.channels, 1, 1), vector)
-
-
-@dataclass(frozen=True)
-class BatchGradientMeans:
-    """The means of dy and of dy xhat over a batch, into the block. n is the number of shards.
-
-    Arguments: sums of the first shard, block.
-
-    Attributes:
-        channels: C.
-        stride: floats from one shard's sums to the next.
-    """
-
-    channels: int
-    stride: int
-    pointers: int = 2
-
-    def emit(self, e: Emitter) -> None:
-        sums, block = e.arguments
-        d = _Double(e, lanes_for(self.channels))
-
-        def vector(c: Index, *_: int) -> None:
-            count, *totals = _merged(e, sums, self.channels, self.stride, c)
-            for number, total in zip((GRADIENT_MEAN, PRODUCT_MEAN), totals, strict=True):
-                mean = d.narrow(e.builder.fdiv(total, d.spread(count)))
-                e.store(mean, block, row(e, self.channels, number, c))
-
-        over_channels(e, plain_map(self.channels, 1, 1), vector)
-
-
-@dataclass(frozen=True)
-class BatchBackward:
-    """dx = scale (dy - mean dy - xhat mean(dy xhat)). Arguments: x, dy, block, dx."""
-
-    x: FeatureMap
-    dy: FeatureMap
-    dx: FeatureMap
-    pointers: int = 4
-
-    def emit(self, e: Emitter) -> None:
-        x, dy, block, dx = e.arguments
-        b, m = e.builder, self.dx
-
-        def vector(n: Index, p: Index, q: Index, c: Index) -> None:
-            def of_block(number: int) -> Value:
-                return e.load(block, row(e, m.channels, number, c), m.lanes)
-
-            normal = normalised(e, x, self.x, block, (n, p, q, c))
-            error = b.fsub(e.load(dy, address(e, self.dy, n, p, q, c), m.lanes), of_block(GRADIENT_MEAN))
-            error = e.fma(b.fneg(normal), of_block(PRODUCT_MEAN), error)
-            e.store(b.fmul(error, of_block(SCALE)), dx, address(e, m, n, p, q, c))
-
-        def position(n: Index, p: Index, q: Index) -> None:
-            over_channels(e, m, lambda c, *_: vector(n, p, q, c))
-
-        e.loop(e.n, lambda n: e.loop(m.height, lambda p: e.loop(m.width, lambda q: position(n, p, q))))
-
-
 def forward_merges(channels: int, eps: float, momentum: float) -> Sequence[Merge]:
     """What follows every shard's `BatchSums`."""
     names = ("sums", "running_mean", "running_var", "transformed")
     return (Merge(lambda stride: BatchStatistics(channels, stride, eps, momentum), names),)
-
-
-def backward_merges(channels: int) -> Sequence[Merge]:
-    """What follows every shard's `BatchGradientSums`."""
-    names = ("gradient sums", "transformed")
-    return (Merge(lambda stride: BatchGradientMeans(channels, stride), names),)

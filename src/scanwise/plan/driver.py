@@ -18,9 +18,9 @@ from enum import IntEnum
 
 from llvmlite import ir
 
-from scanwise.codegen.emitter import F32, F64, I1, I64, Emitter, Index, Value
+from scanwise.codegen.emitter import F32, F64, I64, Emitter, Index, Value
 from scanwise.codegen.floating_point import FloatingPointMode
-from scanwise.plan.finite import all_finite
+from scanwise.plan.finite import samples_finite
 from scanwise.plan.records import Base, Words
 
 __all__ = ["STATISTICS", "Driver", "Field", "StepWriter"]
@@ -224,20 +224,10 @@ class StepWriter(Words):
                 self.put(Field.NOT_FINITE, 1)
 
     def _all_finite(self, n: Value) -> Value:
-        b, e = self.b, self.e
-        floats, apart = self.get(Field.CHECKED), self.get(Field.APART)
         samples, order = (
             self.pointer(self.read(self.bases, int(base))) for base in (Base.SAMPLES, Base.ORDER)
         )
-        always = ir.Constant(I1, 1)
-
-        def sample(i: Index, so_far: Value) -> list[Value]:
-            place = b.mul(self.read(order, i), apart)
-            return [b.and_(so_far, all_finite(e, e.at(samples, place), floats))]
-
-        looked_at = b.select(b.icmp_signed(">", floats, e.integer(0)), n, e.integer(0))
-        (finite,) = e.loop(looked_at, sample, [always])
-        return finite
+        return samples_finite(self.e, samples, order, n, self.get(Field.CHECKED), self.get(Field.APART))
 
     # --- barrier --------------------------------------------------------------------------------------------------
 

@@ -106,8 +106,13 @@ def _region(source: Source, tile: Tile) -> Region:
 
 def _filled(tile: Tile, part: Samples) -> Samples:
     """With zeros behind the signal's end."""
-    behind = [run.stop - run.start - have for run, have in zip(tile, part.shape[1:], strict=True)]
-    return as_float(np.pad(part, [(0, 0), *((0, zeros) for zeros in behind)])) if any(behind) else part
+    behind = _behind(tile, part.shape[1:])
+    return as_float(np.pad(part, [(0, 0), *behind])) if any(zeros for _, zeros in behind) else part
+
+
+def _behind(tile: Tile, extent: tuple[int, ...]) -> list[tuple[int, int]]:
+    """(0, zeros) along each axis, where the part of the signal has this extent."""
+    return [(0, run.stop - run.start - have) for run, have in zip(tile, extent, strict=True)]
 
 
 def _settled(
@@ -117,8 +122,7 @@ def _settled(
     region = _region(source, tile)
     new = tuple((min(run.new_start, stop), stop) for run, (_, stop) in zip(tile, region, strict=True))
     values, bad = finite(part, region, new)
-    behind = [(0, run.stop - stop) for run, (_, stop) in zip(tile, region, strict=True)]
-    return _filled(tile, values), None if bad is None else np.pad(bad, behind)
+    return _filled(tile, values), None if bad is None else np.pad(bad, _behind(tile, bad.shape))
 
 
 def _touching(bad: NDArray[np.bool_], tile: Tile, axes: Sequence[Axis]) -> NDArray[np.bool_]:
