@@ -7,28 +7,20 @@ from typing import Annotated
 
 import typer
 
+from scanwise.cli.data_command import data_app
 from scanwise.cli.options import (
     BackendName,
     BackendOption,
-    BackgroundOption,
-    CheckpointOption,
     ColumnOption,
-    CutOption,
     DataArgument,
     EdgeName,
     EdgeOption,
     EncodingOption,
     FilesArgument,
-    FindRateOption,
     FolderOption,
     FormatOption,
-    FromOption,
-    HistoryPlotOption,
-    ImageModeOption,
     JsonOption,
     LabelKindOption,
-    LossName,
-    LossOption,
     LowOption,
     MaxExtentOption,
     MergeOption,
@@ -38,19 +30,15 @@ from scanwise.cli.options import (
     NanOption,
     OnErrorName,
     OnErrorOption,
-    OptimizerName,
     PlotOption,
     RestartOption,
     ResultOption,
     SampleName,
-    SampleRateOption,
     StepOption,
     SupportOption,
     ThresholdOption,
-    TrainDataArgument,
-    UnlabelledOption,
-    WindowOption,
 )
+from scanwise.cli.train_command import train
 
 # Plain text, without rich: help in a third of the time, and errors that fit one line.
 app = typer.Typer(
@@ -62,12 +50,6 @@ app = typer.Typer(
 )
 
 
-data_app = typer.Typer(
-    name="data",
-    help="Look at labelled data.",
-    no_args_is_help=False,
-    rich_markup_mode=None,
-)
 app.add_typer(data_app)
 
 
@@ -88,121 +70,7 @@ def _scanwise(
         raise typer.Exit(2)
 
 
-@app.command(short_help="Train a detector on labelled data, and save it.")
-def train(
-    context: typer.Context,
-    data: TrainDataArgument = None,
-    *,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="MODEL", help="Where the model is saved.")
-    ],
-    network: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|FILE.json",
-            help="mlp, lenet5, mnist-cnn, cifar-vgg, tdnn, ds-cnn, tdnn-1989, lecun-1989, lenet5-1998, auto (by the "
-            "kind and size of the data), or a network file.",
-        ),
-    ] = "auto",
-    epochs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Times that every sample is used.  [default: by the number of samples]"),
-    ] = None,
-    validation: Annotated[
-        str,
-        typer.Option(
-            metavar="DATA|FRACTION", help="Validation data, or the fraction to hold out; 0 for none."
-        ),
-    ] = "0.1",
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Largest learning rate of the cycle.  [default: by the optimizer]")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Samples per step.  [default: by the number of samples]")
-    ] = None,
-    optimizer: Annotated[
-        OptimizerName, typer.Option(help="How parameters follow the gradient.")
-    ] = OptimizerName.adamw,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model, bit for bit.")] = 0,
-    window: WindowOption = None,
-    sample_rate: SampleRateOption = None,
-    image_mode: ImageModeOption = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Stop after so many epochs without a better validation loss, and keep the best parameters.",
-        ),
-    ] = None,
-    find_lr: FindRateOption = False,
-    checkpoint: CheckpointOption = None,
-    origin: FromOption = None,
-    plot: HistoryPlotOption = None,
-    loss: LossOption = LossName.auto,
-    labels: LabelKindOption = None,
-    folder: FolderOption = None,
-    label_column: ColumnOption = None,
-    encoding: EncodingOption = None,
-    background: BackgroundOption = 1.0,
-    cut: CutOption = 0.0,
-    unlabelled: UnlabelledOption = False,
-    on_error: OnErrorOption = OnErrorName.fatal,
-    backend: BackendOption = BackendName.native,
-    json: JsonOption = False,
-) -> None:
-    """Train a detector on labelled clips, images or series, and save it.
-
-    Where labels have times or boxes, windows are cut about them, and background windows from the gaps.
-
-    The model keeps its history and all that decided the training: 'inspect' shows it, --from trains so again.
-    """
-    from scanwise.cli.labels import LabelOptions
-    from scanwise.cli.request import Request, as_before
-    from scanwise.cli.training import run_train
-    from scanwise.errors import ArgumentError
-
-    if origin is not None:
-        given = [name for name in context.params if _is_given(context, name)]
-        again = as_before(origin, data, given, output=output, checkpoint=checkpoint)
-        raise typer.Exit(run_train(again, as_json=json, plot=plot))
-    if data is None:
-        raise ArgumentError("DATA must be given, unless --from names a model. Got none.")
-    request = Request(
-        data=data,
-        output=output,
-        network=network,
-        epochs=epochs,
-        validation=validation,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        optimizer=optimizer.value,
-        seed=seed,
-        window=window,
-        sample_rate=sample_rate,
-        image_mode=None if image_mode is None else {"grey": "L", "rgb": "RGB"}[image_mode.value],
-        patience=patience,
-        on_error=on_error.value,
-        backend=backend.value,
-        find_rate=find_lr,
-        checkpoint=checkpoint,
-        loss=loss.value,
-        labels=LabelOptions(
-            None if labels is None else labels.value,
-            folder,
-            label_column,
-            encoding,
-            background,
-            unlabelled,
-            cut,
-        ),
-    )
-    raise typer.Exit(run_train(request, as_json=json, plot=plot))
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    """Whether an option is on the command line, rather than at its default."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+app.command(short_help="Train a detector on labelled data, and save it.")(train)
 
 
 @app.command("eval", short_help="Test a model on labelled data.")
@@ -343,40 +211,3 @@ def demo(
     from scanwise.cli.demo import run
 
     run(output, seed=seed, as_json=json)
-
-
-@data_app.command(short_help="Say what was understood of labelled data, and what is wrong with them.")
-def check(
-    data: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DATA",
-            help="A folder with one sub-folder per label, or labels of another kind (see --labels).",
-        ),
-    ],
-    validation: Annotated[
-        Path | None,
-        typer.Option(metavar="DATA", help="Validation data: files that are in both are found."),
-    ] = None,
-    labels: LabelKindOption = None,
-    folder: FolderOption = None,
-    label_column: ColumnOption = None,
-    encoding: EncodingOption = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FINDING",
-            help="Leave out findings of this kind, such as overlap; several times for several.",
-        ),
-    ] = None,
-    json: JsonOption = False,
-) -> None:
-    """Say what was understood of labelled data: labels, counts, durations, rates; and what is wrong with them.
-
-    The exit code is 0 if nothing is wrong, and 1 if something is.
-    """
-    from scanwise.cli.data import run_check
-    from scanwise.cli.labels import LabelOptions
-
-    options = LabelOptions(None if labels is None else labels.value, folder, label_column, encoding)
-    raise typer.Exit(run_check(data, validation, options, ignore or [], as_json=json))
