@@ -51,7 +51,7 @@ def power_of_ten(e: Emitter, x: Value) -> Value:
 
 
 def cosine_and_sine(e: Emitter, degrees: Value) -> tuple[Value, Value]:
-    """Of an angle of less than 2**62 degrees. What is taken away of it, whole turns and quarters, is taken away exactly.
+    """Of an angle of less than 2**62 degrees. Whole turns and quarters are taken away from it exactly.
 
     With the quarter q and the rest x, |x| <= 45 degrees, they are (cos x, sin x), (-sin x, cos x), (-cos x, -sin x) or
     (sin x, -cos x).

@@ -77,7 +77,10 @@ def _place(array: NDArray[Any]) -> Place:
 
 
 def change_samples(
-    steps: Sequence[SampleStep], x: NDArray[np.float32], keys: NDArray[np.uint32], target: Target | None = None
+    steps: Sequence[SampleStep],
+    x: NDArray[np.float32],
+    keys: NDArray[np.uint32],
+    target: Target | None = None,
 ) -> None:
     """Carry out steps on samples `(N, ...)` in their place, at least one, outside any plan.
 
@@ -90,7 +93,8 @@ def change_samples(
     target = target or host_target()
     scratch = aligned_zeros(max(step.scratch for step in steps))
     calls = [
-        (Call(step.kernel, ()), [_place(each) for each in (x, keys, step.settings, scratch)]) for step in steps
+        (Call(step.kernel, ()), [_place(each) for each in (x, keys, step.settings, scratch)])
+        for step in steps
     ]
     records = records_of(calls, target)
     c, bases = np.zeros(Field.SIZE, np.int64), np.zeros(len(Base), np.int64)

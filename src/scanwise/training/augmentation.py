@@ -77,9 +77,7 @@ def seen_in_training(
     found = []
     for sample, number in zip(x, samples, strict=True):
         values = real_array(sample, "x")[np.newaxis]
-        wide = values.astype(np.float32 if backend == "native" else np.float64)
-        if values.dtype == np.uint8:
-            wide /= 255.0
+        wide = values.astype(np.float64) / (255.0 if values.dtype == np.uint8 else 1.0)
         changed = augmented(augment, wide, seed=seed, epoch=epoch, samples=np.array([number]))
         found.append(np.asarray(changed[0], np.float32))
     return found

@@ -26,9 +26,7 @@ ROWS = 64
 Range = tuple[float, float]
 
 
-def describe(
-    model: Model, train: Samples, validation: Samples | None, settings: Settings
-) -> dict[str, Any]:
+def describe(model: Model, train: Samples, validation: Samples | None, settings: Settings) -> dict[str, Any]:
     """What decides a training from the model's present parameters."""
     from scanwise import __version__
 

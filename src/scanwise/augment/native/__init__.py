@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scanwise.augment.native import background as background
 from scanwise.augment.native import images as images
 from scanwise.augment.native import signals as signals
+from scanwise.augment.native import standardised as standardised
 from scanwise.augment.native.change import change
 from scanwise.augment.native.sample import LANES, settings_of
 from scanwise.augment.steps import Augment
@@ -24,7 +25,7 @@ __all__ = ["augmented", "sample_steps"]
 def sample_steps(augment: Augment, shape: Shape) -> list[SampleStep]:
     """The augmentations as native calls on samples of `shape`, which they take."""
     steps = []
-    for number, augmentation in enumerate(augment.steps):
+    for number, augmentation in augment.numbered():
         how = change(augmentation)
         channels, *extents = shape
         copied = channels * math.prod(extent + how.border for extent in extents) + LANES

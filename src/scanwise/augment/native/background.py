@@ -13,7 +13,7 @@ from scanwise.augment.native.change import Change, ChangeKernel, change
 from scanwise.augment.native.sample import Sample, Word, over
 from scanwise.augment.native.signals import decibels, float32, root
 from scanwise.codegen.double import number
-from scanwise.codegen.emitter import F32, F64, I8, I32, I64, POINTER, Index, Value
+from scanwise.codegen.emitter import F32, I8, I32, POINTER, Index, Value
 
 __all__: list[str] = []
 
@@ -104,8 +104,6 @@ class MixBackgroundKernel(ChangeKernel):
 def _(augmentation: MixBackground) -> Change:
     assert isinstance(augmentation.snr, tuple)
     signals = augmentation.recordings.signals
-    table = [
-        (int(each.ctypes.data), each.shape[1], int(each.dtype == np.uint8)) for each in signals
-    ]
+    table = [(int(each.ctypes.data), each.shape[1], int(each.dtype == np.uint8)) for each in signals]
     settings = (*augmentation.snr, len(signals), *(word for row in table for word in row))
     return Change(MixBackgroundKernel(), settings, keeps=signals)

@@ -64,7 +64,9 @@ class ResamplingKernel(ChangeKernel):
 
             def vector(i: Index) -> None:
                 w = e.minimum(e.mul(i, LANES), last)
-                (r, down), (c, right) = (_at(e, axis, first, w) for axis, first in zip(axes, by_row, strict=True))
+                (r, down), (c, right) = (
+                    _at(e, axis, first, w) for axis, first in zip(axes, by_row, strict=True)
+                )
                 # The copy begins one row and one column before the image.
                 place = b.add(b.mul(r, e.broadcast(b.trunc(wide, I32), LANES)), c)
                 goal = e.add(e.mul(h, W), w)
@@ -126,7 +128,9 @@ def _gather(e: Emitter, pointer: Value, places: Value) -> Value:
     pointers = ir.VectorType(POINTER, LANES)
     addresses = _addresses(e, pointer, places)
     kind = ir.VectorType(I1, LANES)
-    function = e.declare(f"llvm.masked.gather.v{LANES}f32.v{LANES}p0", _FLOATS, [pointers, I32, kind, _FLOATS])
+    function = e.declare(
+        f"llvm.masked.gather.v{LANES}f32.v{LANES}p0", _FLOATS, [pointers, I32, kind, _FLOATS]
+    )
     everywhere = ir.Constant(kind, [1] * LANES)
     return e.builder.call(
         function, [addresses, ir.Constant(I32, 4), everywhere, ir.Constant(_FLOATS, ir.Undefined)]
@@ -151,7 +155,7 @@ class CropKernel(ResamplingKernel):
     """Settings: the interval of shares."""
 
     def places(self, sample: Sample, drawn: Value) -> tuple[_Axis, _Axis]:
-        e, b = sample.e, sample.b
+        b = sample.b
         found = []
         for draw, extent in ((2, sample.rows), (3, sample.columns)):
             size = b.sitofp(extent, F64)

@@ -97,7 +97,11 @@ class Sample:
 
     def whole(self, draw: Index, low: Index, high: Index) -> Value:
         b, e = self.b, self.e
-        span = e.add(high, 1) if isinstance(low, int) and low == 0 else b.sub(e.integer(e.add(high, 1)), e.integer(low))
+        span = (
+            e.add(high, 1)
+            if isinstance(low, int) and low == 0
+            else b.sub(e.integer(e.add(high, 1)), e.integer(low))
+        )
         chosen = b.lshr(b.mul(self.word(draw), e.integer(span)), ir.Constant(I64, 32))
         return b.add(e.integer(low), chosen)
 
@@ -132,9 +136,7 @@ class Sample:
         full = e.divide(count, _SUM_LANES)
         (lanes,) = e.loop(
             full,
-            lambda i, total: [
-                b.fadd(total, term(e.load(pointer, e.mul(i, _SUM_LANES), _SUM_LANES), kind))
-            ],
+            lambda i, total: [b.fadd(total, term(e.load(pointer, e.mul(i, _SUM_LANES), _SUM_LANES), kind))],
             [ir.Constant(kind, [0.0] * _SUM_LANES)],
         )
         (total,) = e.loop(
