@@ -261,7 +261,9 @@ class TestSignalsOfUnequalSize:
 
 def test_the_layer_is_found_that_an_augmented_sample_diverges_in() -> None:
     x = random_values(8, *SIGNAL_SHAPE)
-    with pytest.raises(sw.DivergedError, match=r"The first value that is not finite is .* of layer 0, Conv1d"):
+    with pytest.raises(
+        sw.DivergedError, match=r"The first value that is not finite is .* of layer 0, Conv1d"
+    ):
         trained(SIGNAL_NETWORK, x, augment=Gain((765, 765)))
 
 
