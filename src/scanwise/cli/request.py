@@ -118,7 +118,7 @@ def say_differences(request: Request, model: Model) -> None:
         return
     here, there = model.training or {}, load(request.origin, backend="reference").training or {}
     names = {"scanwise": "Scanwise's version", "samples": "the data", "validation": "the validation data"}
-    names["augment"] = "the augmentation"
+    names["augment"] = "the values of the augmentation"
     differing = [told for name, told in names.items() if here.get(name) != there.get(name)]
     if differing:
         say(f"not the training of {request.origin}: {' and '.join(differing)} differ")
