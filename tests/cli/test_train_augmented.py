@@ -103,7 +103,7 @@ def test_backgrounds_are_read_at_the_datas_rate(
         write_tone(Path("noise", f"{i}.wav"), 0.5, 100.0, rate=16000, channels=2)
     name = "noise/" if where == "folder" else "noise/1.wav"
     used = []
-    fit = training.fit
+    fit = sw.fit
 
     def looked_at(*arguments: Any, **options: Any) -> Any:
         used.append(options["augment"])
@@ -141,7 +141,7 @@ def test_units_are_those_of_the_data(run: Run, monkeypatch: pytest.MonkeyPatch) 
     np.savez("d.npz", x=x, y=y)
     np.save("noise.npy", np.full((1, 30), 2.0, np.float32))
     found: dict[str, Any] = {}
-    fit = training.fit
+    fit = sw.fit
 
     def looked_at(model: sw.Model, data: Dataset, **options: Any) -> Any:
         found.update(data=data, augment=options["augment"])

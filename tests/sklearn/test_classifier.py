@@ -370,5 +370,6 @@ def test_augmentation_is_that_of_fit() -> None:
     plain = classifier(epochs=1).fit(x, y)
     augmented = classifier(epochs=1, augment=augment).fit(x, y)
     assert augmented.history_[0]["loss"] != plain.history_[0]["loss"]
+    assert augmented.model_.training is not None
     assert augmented.model_.training["augment"] == repr(Augment(augment))
     assert clone(augmented).augment == augment

@@ -55,7 +55,7 @@ def seen(x: NDArray[Any], augment: Augment | None, *, backend: str, seed: int = 
     count = len(x)
     assert count.bit_count() == 1  # or the rate rounds
     network = sw.Sequential(sw.Flatten(), sw.Linear(count, bias=False))
-    model = sw.Model(network, x.shape[1:], backend=backend)  # type: ignore[arg-type]
+    model = sw.Model(network, x.shape[1:], backend=backend)
     zeros = np.zeros_like(model.parameters["1.weight"])
     model.parameters["1.weight"] = zeros
 
@@ -113,7 +113,12 @@ def trained(network: sw.Sequential, x: Any, **options: Any) -> tuple[sw.Model, s
     shape = options.pop("shape", None) or x.shape[1:]
     model = sw.Model(network, shape, seed=1, backend=options.pop("backend", "native"))
     y = np.arange(len(x)) % 3
-    settings = {"epochs": 2, "batch_size": 8, "optimizer": sw.SGD(0.05, momentum=0.9), "seed": 5}
+    settings: dict[str, Any] = {
+        "epochs": 2,
+        "batch_size": 8,
+        "optimizer": sw.SGD(0.05, momentum=0.9),
+        "seed": 5,
+    }
     return model, sw.fit(model, x, y, **(settings | options))
 
 
@@ -308,7 +313,7 @@ def test_recordings_stay_where_they_are(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_named(backend: str, augment: Any, error: type[Exception], text: str) -> None:
-    model = sw.Model(IMAGE_NETWORK, IMAGE_SHAPE, backend=backend)  # type: ignore[arg-type]
+    model = sw.Model(IMAGE_NETWORK, IMAGE_SHAPE, backend=backend)
     before = parameters(model)
     x, y = random_values(6, *IMAGE_SHAPE), np.arange(6) % 3
     for call in (
