@@ -181,3 +181,10 @@ def test_what_does_not_fit_the_data(run: Run, series: Path, network: Path) -> No
     write_image(Path("picture.png"), np.zeros((4, 4), np.uint8))
     assert run("train", series, *options, 'MixBackground("picture.png")').code in (1, 2)
     assert not Path("m").exists()
+
+
+def test_inspect_tells_it(run: Run, series: Path, network: Path) -> None:
+    options = ("--network", network, *QUICK, "--augment", "TimeShift(2)", "--augment", "Gain(6)")
+    assert run("train", series, "-o", "m", *options).code == 0
+    assert "augmentation TimeShift(2), Gain(6)\n" in run("inspect", "m").out
+    assert "augmentation Augment(" not in run("inspect", "m").out

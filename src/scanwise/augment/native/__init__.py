@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scanwise.augment.native import background as background
 from scanwise.augment.native import images as images
 from scanwise.augment.native import signals as signals
-from scanwise.augment.native import standardised as standardised
+from scanwise.augment.native import standardisation as standardisation
 from scanwise.augment.native.change import change
 from scanwise.augment.native.sample import LANES, settings_of
 from scanwise.augment.steps import Augment

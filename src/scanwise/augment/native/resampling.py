@@ -138,7 +138,12 @@ def _gather_pairs(e: Emitter, pointer: Value, places: Value) -> tuple[Value, Val
         addresses.type = pointers  # llvmlite takes it for one address
         fetched = b.call(
             function,
-            [addresses, ir.Constant(I32, 4), ir.Constant(everywhere, [1] * half), ir.Constant(pairs, ir.Undefined)],
+            [
+                addresses,
+                ir.Constant(I32, 4),
+                ir.Constant(everywhere, [1] * half),
+                ir.Constant(pairs, ir.Undefined),
+            ],
         )
         found.append(b.bitcast(fetched, _FLOATS))
     left, right = (b.shuffle_vector(*found, e.shuffle(range(odd, 2 * LANES, 2))) for odd in (0, 1))

@@ -1,4 +1,4 @@
-"""What `scanwise.augment.standardised` does to a sample."""
+"""What `scanwise.augment.standardisation` does to a sample."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from scanwise.augment.draws import Draws
 from scanwise.augment.reference.change import Array, change
-from scanwise.augment.standardised import _PerChannel
+from scanwise.augment.standardisation import _PerChannel
 
 
 # y[c] = a[c] x[c] + b[c]

@@ -1,4 +1,4 @@
-"""`scanwise.augment.standardised` in native code; the formula stands in the reference."""
+"""`scanwise.augment.standardisation` in native code; the formula stands in the reference."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from scanwise.augment.native.change import Change, ChangeKernel, change
 from scanwise.augment.native.sample import Sample, Word
 from scanwise.augment.native.signals import float32
-from scanwise.augment.standardised import _PerChannel
+from scanwise.augment.standardisation import _PerChannel
 from scanwise.codegen.emitter import Index, Value
 
 
