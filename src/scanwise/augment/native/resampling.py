@@ -124,7 +124,7 @@ def _between_four(e: Emitter, image: Value, place: Value, wide: Value, down: Val
 
 
 def _gather_pairs(e: Emitter, pointer: Value, places: Value) -> tuple[Value, Value]:
-    """The values at so many places, and those behind them. A pair is fetched as one 64-bit number: half as many loads."""
+    """The values at so many places, and those behind them; each pair is fetched as one 64-bit number."""
     b = e.builder
     half = LANES // 2
     pairs, pointers, everywhere = (ir.VectorType(kind, half) for kind in (I64, POINTER, I1))
