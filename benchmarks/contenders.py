@@ -31,6 +31,7 @@ from benchmarks.protocol import (
 )
 from benchmarks.setting import Setting
 from benchmarks.timing import Work
+from scanwise.augment import Augment
 from scanwise.training.native_program import NativeProgram
 
 HAS_JAX = importlib.util.find_spec("jax") is not None
@@ -107,7 +108,14 @@ def _rotating(function: Callable[[int], object]) -> Work:
 class ScanwiseTraining:
     """Steps of stochastic gradient descent in the native epoch loop, on `threads` threads (default: as they are)."""
 
-    def __init__(self, case: Case, x: Array, y: NDArray[np.int64], threads: int | None = None) -> None:
+    def __init__(
+        self,
+        case: Case,
+        x: Array,
+        y: NDArray[np.int64],
+        threads: int | None = None,
+        augment: Augment | None = None,
+    ) -> None:
         self.case, self.x, self.y, self.threads = case, x, y, threads
         self.program = NativeProgram(
             case.network(),
@@ -116,6 +124,7 @@ class ScanwiseTraining:
             optimizer=sw.SGD(LEARNING_RATE, momentum=MOMENTUM),
             batch_size=case.batch,
             seed=0,
+            augment=augment,
         )
         self.program.write_parameters(dict(case.model().parameters))
         self.random = np.random.default_rng(0)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import scanwise as sw
 from benchmarks import (
+    augmentation,
     growth,
     kernel_minimums,
     kernels,
@@ -114,6 +115,11 @@ def _named(
     ]
 
 
+def _augmentation(setting: Setting) -> list[Section]:
+    taken = augmentation.costs(setting.threads, rounds=setting.rounds, seconds=setting.seconds)
+    return [augmentation.section(taken)]
+
+
 WORKS: dict[str, Callable[[Setting], Iterable[Section]]] = {
     "training": training,
     "inference": inference,
@@ -128,4 +134,5 @@ WORKS: dict[str, Callable[[Setting], Iterable[Section]]] = {
     "kernels": _kernels,
     "scanning": _scanning,
     "scan": _scan,
+    "augmentation": _augmentation,
 }

@@ -30,9 +30,15 @@ NAMED = Augment(*IMAGES.steps, *SIGNALS.steps[:3], augment.MixBackground(["a", "
 
 def test_every_kind_is_here() -> None:
     assert {step.kind for step in NAMED.steps} == set(Augmentation.kinds)
-    assert {*Augmentation.kinds, "Augment", "Augmentation", "Recordings", "bind", "from_json"} == set(
-        augment.__all__
-    )
+    assert {
+        *Augmentation.kinds,
+        "Augment",
+        "Augmentation",
+        "Recordings",
+        "bind",
+        "from_json",
+        "standardised",
+    } == set(augment.__all__)
 
 
 @pytest.mark.parametrize("step", NAMED.steps, ids=lambda step: step.kind)

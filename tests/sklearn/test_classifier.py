@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import scanwise as sw
+from scanwise.augment import Augment, MixBackground
 from scanwise.sklearn import ScanClassifier
 
 NETWORK = sw.Sequential(sw.Conv1d(8, 5), sw.ReLU(), sw.Aggregate("max"), sw.Linear(2))
@@ -361,3 +362,14 @@ def test_wrong_targets() -> None:
     matrix = classifier().partial_fit(x, labels)
     with pytest.raises(sw.ShapeError, match=r"one column for each of the 2 labels. Got 3"):
         matrix.partial_fit(x, np.eye(8, 3, dtype=int))
+
+
+def test_augmentation_is_that_of_fit() -> None:
+    x, y = signals()
+    augment = MixBackground(np.ones((1, 50)), (0, 10))
+    plain = classifier(epochs=1).fit(x, y)
+    augmented = classifier(epochs=1, augment=augment).fit(x, y)
+    assert augmented.history_[0]["loss"] != plain.history_[0]["loss"]
+    assert augmented.model_.training is not None
+    assert augmented.model_.training["augment"] == repr(Augment(augment))
+    assert clone(augmented).augment == augment

@@ -291,7 +291,11 @@ class TestBadInput:
             ({"loss": "l1"}, sw.ArgumentError, "loss must be one of .* Got 'l1'"),
             ({"optimizer": "adam"}, sw.ArgumentTypeError, "optimizer must be SGD"),
             ({"callbacks": [3]}, sw.ArgumentTypeError, "callbacks must be Callbacks or functions. Got 3"),
-            ({"augment": abs}, sw.ArgumentError, "augment must be None: it is not available yet"),
+            (
+                {"augment": abs},
+                sw.ArgumentTypeError,
+                "augment must be an Augment.* Got <built-in function abs>",
+            ),
             ({"checkpoint": 3}, sw.ArgumentTypeError, "checkpoint must be a path or a Checkpoint. Got 3"),
             ({"y": Y[:5]}, sw.ShapeError, "y must have one entry for each of the 6 samples of x. Got 5"),
             ({"y": Y + 1}, sw.ArgumentError, "y must be label numbers from 0 to 2. Got 3 at index 2"),

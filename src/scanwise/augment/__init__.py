@@ -8,6 +8,7 @@ from scanwise.augment.background import MixBackground, Recordings, bind
 from scanwise.augment.base import Augmentation, from_json
 from scanwise.augment.images import Brightness, Contrast, Crop, Cutout, Flip, Rotate, Scale, Shift
 from scanwise.augment.signals import AddNoise, FrequencyMask, Gain, TimeMask, TimeShift
+from scanwise.augment.standardisation import standardised
 from scanwise.augment.steps import Augment
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "TimeShift",
     "bind",
     "from_json",
+    "standardised",
 ]

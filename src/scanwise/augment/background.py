@@ -33,7 +33,7 @@ class Recordings:
 
     >>> import numpy as np
     >>> Recordings([np.zeros((1, 100)), np.zeros((1, 50))])
-    <2 recordings of 1 channels>
+    <2 recordings of 1 channels, d9dc3416>
     """
 
     def __init__(self, signals: Sequence[NDArray[Any]] | NDArray[Any]) -> None:
@@ -71,8 +71,11 @@ class Recordings:
     def __hash__(self) -> int:
         return hash(self._digest)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Recordings:
+        return self  # nothing in it can be changed
+
     def __repr__(self) -> str:
-        return f"<{len(self)} recordings of {self.channels} channels>"
+        return f"<{len(self)} recordings of {self.channels} channels, {self._digest.hex()[:8]}>"
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,7 @@ def bind(augment: Augment, read: Callable[[str], NDArray[Any]]) -> Augment:
     >>> import numpy as np
     >>> named = Augment(MixBackground("rain.wav"))
     >>> bind(named, lambda name: np.ones((1, 1000))).steps[0].recordings
-    <1 recordings of 1 channels>
+    <1 recordings of 1 channels, e686752f>
     """
 
     def bound(step: Augmentation) -> Augmentation:

@@ -29,6 +29,7 @@ class Augmentation:
 
     kinds: ClassVar[dict[str, type[Augmentation]]] = {}
     axes: ClassVar[tuple[int, ...]] = (2, 3)  # of the samples that it takes
+    draws: ClassVar[bool] = True  # whether it takes random numbers
 
     p: float = field(default=1.0, kw_only=True)
 

@@ -17,20 +17,20 @@ from numpy.typing import NDArray
 
 from scanwise.reference.dropout import mix
 
-__all__ = ["FIRST_OF_NOISE", "Draws", "step_keys"]
+__all__ = ["FIRST_OF_NOISE", "GOLDEN", "STREAM", "Draws", "step_keys"]
 
 FIRST_OF_NOISE = 16
 """Draws from this number on belong to the elements of a sample that gets noise; those before say how much."""
 
-_GOLDEN = 0x9E3779B9
-_STREAM = 0x41554721  # other numbers than those of dropout, whatever its layers' places
+GOLDEN = 0x9E3779B9
+STREAM = 0x41554721  # other numbers than those of dropout, whatever its layers' places
 
 Keys = NDArray[np.uint32]
 
 
 def step_keys(sample_keys: Keys, step: int) -> Keys:
     """The keys of an augmentation's draws, one for each sample."""
-    return mix(_plus(mix(_plus(sample_keys, _STREAM)), _GOLDEN * (step + 1)))
+    return mix(_plus(mix(_plus(sample_keys, STREAM)), GOLDEN * (step + 1)))
 
 
 class Draws:
@@ -72,7 +72,7 @@ class Draws:
     def words(self, first: int, count: int) -> Keys:
         """The words of `count` draws from number `first`."""
         numbers = np.arange(first + 1, first + 1 + count, dtype=np.uint64)
-        return mix(_plus(self._key, _GOLDEN * numbers))
+        return mix(_plus(self._key, GOLDEN * numbers))
 
     def _word(self, number: int) -> int:
         return int(self.words(number, 1)[0])

@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from scanwise.augment.base import Augmentation, Pair, factors, symmetric
-from scanwise.errors import ShapeError
+from scanwise.errors import ArgumentError, ShapeError
 from scanwise.layers import Shape, arguments
 
 __all__ = ["Brightness", "Contrast", "Crop", "Cutout", "Flip", "Rotate", "Scale", "Shift"]
+
+# An angle's last digits are lost to whole turns.
+_MOST_DEGREES = 1e6
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,12 @@ class Rotate(_OfImages):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._settle("degrees", symmetric(self.kind, "degrees", self.degrees))
+        low, high = symmetric(self.kind, "degrees", self.degrees)
+        if low < -_MOST_DEGREES or high > _MOST_DEGREES:
+            raise ArgumentError(
+                f"Rotate: degrees must be between {-_MOST_DEGREES:g} and {_MOST_DEGREES:g}. Got {self.degrees!r}."
+            )
+        self._settle("degrees", (low, high))
 
 
 @dataclass(frozen=True)

@@ -88,6 +88,15 @@ class Augment:
         for step in self.steps:
             step.check(input_shape)
 
+    def numbered(self) -> list[tuple[int, Augmentation]]:
+        """The augmentations, each with the number that its draws are counted under: its place among those that draw."""
+        found: list[tuple[int, Augmentation]] = []
+        number = 0
+        for step in self.steps:
+            found.append((number, step))
+            number += step.draws
+        return found
+
     def to_json(self) -> list[dict[str, Any]]:
         """The augmentations as plain JSON data.
 

@@ -22,6 +22,8 @@ def training_lines(training: dict[str, Any], epochs: Sequence[dict[str, float]])
         lines.append(f"trained on {plain(str(command.get('data')))}")
     names = ("optimizer", "batch_size", "epochs", "seed", "callbacks", "scanwise")
     told = [(name.replace("_", " "), training.get(name)) for name in names]
+    # As it was asked for: what `train` makes of it goes back to the data's units and has their numbers.
+    told.append(("augmentation", _asked_for(command) or training.get("augment")))
     lines += [f"{name} {_text(value)}" for name, value in told if value not in (None, [])]
     for name in ("samples", "validation"):
         data = training.get(name)
@@ -35,6 +37,10 @@ def training_lines(training: dict[str, Any], epochs: Sequence[dict[str, float]])
             rows = [*rows[: 1 + FIRST], "...".rjust(len("epoch")), *rows[-LAST:]]
         lines += ["", *rows]
     return lines
+
+
+def _asked_for(command: object) -> object:
+    return command.get("augment") if isinstance(command, dict) else None
 
 
 def _text(value: object) -> str:

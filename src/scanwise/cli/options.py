@@ -190,6 +190,17 @@ FromOption = Annotated[
         help="Train as MODEL was trained, on the same data unless DATA is given: the same parameters, bit for bit.",
     ),
 ]
+AugmentOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--augment",
+        metavar="AUGMENTATION",
+        help="Change samples at random, anew in every epoch, such as 'TimeShift(800)', 'AddNoise((5, 20), p=0.5)', "
+        "'MixBackground(\"noise/\", snr=(0, 15))', 'Rotate(10)' (docs/augmentation.md). May be given several "
+        "times, one after another. Units are those of the data.",
+        show_default=False,
+    ),
+]
 HistoryPlotOption = Annotated[
     Path | None,
     typer.Option(metavar="PNG", help="Draw losses, accuracies and learning rate (needs scanwise[plot])."),

@@ -44,6 +44,7 @@ class Request:
     backend: str
     loss: str
     labels: LabelOptions
+    augment: tuple[str, ...] = ()
     find_rate: bool = False
     checkpoint: Path | None = None
     origin: Path | None = None
@@ -61,6 +62,7 @@ class Request:
             if field.name not in _PLACES
         }
         told["labels"] = {name: _plain(value) for name, value in vars(self.labels).items()}
+        told["augment"] = list(self.augment)
         return {name: _plain(value) for name, value in told.items()}
 
 
@@ -102,6 +104,7 @@ def as_before(origin: Path, data: Path | None, given: Iterable[str], **places: P
         if labels.get("folder") is not None:
             labels["folder"] = Path(labels["folder"])
         told["labels"] = LabelOptions(**labels)
+        told["augment"] = tuple(map(str, command.get("augment", ())))
         return Request(**told, origin=origin, described=described, **places)  # type: ignore[arg-type]
     except (KeyError, TypeError, ScanwiseError) as error:
         raise ModelFileError(
@@ -115,6 +118,7 @@ def say_differences(request: Request, model: Model) -> None:
         return
     here, there = model.training or {}, load(request.origin, backend="reference").training or {}
     names = {"scanwise": "Scanwise's version", "samples": "the data", "validation": "the validation data"}
+    names["augment"] = "the values of the augmentation"
     differing = [told for name, told in names.items() if here.get(name) != there.get(name)]
     if differing:
         say(f"not the training of {request.origin}: {' and '.join(differing)} differ")

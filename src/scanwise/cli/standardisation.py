@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scanwise.augment import Augment, standardised
 from scanwise.data import Dataset
 from scanwise.layers import Conv1d, Conv2d, Sequential
 from scanwise.model import Model
@@ -52,6 +53,10 @@ class Standardisation:
         for piece in _pieces(dataset.x):
             x[piece] = (dataset.x[piece] - mean) / deviation
         return replace(dataset, x=x)
+
+    def apply_to(self, augment: Augment | None) -> Augment | None:
+        """What `augment` says of the data as they are, for the data at mean 0 and deviation 1."""
+        return None if augment is None else standardised(augment, self.mean, self.deviation)
 
     def into(self, model: Model) -> Model:
         """A model for the data as they are: `model` behind the shift and scale."""

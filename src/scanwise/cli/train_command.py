@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from scanwise.cli.options import (
+    AugmentOption,
     BackendName,
     BackendOption,
     BackgroundOption,
@@ -81,6 +82,7 @@ def train(
             help="Stop after so many epochs without a better validation loss, and keep the best parameters.",
         ),
     ] = None,
+    augment: AugmentOption = None,
     find_lr: FindRateOption = False,
     checkpoint: CheckpointOption = None,
     origin: FromOption = None,
@@ -130,6 +132,7 @@ def train(
         patience=patience,
         on_error=on_error.value,
         backend=backend.value,
+        augment=tuple(augment or ()),
         find_rate=find_lr,
         checkpoint=checkpoint,
         loss=loss.value,

@@ -9,6 +9,8 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from scanwise import models
+from scanwise.augment import Augment
+from scanwise.cli.augmentation import read_augment, with_backgrounds
 from scanwise.cli.console import parse_extent, plain, print_json, progress_bar, say, say_skipped
 from scanwise.cli.history_picture import draw_history, require_plot
 from scanwise.cli.labels import open_labelled
@@ -38,14 +40,16 @@ def run_train(request: Request, *, as_json: bool, plot: Path | None = None) -> i
         inputs.append(Path(request.network))
         described = read_network(Path(request.network))
     _require_places(request, plot, inputs)
+    augment = read_augment(request.augment)
     training, validation = _data(request)
+    augment = with_backgrounds(augment, training)
     standardisation = Standardisation.of(training) if described is None else None
     model = _model(request, training, described)
     say(f"{_describe(training)}; {'no validation' if validation is None else _size_of(validation, training)}")
     say(_labels(training))
     say(f"network {_network_name(request, training)}: {_parameter_count(model):,} parameters")
     started = time.perf_counter()
-    history = _fit(request, model, training, validation, standardisation)
+    history = _fit(request, model, training, validation, standardisation, augment)
     seconds = time.perf_counter() - started
     going_on = f"; the same command goes on from {request.checkpoint}" if request.checkpoint else ""
     if history.interrupted and not history:
@@ -166,8 +170,10 @@ def _fit(
     training: Dataset,
     validation: Dataset | float | None,
     standardisation: Standardisation | None,
+    augment: Augment | None,
 ) -> History:
     if standardisation is not None:
+        augment = standardisation.apply_to(augment)
         training = standardisation.apply(training)
         validation = standardisation.apply(validation) if isinstance(validation, Dataset) else validation
     samples = len(training) if not isinstance(validation, float) else round(len(training) * (1 - validation))
@@ -181,6 +187,7 @@ def _fit(
             batch_size=batch_size,
             optimizer=optimizer,
             loss=_loss(training),
+            augment=augment,
             seed=request.seed,
         ).suggestion
         say(f"learning rate {rate:.3g}, found by trying")
@@ -193,6 +200,7 @@ def _fit(
         optimizer=make_optimizer(request.optimizer, rate),
         loss=_loss(training),
         validation_data=validation,
+        augment=augment,
         callbacks=callbacks,
         seed=request.seed,
         checkpoint=request.checkpoint,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +51,7 @@ class Compiled:
         owners: for each call the place of its layer in the network, or "" where it belongs to none.
         zeroed: of a shard's gradients, pairs (first float, floats) that calls add to.
         stages: pieces that threads may run at the same time: for each the number of calls up to its end.
+        kept: arrays that calls point to.
     """
 
     records: NDArray[np.int64]
@@ -62,6 +64,7 @@ class Compiled:
     calls: list[Call] = field(default_factory=list)
     owners: list[str] = field(default_factory=list)
     stages: list[list[int]] = field(default_factory=list)
+    kept: list[NDArray[Any]] = field(default_factory=list)
 
 
 def records_of(calls: list[tuple[Call, list[Place]]], target: Target) -> NDArray[np.int64]:

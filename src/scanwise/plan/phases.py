@@ -25,6 +25,7 @@ from scanwise.plan.parameters import ParameterLayout, Place, aligned_zeros
 from scanwise.plan.program import Program
 from scanwise.plan.records import Base
 from scanwise.plan.runner import Runner, driver_function
+from scanwise.plan.sample_steps import SampleStep
 
 __all__ = ["Phases", "PhasedDriver", "PhasedRunner", "compile_phases"]
 
@@ -49,8 +50,16 @@ class Phases:
 class _PhasedProgram(Program):
     """A plan whose calls are cut where all shards meet."""
 
-    def __init__(self, graph: Graph, layout: ParameterLayout, dtype: str, goal: Goal, samples: int) -> None:
-        super().__init__(graph, layout, dtype, goal, samples)
+    def __init__(
+        self,
+        graph: Graph,
+        layout: ParameterLayout,
+        dtype: str,
+        goal: Goal,
+        samples: int,
+        steps: Sequence[SampleStep],
+    ) -> None:
+        super().__init__(graph, layout, dtype, goal, samples, steps=steps)
         self.merges: list[tuple[Merge, list[Place]]] = []
         self.ends: list[tuple[int, int]] = []  # numbers of calls and of merges up to the end of each phase
 
@@ -87,7 +96,13 @@ class _PhasedProgram(Program):
 
 
 def compile_phases(
-    graph: Graph, layout: ParameterLayout, dtype: str, goal: Goal, target: Target, samples: int
+    graph: Graph,
+    layout: ParameterLayout,
+    dtype: str,
+    goal: Goal,
+    target: Target,
+    samples: int,
+    steps: Sequence[SampleStep] = (),
 ) -> Phases:
     """The native program of a training step.
 
@@ -98,8 +113,9 @@ def compile_phases(
         goal: which results are wanted.
         target: instruction set.
         samples: most samples of a shard.
+        steps: what happens to samples first.
     """
-    program = _PhasedProgram(graph, layout, dtype, goal, samples)
+    program = _PhasedProgram(graph, layout, dtype, goal, samples, steps)
     program.plan()
     return program.phases(target)
 

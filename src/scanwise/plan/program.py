@@ -10,17 +10,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.codegen import choices, jit
 from scanwise.codegen.target import Target
-from scanwise.kernels.dropout import DropoutOperation, SampleKeys
 from scanwise.kernels.maps import FeatureMap, plain_map, round_up
 from scanwise.kernels.operation import Call, Derived, Maps, Merge
-from scanwise.kernels.optimizer import StepRow
-from scanwise.kernels.transfer import Gather, Scatter
+from scanwise.kernels.transfer import Scatter
 from scanwise.plan import pieces
 from scanwise.plan.backward import Backward
 from scanwise.plan.capacity import samples_for
@@ -29,6 +28,7 @@ from scanwise.plan.driver import STATISTICS, Driver
 from scanwise.plan.graph import Graph, Node
 from scanwise.plan.parameters import ParameterLayout, Place
 from scanwise.plan.records import Base
+from scanwise.plan.sample_steps import SampleStep, plan_samples
 
 __all__ = ["compile_plan"]
 
@@ -47,6 +47,7 @@ def compile_plan(
     target: Target,
     samples: int | None = None,
     parts: int = 1,
+    steps: Sequence[SampleStep] = (),
 ) -> Compiled:
     """The native program for `graph`.
 
@@ -58,13 +59,14 @@ def compile_plan(
         target: instruction set.
         samples: most samples that are ever run at once.
         parts: threads that run one sample together, with `samples` 1.
+        steps: what happens to samples first.
     """
-    first = Program(graph, layout, dtype, goal, 1, parts)
+    first = Program(graph, layout, dtype, goal, 1, parts, steps)
     first.plan()
     fitting = samples_for(graph, first.arena_floats, samples)
     planner = first
     if fitting > 1:
-        planner = Program(graph, layout, dtype, goal, fitting)
+        planner = Program(graph, layout, dtype, goal, fitting, steps=steps)
         planner.plan()
     return planner.compiled(target)
 
@@ -80,8 +82,10 @@ class Program:
         goal: Goal,
         samples: int,
         parts: int = 1,
+        steps: Sequence[SampleStep] = (),
     ) -> None:
-        self.parts = parts
+        self.parts, self.steps = parts, steps
+        self.kept: list[NDArray[Any]] = []  # arrays that calls point to
         self.graph, self.layout, self.dtype, self.goal, self.samples = graph, layout, dtype, goal, samples
         self.arena_floats = _LINE  # a line that "none" points to
         self.derived_floats = 0
@@ -121,10 +125,7 @@ class Program:
     # --- calls ----------------------------------------------------------------------------------------------------
 
     def plan(self) -> None:
-        gather = Gather(self.dtype, self.values[0][0], self.goal.scattered)
-        self.emit(gather, Place(Base.SAMPLES), Place(Base.ORDER), self.values[0][1])
-        if any(isinstance(node.operation, DropoutOperation) for node in self.graph.nodes):
-            self.emit(SampleKeys(), Place(Base.ORDER), Place(Base.STEP_ROW, StepRow.SEED), self.keys)
+        plan_samples(self)
         self.close_stage()
         self._plan_forward()
         output = self.graph.output
@@ -291,4 +292,5 @@ class Program:
             [call for call, _ in calls],
             self.owners,
             self.stages,
+            self.kept,
         )

@@ -26,9 +26,7 @@ ROWS = 64
 Range = tuple[float, float]
 
 
-def describe(
-    model: Model, train: Samples, validation: Samples | None, settings: Settings, augment: object
-) -> dict[str, Any]:
+def describe(model: Model, train: Samples, validation: Samples | None, settings: Settings) -> dict[str, Any]:
     """What decides a training from the model's present parameters."""
     from scanwise import __version__
 
@@ -43,7 +41,7 @@ def describe(
         "optimizer": _told(settings.optimizer),
         "loss": settings.loss,
         "seed": settings.seed,
-        "augment": None if augment is None else _told(augment),
+        "augment": None if settings.augment is None else repr(settings.augment),
         "callbacks": [_callback(callback) for callback in settings.callbacks],
         "samples": _samples(train),
         "validation": None if validation is None else _samples(validation),

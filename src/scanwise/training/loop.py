@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
-from scanwise.errors import ArgumentError
 from scanwise.model import Model
+from scanwise.training.augmentation import require_fitting
 from scanwise.training.callbacks import Callback
 from scanwise.training.checkpoint import Keeper, checked_checkpoint
 from scanwise.training.description import describe, value_range
@@ -58,10 +58,12 @@ def fit(
         optimizer: `SGD(...)` or `AdamW(...)`.
         loss: `"cross_entropy"` (one label per sample), `"binary_cross_entropy"` (several at once) or `"mse"`.
         validation_data: `(x, y)`, a data set, or the fraction of the samples to hold out.
-        augment: not available yet; must be None.
+        augment: random changes of the samples, anew in every epoch: an `Augment`, one of the augmentations of
+            `scanwise.augment`, or a list of them. What a sample becomes follows from `seed`, the epoch and the sample's
+            place in `x`; `augment(x, seed=, epoch=, samples=)` shows it. Validation data stay as they are.
         callbacks: `Callback`s such as `EarlyStopping`, or functions `(model, history) -> bool | None`; True ends the
             training.
-        seed: of the samples' order, of the held-out fraction and of dropout.
+        seed: of the samples' order, of the held-out fraction, of dropout and of `augment`.
         checkpoint: a path or a `Checkpoint`, where the training keeps how far it has come, every 30 seconds by default
             and after Ctrl-C. The same call goes on from there, to the same end. See `Checkpoint`.
         progress: whether to show a progress bar if standard error is a terminal.
@@ -98,12 +100,11 @@ def fit(
     >>> (model.presence(signals).scores[:, 0] > 0).tolist()
     [True, False, True, False, True, False]
     """
-    settings = checked_settings(model, epochs, batch_size, optimizer, loss, seed, callbacks)
+    settings = checked_settings(model, epochs, batch_size, optimizer, loss, seed, callbacks, augment)
     place = checked_checkpoint(checkpoint)
-    if augment is not None:
-        raise ArgumentError(f"augment must be None: it is not available yet. Got {augment!r}.")
     train, validation = training_samples(model, x, y, loss, validation_data, settings.seed)
-    description = describe(model, train, validation, settings, augment)
+    require_fitting(settings.augment, train.x)
+    description = describe(model, train, validation, settings)
     keeper = Keeper(place, description, model)
     history = History()
     with ProgressBar(wanted=bool(progress), epochs=epochs, samples=len(train.rows)) as bar:

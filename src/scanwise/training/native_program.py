@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,12 @@ from scanwise.plan.parameters import ParameterLayout, aligned_zeros
 from scanwise.plan.program import compile_plan
 from scanwise.plan.records import RECORD_WORDS, Base
 from scanwise.plan.runner import Runner
+from scanwise.plan.sample_steps import SampleStep
 from scanwise.threads import get_threads
 from scanwise.training.optimizers import SGD, Optimizer
+
+if TYPE_CHECKING:
+    from scanwise.augment import Augment
 
 __all__ = ["NativeProgram"]
 
@@ -40,7 +44,8 @@ class NativeProgram:
         loss: "cross_entropy", "binary_cross_entropy" or "mse".
         optimizer: its learning rate is not read; `begin_epoch` gives one for every step.
         batch_size: samples in a step.
-        seed: of dropout.
+        seed: of dropout and augmentation.
+        augment: what happens to samples first.
         target: instruction set to compile for; the host's widest if None.
     """
 
@@ -53,6 +58,7 @@ class NativeProgram:
         optimizer: Optimizer,
         batch_size: int,
         seed: int,
+        augment: Augment | None = None,
         target: Target | None = None,
     ) -> None:
         self._target = target or host_target()
@@ -61,6 +67,11 @@ class NativeProgram:
         self._layout = ParameterLayout.of(whole)
         self._graph = loss_graph(whole, network, loss).with_fast_algorithms()
         self._goal = goal_for(network, loss)
+        self._steps: list[SampleStep] = []
+        if augment is not None:
+            from scanwise.augment.native import sample_steps
+
+            self._steps = sample_steps(augment, input_shape)
         self._shards = shards_for(batch_size, self._layout.size, whole.cost)
         copies = 1 + optimizer.moments + self._shards
         require(
@@ -217,9 +228,9 @@ class NativeProgram:
         if graph.merges:
             from scanwise.plan.phases import PhasedRunner, compile_phases
 
-            phases = compile_phases(graph, layout, dtype, self._goal, target, largest)
+            phases = compile_phases(graph, layout, dtype, self._goal, target, largest, self._steps)
             return PhasedRunner(graph, phases, layout, self._parameters, target, self._shards)
-        compiled = compile_plan(graph, layout, dtype, self._goal, target, largest)
+        compiled = compile_plan(graph, layout, dtype, self._goal, target, largest, steps=self._steps)
         return Runner(graph, compiled, layout, self._parameters, target)
 
     @functools.cached_property

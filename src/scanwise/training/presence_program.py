@@ -11,7 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from scanwise.augment import Augment
 from scanwise.layers import Sequential, Shape
+from scanwise.training.augmentation import seen_in_training
 from scanwise.training.optimizers import Optimizer
 from scanwise.training.presence_gradients import PresenceGradients
 from scanwise.training.stepped_program import Evaluated, SteppedProgram
@@ -28,7 +30,8 @@ class PresenceProgram(SteppedProgram):
         loss: its name.
         optimizer: its learning rate is not read; `begin_epoch` gives one for every step.
         batch_size: signals in a step.
-        seed: not used, since nothing is drawn.
+        seed: of augmentation.
+        augment: what happens to signals first. Those of a step are then copied.
         backend: `"native"` or `"reference"`.
 
     Raises:
@@ -44,13 +47,24 @@ class PresenceProgram(SteppedProgram):
         optimizer: Optimizer,
         batch_size: int,
         seed: int,
+        augment: Augment | None = None,
         backend: str = "native",
     ) -> None:
         super().__init__(loss=loss, optimizer=optimizer, batch_size=batch_size)
-        del seed
+        self._seed, self._augment, self._backend = seed, augment, backend
         self._gradients = PresenceGradients(network, input_shape, backend)
 
     def _evaluate(self, rows: NDArray[np.int64], parameters: Mapping[str, NDArray[np.float32]]) -> Evaluated:
         self._gradients.take(parameters)
-        found = self._gradients([self._x[row] for row in rows], self._y[rows], self._loss)
+        signals = [self._x[row] for row in rows]
+        if self._augment is not None:
+            signals = seen_in_training(
+                self._augment,
+                signals,
+                seed=self._seed,
+                epoch=self._epochs - 1,
+                samples=rows,
+                backend=self._backend,
+            )
+        found = self._gradients(signals, self._y[rows], self._loss)
         return Evaluated(float(found.losses.mean()), found.correct or 0, found.gradients)

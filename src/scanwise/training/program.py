@@ -23,7 +23,8 @@ SAMPLE_DTYPES = (np.uint8, np.int16, np.float32, np.float64)
 
 
 class Program(Protocol):
-    """Trains one network. Constructed as `Program(network, input_shape, loss=, optimizer=, batch_size=, seed=)`.
+    """Trains one network. Constructed as
+    `Program(network, input_shape, loss=, optimizer=, batch_size=, seed=, augment=)`.
 
     The parameters of step t do not depend on the number of threads, nor on how `advance` is cut into calls.
     """
@@ -115,4 +116,5 @@ def make_program(model: Model, settings: Settings, batch_size: int, *, unequal: 
         optimizer=settings.optimizer,
         batch_size=batch_size,
         seed=settings.seed,
+        augment=settings.augment,
     )

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, DivergedError
 from scanwise.model import Model
+from scanwise.training.augmentation import require_fitting
 from scanwise.training.optimizers import SGD, Optimizer
 from scanwise.training.program import make_program
 from scanwise.training.samples import training_samples
@@ -46,6 +47,7 @@ def find_learning_rate(
     batch_size: int = 128,
     optimizer: Optimizer = _DEFAULT_OPTIMIZER,
     loss: str = "cross_entropy",
+    augment: object = None,
     lowest: float = 1e-6,
     highest: float = 10.0,
     steps: int = 100,
@@ -58,7 +60,7 @@ def find_learning_rate(
 
     Args:
         model: the model that is to be trained, as it is before training.
-        x, y, batch_size, optimizer, loss, seed: as for `fit`. The optimizer's own rate is not used.
+        x, y, batch_size, optimizer, loss, augment, seed: as for `fit`. The optimizer's own rate is not used.
         lowest, highest: first and last rate, `0 < lowest < highest`.
         steps: from the first rate to the last, each larger by the same factor, at least 10. They end early when the
             loss is far above the smallest so far.
@@ -76,7 +78,7 @@ def find_learning_rate(
     >>> 0.001 < found.suggestion < 10
     True
     """
-    settings = checked_settings(model, 1, batch_size, optimizer, loss, seed, ())
+    settings = checked_settings(model, 1, batch_size, optimizer, loss, seed, (), augment)
     steps = positive("steps", steps)
     if steps < 10:
         raise ArgumentError(f"steps must be at least 10. Got {steps}.")
@@ -84,6 +86,7 @@ def find_learning_rate(
     if not lowest < highest:
         raise ArgumentError(f"lowest must be below highest. Got {lowest!r} and {highest!r}.")
     train, _ = training_samples(model, x, y, settings.loss, None, settings.seed)
+    require_fitting(settings.augment, train.x)
     rates = np.geomspace(lowest, highest, steps)
     size = min(settings.batch_size, len(train.rows))
     epochs = -(-steps * size // len(train.rows))

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise import reference
+from scanwise.augment import Augment
+from scanwise.augment.reference import augmented
 from scanwise.executor import unit_range
 from scanwise.inputs import as_samples
 from scanwise.layers import Sequential, Shape
@@ -29,12 +31,16 @@ class ReferenceProgram(SteppedProgram):
         optimizer: Optimizer,
         batch_size: int,
         seed: int,
+        augment: Augment | None = None,
     ) -> None:
         super().__init__(loss=loss, optimizer=optimizer, batch_size=batch_size, state=network.state_names())
         self._network, self._input_shape, self._seed = network, input_shape, seed
+        self._augment = augment
 
     def _evaluate(self, rows: NDArray[np.int64], parameters: Mapping[str, NDArray[np.float32]]) -> Evaluated:
         x = unit_range(as_samples(self._x[rows], self._input_shape))
+        if self._augment is not None:
+            x = augmented(self._augment, x, seed=self._seed, epoch=self._epochs - 1, samples=rows)
         target = self._y[rows]
         keys = reference.sample_keys(self._seed, self._epochs - 1, rows)
         masks = reference.dropout_masks(self._network, self._input_shape, keys)

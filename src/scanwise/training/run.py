@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scanwise.errors import DivergedError, FileError
 from scanwise.model import Model
 from scanwise.model_file import fingerprint
+from scanwise.training.augmentation import seen_in_training
 from scanwise.training.checkpoint import Keeper
 from scanwise.training.checkpoint_file import Saved
 from scanwise.training.divergence import where_it_diverged
@@ -240,6 +241,11 @@ class Run:
         rows = order[step * self.batch_size : (step + 1) * self.batch_size]
         x = self.train.x
         batch = [x[row] for row in rows] if isinstance(x, list) else x[rows]
+        augment = self.settings.augment
+        if augment is not None:
+            seed, backend = self.settings.seed, self.model.backend
+            batch = seen_in_training(augment, batch, seed=seed, epoch=epoch, samples=rows, backend=backend)
+            batch = batch if isinstance(x, list) else np.stack(batch)
         where = where_it_diverged(self.model, program.read_parameters(), batch)
         return DivergedError(
             f"training must stay finite. Got a loss of {program.losses[step]} in epoch {epoch + 1}, step {step + 1} of "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,9 +12,13 @@ from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.initialization import check_seed
 from scanwise.inputs import check_loss
 from scanwise.model import Model
+from scanwise.training.augmentation import checked_augment
 from scanwise.training.callbacks import Callback
 from scanwise.training.history import History
 from scanwise.training.optimizers import SGD, AdamW, Optimizer
+
+if TYPE_CHECKING:
+    from scanwise.augment import Augment
 
 CallbackFunction = Callable[[Model, History], bool | None]
 
@@ -28,6 +33,7 @@ class Settings:
     loss: str
     seed: int
     callbacks: tuple[Callback, ...]
+    augment: Augment | None = None
 
 
 class FunctionCallback(Callback):
@@ -49,6 +55,7 @@ def checked_settings(
     loss: object,
     seed: object,
     callbacks: Sequence[Callback | CallbackFunction],
+    augment: object,
 ) -> Settings:
     """The settings, or the error that says what is wrong with them."""
     check_model_and_optimizer(model, optimizer)
@@ -69,6 +76,7 @@ def checked_settings(
         check_loss(loss),
         check_seed(seed),
         tuple(found),
+        checked_augment(augment),
     )
 
 

@@ -3,6 +3,7 @@
 from scanwise.augment.reference import background as background
 from scanwise.augment.reference import images as images
 from scanwise.augment.reference import signals as signals
+from scanwise.augment.reference import standardisation as standardisation
 from scanwise.augment.reference.change import augmented, change
 
 __all__ = ["augmented", "change"]

@@ -28,7 +28,7 @@ def augmented(augment: Augment, x: Array, *, seed: int, epoch: int, samples: NDA
     """Samples `(N, C, ...)` as training sees them in an epoch; `samples` are their numbers in the data set."""
     out = np.array(x)
     keys = sample_keys(seed, epoch, samples)
-    for step, augmentation in enumerate(augment.steps):
+    for step, augmentation in augment.numbered():
         for n, key in enumerate(step_keys(keys, step)):
             draws = Draws(key)
             if draws.happens(augmentation.p):
