@@ -17,6 +17,8 @@ from scanwise.shapes import walk
         ("lenet5", (1, 28, 28), 61_706),
         ("mnist-cnn", (1, 28, 28), 320 + 18_496 + 9216 * 128 + 128 + 1290),
         ("cifar-vgg", (3, 32, 32), 896 + 9248 + 18_496 + 36_928 + 73_856 + 147_584 + 2048 * 128 + 128 + 1290),
+        ("vgg-bn", (1, 28, 28), 288 + 18_432 + 36_864 + 73_728 + 2 * (32 + 64 + 64 + 128) + 1152 * 10 + 10),
+        ("tdnn-bn", (40, 100), 2 * 40 + 12_800 + 20_480 + 12_288 + 3 * 2 * 64 + 650),
         ("tdnn", (40, 100), 12_864 + 20_544 + 12_352 + 650),
         ("ds-cnn", (1, 49, 10), 2624 + 4 * (640 + 4160) + 650),
         ("mlp", (1, 8, 8), 64 * 256 + 256 + 256 * 128 + 128 + 1290),
@@ -32,7 +34,7 @@ def test_ds_cnn_has_the_papers_positions() -> None:
     assert walk(get("ds-cnn", (1, 49, 10), 12), (1, 49, 10))[0].output_shape == (64, 25, 5)
 
 
-@pytest.mark.parametrize("name", ["tdnn", "ds-cnn"])
+@pytest.mark.parametrize("name", ["tdnn", "tdnn-bn", "ds-cnn"])
 def test_raw_audio_gets_a_front_end(name: str) -> None:
     network = get(name, (1, 8000), 10, sample_rate=8000)
     assert network[0] == LogMel(8000, 200, 80, 40)

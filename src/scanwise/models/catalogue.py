@@ -7,6 +7,7 @@ from collections.abc import Callable
 from scanwise.errors import ArgumentError, ShapeError, UnknownNetworkError
 from scanwise.layers import (
     Aggregate,
+    BatchNorm,
     Conv1d,
     Conv2d,
     Flatten,
@@ -33,8 +34,8 @@ def get(name: str, input_shape: Shape, classes: int, *, sample_rate: int | None 
         name: one of `NAMES`, or `"auto"`, which picks by the kind and the size of the input.
         input_shape: `(C, H, W)`, `(C, T)` or `(D,)`.
         classes: number of labels, the length of the output.
-        sample_rate: in Hz, where the input is raw audio `(1, T)`: `tdnn`, `ds-cnn` and `tdnn-1989` then get a
-            `LogMel`.
+        sample_rate: in Hz, where the input is raw audio `(1, T)`: `tdnn`, `tdnn-bn`, `ds-cnn` and `tdnn-1989` then
+            get a `LogMel`.
 
     Raises:
         UnknownNetworkError: no network is called that; the message lists the names.
@@ -122,6 +123,16 @@ def _cifar_vgg(_: Shape, classes: int) -> list[Layer]:
     return [*pairs, Flatten(), Linear(128), ReLU(), Linear(classes)]
 
 
+def _vgg_bn(_: Shape, classes: int) -> list[Layer]:
+    """Fewer convolutions than `cifar-vgg`, each with batch normalisation (Ioffe and Szegedy 2015), and no hidden layer."""
+    layers: list[Layer] = []
+    for stage in ((32,), (64, 64), (128,)):
+        for channels in stage:
+            layers += [Conv2d(channels, 3, padding="same", bias=False), BatchNorm(), ReLU()]
+        layers.append(MaxPool2d(2))
+    return [*layers, Flatten(), Linear(classes)]
+
+
 def _tdnn(_: Shape, classes: int) -> list[Layer]:
     """Waibel et al. 1989: convolution over time (lecture 6.1); the maximum over time says if it occurs."""
     return [
@@ -129,6 +140,14 @@ def _tdnn(_: Shape, classes: int) -> list[Layer]:
         Conv1d(64, 5), ReLU(), MaxPool1d(2),
         Conv1d(64, 3), ReLU(), Aggregate("max"), Linear(classes),
     ]  # fmt: skip
+
+
+def _tdnn_bn(_: Shape, classes: int) -> list[Layer]:
+    """`tdnn` with batch normalisation after every convolution, and of the input: every channel at its own level."""
+    layers: list[Layer] = [BatchNorm()]
+    for kernel_size, pooling in ((5, [MaxPool1d(2)]), (5, [MaxPool1d(2)]), (3, [])):
+        layers += [Conv1d(64, kernel_size, bias=False), BatchNorm(), ReLU(), *pooling]
+    return [*layers, Aggregate("max"), Linear(classes)]
 
 
 def _ds_cnn(input_shape: Shape, classes: int) -> list[Layer]:
@@ -152,14 +171,16 @@ def _ds_cnn(input_shape: Shape, classes: int) -> list[Layer]:
 _KINDS = {1: "flat (D,)", 2: "a signal (C, T)", 3: "an image (C, H, W)"}
 
 # These begin with a LogMel where the input is raw audio, of so many filters.
-_LISTENING = {"tdnn": 40, "ds-cnn": 40, "tdnn-1989": 16}
+_LISTENING = {"tdnn": 40, "tdnn-bn": 40, "ds-cnn": 40, "tdnn-1989": 16}
 
 _BUILDERS: dict[str, tuple[tuple[int, ...], Callable[[Shape, int], list[Layer]]]] = {
     "mlp": ((1, 2, 3), _mlp),
     "lenet5": ((3,), _lenet5),
     "mnist-cnn": ((3,), _mnist_cnn),
     "cifar-vgg": ((3,), _cifar_vgg),
+    "vgg-bn": ((3,), _vgg_bn),
     "tdnn": ((2,), _tdnn),
+    "tdnn-bn": ((2,), _tdnn_bn),
     "ds-cnn": ((2, 3), _ds_cnn),
     "tdnn-1989": ((2,), tdnn_1989_layers),
     "lecun-1989": ((3,), lecun_1989_layers),
