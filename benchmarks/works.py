@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import scanwise as sw
 from benchmarks import (
+    accuracy,
     augmentation,
     growth,
     kernel_minimums,
@@ -97,8 +98,9 @@ def _tasks(setting: Setting) -> list[Section]:
     if setting.quick:
         return []
     found = tasks.figures(setting.threads, setting.data)
-    at_least = mnist.AT_LEAST | weak_labels.AT_LEAST
-    return [Section("Whole tasks", figures=_named(found, at_most=mnist.AT_MOST, at_least=at_least))]
+    at_least = mnist.AT_LEAST | accuracy.AT_LEAST | weak_labels.AT_LEAST
+    at_most = mnist.AT_MOST | accuracy.AT_MOST
+    return [Section("Whole tasks", figures=_named(found, at_most=at_most, at_least=at_least))]
 
 
 def _named(
