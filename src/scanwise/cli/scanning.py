@@ -28,7 +28,7 @@ from scanwise.model import Model, load
 from scanwise.model_file import write_beside
 from scanwise.paths import is_folder
 from scanwise.scanning import Detection, Findings, ScanResult, detect, scan
-from scanwise.scanning.probability import activation_of
+from scanwise.scanning.reading import Reading
 from scanwise.scanning.selection import Selection
 
 # Fields of a request that what is found in a file does not depend on.
@@ -242,7 +242,7 @@ def _selection(model: Model, request: ScanRequest) -> Selection:
         min_extent=_samples(model, request.min_extent, "min_extent"),
         max_extent=_samples(model, request.max_extent, "max_extent"),
     )
-    selection.check(activation_of(model), len(model.input_shape) - 1)
+    selection.check(Reading.of(model), len(model.input_shape) - 1)
     return selection
 
 

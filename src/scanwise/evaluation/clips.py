@@ -45,12 +45,14 @@ class ClipMeasures:
         clips: how many there are.
         accuracy: share of the answers, one for each label and clip, that are right; with `exclusive` the share of clips
             whose highest score is at their label.
+        all_right: share of the clips whose answers are right for every label.
         average_precision: the mean over the labels that occur.
         labels: each label's.
     """
 
     clips: int
     accuracy: Interval
+    all_right: Interval
     average_precision: Interval
     labels: tuple[LabelMeasures, ...]
 
@@ -125,12 +127,12 @@ def measure_clips(
         known = [value for value in each if not math.isnan(value)]
         return sum(known) / len(known) if known else math.nan
 
-    right = np.asarray(
-        (found & there).any(axis=1) if exclusive else (found == there).mean(axis=1), np.float64
-    )
+    whole = (found == there).all(axis=1)
+    right = np.asarray(whole if exclusive else (found == there).mean(axis=1), np.float64)
     return ClipMeasures(
         len(values),
         interval(lambda n: float(right[n].mean())),
+        interval(lambda n: float(whole[n].mean())),
         interval(mean_precision),
         tuple(of_label(k, name) for k, name in enumerate(labels)),
     )

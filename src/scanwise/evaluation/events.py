@@ -190,7 +190,8 @@ def measure_events(
     Args:
         detections: found at any threshold: those below `thresholds` count in the curves alone.
         events: what is there.
-        amounts: how much of each file was searched, in hours or megapixels; files without events are named too.
+        amounts: how much of each file false alarms are counted in, in hours or megapixels; files without events are
+            named too.
         labels: names; others are left out.
         rule: when a detection is of an event.
         thresholds: from which score on, one number, or one for each label.
@@ -198,8 +199,8 @@ def measure_events(
         seed: of these.
 
     Raises:
-        ArgumentError: a file has no amount or none at all is named, an amount is not positive, or a label has no
-            threshold.
+        ArgumentError: a file has no amount or none at all is named, an amount is negative or all are 0, or a label has
+            no threshold.
         ArgumentTypeError: `amounts` is no mapping.
     """
     if not isinstance(amounts, Mapping):
@@ -249,7 +250,7 @@ def measure_events(
             precision=interval(lambda n: _ratio(n.hits, n.hits + n.false_alarms)),
             recall=interval(lambda n: _ratio(n.hits, n.events)),
             f1=interval(lambda n: _ratio(2 * n.hits, n.hits + n.false_alarms + n.events)),
-            false_alarm_rate=interval(lambda n: n.false_alarms / n.amount),
+            false_alarm_rate=interval(lambda n: _ratio(n.false_alarms, n.amount)),
             curve=curve,
         )
 
@@ -277,8 +278,10 @@ def _check(detections: Sequence[Located], events: Sequence[Located], amounts: Ma
     if not amounts:
         raise ArgumentError("amounts must name at least one file. Got none.")
     for file, amount in amounts.items():
-        if not 0 < amount < math.inf:
-            raise ArgumentError(f"amounts must be positive. Got {amount} for {file!r}.")
+        if not 0 <= amount < math.inf:
+            raise ArgumentError(f"amounts must be at least 0 and finite. Got {amount} for {file!r}.")
+    if not any(amounts.values()):
+        raise ArgumentError("amounts must be above 0 for at least one file. Got only 0.")
     for each in (*detections, *events):
         if each.file not in amounts:
             raise ArgumentError(f"amounts must name every file. Got none for {each.file!r}.")
