@@ -105,9 +105,7 @@ class Threshold:
         return float(low), float(high)
 
 
-def possible_rates(
-    expected: float, amount: float, dispersion: float, seed: int = 0
-) -> NDArray[np.float64]:
+def possible_rates(expected: float, amount: float, dispersion: float, seed: int = 0) -> NDArray[np.float64]:
     """Rates that data leaves possible: gamma distributed, with the shape that is left after dispersion."""
     shape = expected * amount / dispersion
     return np.random.default_rng(seed).gamma(shape, expected / shape, _DRAWS)

@@ -377,7 +377,9 @@ class Model:
     @calibration.setter
     def calibration(self, calibration: Calibration | None) -> None:
         names = self.labels or tuple(map(str, range(self.output_shape[0])))
-        unknown = [] if calibration is None else [name for name in calibration.thresholds if name not in names]
+        unknown = (
+            [] if calibration is None else [name for name in calibration.thresholds if name not in names]
+        )
         if unknown:
             raise ArgumentError(f"calibration must be of the labels {names}. Got {unknown[0]!r}.")
         self._calibration = None if calibration is None else (calibration, self._measured_with)

@@ -122,8 +122,8 @@ def _check_backend(backend: str) -> None:
 
 def _build(path: Path, content: bytes, backend: str) -> Model:
     """The model that `content` describes; `path` is what messages call it."""
-    from scanwise.model import Model
     from scanwise.calibration import Calibration
+    from scanwise.model import Model
     from scanwise.self_check import Golden, check_if_compiled
 
     header, tensors = _parse(path, content)

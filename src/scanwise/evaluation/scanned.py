@@ -13,15 +13,16 @@ from scanwise.data import Collection, open_signal
 from scanwise.data.annotation.collection import AnnotatedFile, is_background
 from scanwise.data.annotation.usable import usable_files
 from scanwise.data.dataset import Kind, OnError, Skipped
-from scanwise.data.opening import taken_by
-from scanwise.errors import DataError
-from scanwise.evaluation.events import EventMeasures, Located, Rule, Tolerance, measure_events
+from scanwise.data.for_model import as_taken, whole_rate
+from scanwise.data.opening import kind_of
+from scanwise.errors import ArgumentError, DataError
+from scanwise.evaluation.events import EventMeasures, Located, Overlap, Rule, Tolerance, measure_events
 from scanwise.model import Model
 from scanwise.scanning import Detection, detect
 from scanwise.scanning.reading import Reading
 from scanwise.scanning.selection import Selection
 
-__all__ = ["FLOOR", "SIZES", "Scanned", "default_rule", "is_longer", "scan_files", "whole_rate"]
+__all__ = ["FLOOR", "SIZES", "Scanned", "default_rule", "floor_with", "is_longer", "rule_of", "scan_files"]
 
 FLOOR = 0.01
 """Detections of a lower probability are not looked at: a threshold below it would find nearly everything."""
@@ -43,7 +44,8 @@ class Scanned:
         signal: what the files are.
         files: those that were scanned.
         detections: what was found at any threshold from `FLOOR` on.
-        presence: `(N, K)`: of each file for each label, background too, the largest probability of any window.
+        presence: `(N, labels)`: of each file for each of these labels, the largest probability of any window; NaN where
+            no window has a score.
         skipped: files that were left out.
     """
 
@@ -61,14 +63,10 @@ class Scanned:
 
     def known(self, labels: Iterable[str]) -> list[AnnotatedFile]:
         """The files of which it is known where the labels are not: none is said to contain one of them somewhere, and
-        none has stretches that are named as background, beside which anything could be.
+        where stretches are named as background, nothing is left unsaid beside them.
         """
         wanted = set(labels)
-        return [
-            file
-            for file in self.files
-            if not wanted & set(file.labels) and not any(is_background(event.label) for event in file.events)
-        ]
+        return [file for file in self.files if not wanted & set(file.labels) and _is_told(file)]
 
     def events(self, labels: Iterable[str]) -> list[Located]:
         """What is there, in the files of which that is known."""
@@ -98,7 +96,7 @@ class Scanned:
 
         A label that could be anywhere in every file has none.
         """
-        groups = [(name,) for name in self.names]
+        groups: list[tuple[str, ...]] = [(name,) for name in self.names]
         if len(groups) > 1:
             groups.append(self.names)
         measured = []
@@ -143,23 +141,18 @@ def scan_files(
         ArgumentError, ArgumentTypeError: `step` or `low` is not as stated.
     """
     reading = Reading.of(model)
-    threshold = FLOOR if low is None else max(FLOOR, low)
+    threshold = floor_with(low)
     Selection(threshold, low=low).check(reading, len(model.input_shape) - 1)
-    kind, _, mode = taken_by(model.input_shape, whole_rate(model))
-    files, skipped = usable_files(
-        collection, reading.names, kind, unlabelled=unlabelled, on_error=on_error
-    )
+    reported = [k for k, name in enumerate(reading.names) if name != reading.background]
+    kind = kind_of(model.input_shape, whole_rate(model))
+    options = as_taken(model)
+    files, skipped = usable_files(collection, reading.names, kind, unlabelled=unlabelled, on_error=on_error)
     scanned: list[AnnotatedFile] = []
     detections: list[Located] = []
     presence: list[NDArray[np.float64]] = []
     for done, file in enumerate(files, 1):
         try:
-            signal = open_signal(
-                file.path,
-                input_shape=model.input_shape,
-                sample_rate=whole_rate(model),
-                image_mode=model.image_mode or mode,  # type: ignore[arg-type]  # checked by the model
-            )
+            signal = open_signal(file.path, **options)
             edge = "valid" if is_longer(file, model) else "pad"
             findings = detect(model, signal, threshold=threshold, low=low, step=step, edge=edge)
         except DataError as error:
@@ -169,18 +162,18 @@ def scan_files(
         else:
             scanned.append(file)
             detections += [_located(file, each) for each in findings.detections]
-            presence.append(findings.presence)
+            presence.append(findings.presence[reported])
         if progress is not None:
             progress(done, len(files))
     if not scanned:
         raise DataError(f"{collection.source} must hold at least one file that can be read. Got none.")
-    names = tuple(name for name in reading.names if name != reading.background)
+    names = tuple(reading.names[k] for k in reported)
     return Scanned(names, kind, tuple(scanned), tuple(detections), np.stack(presence), tuple(skipped))
 
 
-def whole_rate(model: Model) -> int | None:
-    """The model's sample rate as audio files state it."""
-    return None if model.sample_rate is None else round(model.sample_rate)
+def floor_with(low: float | None) -> float:
+    """The lowest threshold that is looked at where events go on through `low`."""
+    return FLOOR if low is None else max(FLOOR, low)
 
 
 def is_longer(file: AnnotatedFile, model: Model) -> bool:
@@ -190,6 +183,21 @@ def is_longer(file: AnnotatedFile, model: Model) -> bool:
     window = model.input_shape[1:]
     fits = all(n >= size for n, size in zip(extent, window, strict=True))
     return fits and tuple(extent) != tuple(window)
+
+
+def rule_of(model: Model, tolerance: float | None, overlap: float | None) -> Tolerance | Overlap:
+    """The rule that is asked for, at most one of them, or the default.
+
+    Raises:
+        ArgumentError: both are given, or one is out of range.
+    """
+    if tolerance is not None and overlap is not None:
+        raise ArgumentError(
+            f"only one of tolerance and overlap may be given. Got {tolerance:g} and {overlap:g}."
+        )
+    if overlap is not None:
+        return Overlap(overlap)
+    return default_rule(model) if tolerance is None else Tolerance(tolerance)
 
 
 def default_rule(model: Model) -> Tolerance:
@@ -209,9 +217,14 @@ def _place(values: Sequence[float]) -> float | tuple[float, float]:
     return values[0] if len(values) == 1 else (values[0], values[1])
 
 
+def _is_told(file: AnnotatedFile) -> bool:
+    labels = {event.label for event in file.events}
+    return not any(map(is_background, labels)) or _free(file, labels) <= 1e-3 * _free(file, set())
+
+
 def _free(file: AnnotatedFile, labels: set[str]) -> float:
     """Seconds, pixels or elements of a file that no event of these labels covers."""
-    extent = (file.seconds,) if file.seconds is not None else file.extent
+    extent = file.extent if file.seconds is None else (file.seconds,)
     boxes = [(event.start, event.stop) for event in file.events if event.label in labels]
     ends = np.array(boxes, np.float64).reshape(-1, 2, len(extent)).clip(0, extent)
     # Between neighbouring edges of events, along every axis, all is covered or nothing.

@@ -86,7 +86,17 @@ def threshold_for_false_alarms(
     drawn = possible_rates(expected, amount, dispersion)
     low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
     return Threshold(
-        value, FALSE_ALARMS, rate, expected, float(low), float(high), level, amount, dispersion, unit, len(files)
+        value,
+        FALSE_ALARMS,
+        rate,
+        expected,
+        float(low),
+        float(high),
+        level,
+        amount,
+        dispersion,
+        unit,
+        len(files),
     )
 
 
@@ -124,7 +134,7 @@ def threshold_for_precision(
         best = float(np.nanmax(np.append(curve.precision, 0)))
         raise DataError(f"some threshold must have a precision of {precision:g}. Got at most {best:.3g}.")
     place = int(reached[-1])
-    least = max(_LEAST_HITS, math.ceil(LEAST_ALARMS / (1 - precision)))
+    least = max(_LEAST_HITS, math.ceil(LEAST_ALARMS / (1 - precision) - 1e-9))
     if found[place] < least:
         raise DataError(
             f"there must be at least {least} answers above the threshold to promise a precision of {precision:g}. "

@@ -44,9 +44,7 @@ class Event:
         return Event(int(candidates.label[i]), float(candidates.score[i]), place, place, place)
 
 
-def regions(
-    candidates: Candidates, thresholds: NDArray[np.float64], *, exclusive: bool
-) -> list[Event]:
+def regions(candidates: Candidates, thresholds: NDArray[np.float64], *, exclusive: bool) -> list[Event]:
     """Neighbouring candidates of one label as one event, if one of them reaches its threshold (hysteresis).
 
     In an image windows are neighbours in a row or in a column.

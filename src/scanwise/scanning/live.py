@@ -27,9 +27,7 @@ class LiveDetections:
         overlap: intersection over union above which two windows count as overlapping, 0 to 1.
     """
 
-    def __init__(
-        self, model: Model, step: int, threshold: Threshold = None, overlap: float = 0.2
-    ) -> None:
+    def __init__(self, model: Model, step: int, threshold: Threshold = None, overlap: float = 0.2) -> None:
         (stride,) = shapes.receptive_field(model.network, model.input_shape)[1]
         axis = Axis(ENDLESS, model.input_shape[1], step, stride)
         self._search = Search(Reading.of(model), Selection(threshold, overlap), (axis,))

@@ -48,9 +48,7 @@ def probabilities(
     return _sigmoid(z) if activation == "sigmoid" else z
 
 
-def margins(
-    scores: NDArray[np.float32], activation: str, temperature: float = 1.0
-) -> NDArray[np.float64]:
+def margins(scores: NDArray[np.float32], activation: str, temperature: float = 1.0) -> NDArray[np.float64]:
     """How strongly each score speaks for its label: a rising function of its probability that never saturates.
 
     For softmax the logarithm of the odds, log p / (1 - p) = z_k - log sum over the other labels of e^z: two windows
