@@ -87,7 +87,7 @@ class Threshold:
             article = "an" if self.unit == "hour" else "a"
             promise = f"at most {self.promised:g} {alarms} {article} {self.unit or 'unit'}"
         amount = f"{self.amount:.3g} {UNITS[self.unit]}".rstrip()
-        return f"{self.value:.3g} ({promise}, {self.low:.2g} to {self.high:.2g} measured on {amount})"
+        return f"{self.value:.3g} ({promise}, {self.low:.3g} to {self.high:.3g} measured on {amount})"
 
     def predicted(self, amount: float, seed: int = 0) -> tuple[float, float]:
         """The interval of the rate that is measured in another `amount` of data: chance adds to what is not known.

@@ -27,7 +27,7 @@ from scanwise.model import Model, load
 from scanwise.scanning.reading import Reading
 from scanwise.scanning.selection import Selection
 
-_REPEATS = (100, 1000)
+_REPEATS = (100, 1000)  # of the bootstrap, at least and at most
 _DRAWN = 4_000_000  # answers that are drawn again in all, as far as at least the fewest repeats allow
 
 
@@ -134,7 +134,7 @@ def _located(
             progress=show,
         )
     by_label = dict(zip(Reading.of(model).names, thresholds.tolist(), strict=True))
-    return Located(scanned, rule, by_label, scanned.measures(by_label, rule))
+    return Located(scanned, rule, by_label, scanned.measures(by_label, rule, repeats=_REPEATS[1]))
 
 
 def _result(

@@ -26,8 +26,8 @@ ToleranceOption = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        help="A detection is of an event if its middle is in it or at most so far beside it: seconds of audio, elements "
-        "of a series, pixels.  [default: a quarter of the window]",
+        help="A detection is of an event if its middle is in it or at most so far beside it: seconds of audio, "
+        "elements of a series, pixels.  [default: a quarter of the window]",
     ),
 ]
 OverlapOption = Annotated[

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
-from scanwise.evaluation.bootstrap import Interval, bootstrap
+from scanwise.evaluation.bootstrap import Interval, bootstrap, of_share
 from scanwise.evaluation.curve import Curve
 
 __all__ = [
@@ -242,19 +242,28 @@ def measure_events(
 
             return bootstrap(of_files, len(places), repeats=repeats, seed=seed)
 
+        rate = interval(lambda n: _ratio(n.false_alarms, n.amount))
+        if (
+            false_alarms == 0
+        ):  # which no draw changes: Poisson's probability of none is 1 - level at the upper end
+            rate = Interval(0.0, 0.0, -math.log(1 - rate.level) / float(searched.sum()), rate.level)
+        precision = interval(lambda n: _ratio(n.hits, n.hits + n.false_alarms))
+        recall = interval(lambda n: _ratio(n.hits, n.events))
         return EventMeasures(
             label,
             there,
             hits,
             false_alarms,
-            precision=interval(lambda n: _ratio(n.hits, n.hits + n.false_alarms)),
-            recall=interval(lambda n: _ratio(n.hits, n.events)),
+            precision=of_share(precision, int(np.count_nonzero(counts[:2].sum(axis=0)))),
+            recall=of_share(recall, int(np.count_nonzero(counts[2]))),
             f1=interval(lambda n: _ratio(2 * n.hits, n.hits + n.false_alarms + n.events)),
-            false_alarm_rate=interval(lambda n: _ratio(n.false_alarms, n.amount)),
+            false_alarm_rate=rate,
             curve=curve,
         )
 
-    return (*(measures(label) for label in labels), measures(None))
+    each = [measures(label) for label in labels]
+    together = replace(each[0], label=None) if len(each) == 1 else measures(None)
+    return (*each, together)
 
 
 class _Counts(NamedTuple):

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scanwise.calibration import Threshold
 from scanwise.data import Dataset
 from scanwise.errors import DataError
-from scanwise.evaluation.bootstrap import Interval, bootstrap
+from scanwise.evaluation.bootstrap import Interval, bootstrap, of_share
 from scanwise.evaluation.events import Match, Rule, match_events
 from scanwise.evaluation.promise import Promise
 from scanwise.evaluation.scanned import Scanned
@@ -193,4 +193,5 @@ def _recall(by_file: Sequence[tuple[int, int]], level: float) -> Interval:
     if not by_file:
         return _UNKNOWN
     hits, events = np.array(by_file).T
-    return bootstrap(lambda drawn: float(hits[drawn].sum() / events[drawn].sum()), len(by_file), level=level)
+    drawn = bootstrap(lambda n: float(hits[n].sum() / events[n].sum()), len(by_file), level=level)
+    return of_share(drawn, len(by_file))
