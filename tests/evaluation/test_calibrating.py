@@ -175,6 +175,12 @@ class TestRefusals:
         with pytest.raises(sw.DataError, match=r"must hold only the model's labels \(thump\). Got click"):
             calibrate(detector(("thump",)), field, precision=0.5)
 
+    def test_a_model_without_labels_numbers_them(self, field: Collection) -> None:
+        model = detector()
+        model.labels = None
+        with pytest.raises(sw.DataError, match=r"must hold only the model's labels \(0\)\. Got click"):
+            calibrate(model, field, precision=0.5)
+
     def test_silent_recordings_have_no_false_alarm(self, tmp_path: Path) -> None:
         (tmp_path / "background").mkdir()
         for number in range(3):

@@ -69,7 +69,7 @@ def run_calibrate(request: CalibrateRequest) -> int:
             low=request.low,
             unlabelled=request.options.unlabelled,
             on_error=cast("OnError", request.on_error),
-            name=request.data.absolute().name,
+            name=request.data.resolve().name,
             progress=show,
         )
     write_beside(written, with_calibration(request.model, report.calibration))

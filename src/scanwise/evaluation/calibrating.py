@@ -188,4 +188,4 @@ def _temperature(model: Model, data: Collection | Dataset, unlabelled: bool, on_
 
 
 def _name_of(data: Collection | Dataset) -> str:
-    return "" if isinstance(data, Dataset) else Path(data.source).absolute().name
+    return "" if isinstance(data, Dataset) else Path(data.source).resolve().name

@@ -28,7 +28,7 @@ __all__ = [
 Place = float | tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be very many
 class Located:
     """Something in a file: an event that is there, or a detection.
 
