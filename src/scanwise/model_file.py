@@ -41,6 +41,9 @@ KEY = "scanwise"
 VERSION = 1
 _HEADER_LIMIT = 100_000_000  # safetensors' own limit
 
+# What a model is for: its own arguments.
+_FACTS = ("labels", "sample_rate", "image_mode", "background")
+
 # What a training leaves in a model. Files need not have it.
 _OF_TRAINING = ("history", "training", "input_range")
 
@@ -60,15 +63,11 @@ def to_bytes(model: Model) -> bytes:
     description = {
         "network": model.network.to_json(),
         "input_shape": model.input_shape,
-        "labels": model.labels,
-        "sample_rate": model.sample_rate,
-        "image_mode": model.image_mode,
-        "background": model.background,
         "loss": model.loss,
+        **{name: getattr(model, name) for name in _FACTS},
     }
-    for name in _OF_TRAINING:
-        if getattr(model, name) is not None:
-            description[name] = getattr(model, name)
+    left = {name: getattr(model, name) for name in _OF_TRAINING}
+    description |= {name: value for name, value in left.items() if value is not None}
     golden = golden_of(model)
     if golden is not None:
         description["golden"] = golden.to_json()
@@ -135,10 +134,7 @@ def _build(path: Path, content: bytes, backend: str) -> Model:
             Sequential.from_json(description["network"]),
             tuple(description["input_shape"]),
             backend=backend,
-            labels=description["labels"],
-            sample_rate=description["sample_rate"],
-            image_mode=description["image_mode"],
-            background=description["background"],
+            **{name: description[name] for name in _FACTS},
         )
     except (ScanwiseError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(
@@ -150,11 +146,11 @@ def _build(path: Path, content: bytes, backend: str) -> Model:
         raise ModelFileError(f"{path}: the loss must be one of {', '.join(LOSSES)}. Got {loss!r}.")
     model.loss = loss
     _take_training(path, model, description)
-    if "calibration" in description:
-        try:
+    try:
+        if "calibration" in description:
             model.calibration = Calibration.from_json(description["calibration"])
-        except ScanwiseError as error:
-            raise ModelFileError(f"{path}: the calibration must be whole. {error}") from error
+    except ScanwiseError as error:
+        raise ModelFileError(f"{path}: the calibration must be whole. {error}") from error
     if "golden" in description and backend == "native":
         try:
             golden = Golden.from_json(description["golden"])
