@@ -73,7 +73,8 @@ def run_scan(request: ScanRequest) -> int:
     selection = _selection(model, request)
     if request.threshold is None:
         say_thresholds(model, step=request.step, low=request.low, merged=request.merge is not None)
-    with _journal(request, files) as journal:
+    thresholds = selection.thresholds(Reading.of(model)).tolist()
+    with _journal(request, files, thresholds) as journal:
         outcomes = _scan_all(model, files, selection, request, journal)
         failed = sum(isinstance(outcome, FailedFile) for outcome in outcomes)
         if failed < len(files):
@@ -117,15 +118,19 @@ def _tell(text: str, output: Path | None) -> None:
 
 
 @contextmanager
-def _journal(request: ScanRequest, files: Sequence[Path]) -> Iterator[Journal | None]:
+def _journal(
+    request: ScanRequest, files: Sequence[Path], thresholds: list[float]
+) -> Iterator[Journal | None]:
     """The journal of a scan, beside its output; None where there is nothing to go on with."""
     if request.output is None or len(files) == 1:
         yield None
         return
     path = request.output.with_name(request.output.name + ".journal")
     require_writable(path, request.model, *files)
+    threshold = thresholds[0] if len(set(thresholds)) == 1 else thresholds
     with request.model.open("rb") as model:
-        work = Work(hashlib.file_digest(model, "sha256").hexdigest(), request.options, files)
+        digest = hashlib.file_digest(model, "sha256").hexdigest()
+    work = Work(digest, {**request.options, "threshold": threshold}, files)
     journal = Journal(path, work, restart=request.restart)
     for remark in journal.remarks:
         say(remark)

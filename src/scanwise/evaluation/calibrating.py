@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scanwise.calibration import Calibration
@@ -77,7 +77,7 @@ def calibrate(
         rule: when a detection is of an event; None: its middle is at most a quarter of a window beside it.
         level: probability of the intervals.
         temperature: whether to fit a temperature first (`fit_temperature`), on windows of the data.
-        step, low: as `detect` takes them.
+        step, low: as `detect` takes them; a step that is one number.
         unlabelled: whether files of which nothing is said count as background.
         on_error: "fatal" raises at the first file that cannot be used; "skip" leaves it out.
         name: of the data, to be remembered; None: the last part of the collection's path.
@@ -113,11 +113,13 @@ def calibrate(
         false_alarms_per_megapixel=false_alarms_per_megapixel,
         precision=precision,
     )
-    _check(model, data, promise, level, rule)
+    _check(model, data, promise, level, rule, (step, low))
     own = model.copy()
     own.calibration = None
-    fitted = _temperature(own, data, unlabelled, on_error) if temperature else 1.0
-    own.calibration = Calibration(temperature=fitted)
+    how = Calibration(data=_name_of(data) if name is None else name, step=step, low=low)
+    if temperature:
+        how = replace(how, temperature=_temperature(own, data, unlabelled, on_error))
+    own.calibration = how
     if isinstance(data, Dataset):
         found, files, counted = of_clips(own, data, promise, level), len(data), None
         skipped = data.skipped
@@ -132,26 +134,22 @@ def calibrate(
         else:
             found, counted = of_files(scanned, promise, level), None
     if all(each.threshold is None for each in found):
-        more = f" ({len(found) - 1} more labels have too little too)" if len(found) > 1 else ""
+        more = f" Nothing can be promised of {len(found) - 1} other labels either." if len(found) > 1 else ""
         raise DataError(f"label {found[0].label!r}: {found[0].reason}{more}")
-    calibration = Calibration(
-        tuple((each.label, each.threshold) for each in found if each.threshold is not None),
-        data=_name_of(data) if name is None else name,
-        temperature=fitted,
-        rule=_RULES[type(counted)],
-        within=counted.distance
-        if isinstance(counted, Tolerance)
-        else counted.least
-        if isinstance(counted, Overlap)
-        else 0.0,
-        step=step,
-        low=low,
-    )
+    kept = tuple((each.label, each.threshold) for each in found if each.threshold is not None)
+    calibration = replace(how, entries=kept, rule=_RULES[type(counted)], within=_within(counted))
     model.calibration = calibration
     return CalibrationReport(calibration, found, files, skipped)
 
 
-def _check(model: Model, data: object, promise: Promise, level: float, rule: object) -> None:
+def _check(
+    model: Model,
+    data: object,
+    promise: Promise,
+    level: float,
+    rule: object,
+    windows: tuple[object, object],
+) -> None:
     if not isinstance(model, Model):
         raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
     if not isinstance(data, Collection | Dataset):
@@ -171,11 +169,22 @@ def _check(model: Model, data: object, promise: Promise, level: float, rule: obj
         raise ArgumentError(
             f"{promise.name} must be counted in whole files. Got clips of one size: ask for a precision."
         )
+    names = Reading.of(model).names
+    if isinstance(data, Dataset) and data.labels != names:
+        raise ArgumentError(f"data must have the model's labels {names}. Got {data.labels}.")
+    if isinstance(data, Dataset) and windows != (None, None):
+        raise ArgumentError("step and low must be left out for clips of one size, which are not scanned.")
     clips = isinstance(data, Dataset) or (promise.unit is None and not data.located)
     if clips and rule is not None:
         raise ArgumentError(
             f"rule must be left out for the precision of clips, which have no places. Got {rule}."
         )
+
+
+def _within(rule: Tolerance | Overlap | None) -> float:
+    if isinstance(rule, Tolerance):
+        return rule.distance
+    return 0.0 if rule is None else rule.least
 
 
 _RULES = {Tolerance: "tolerance", Overlap: "overlap", type(None): "clips"}
