@@ -150,11 +150,11 @@ SIGNATURES = {
     "autotune": "(model, *, seconds=60.0, again=False, progress=True)",
     "scan": "(model, signal, *, step=None, edge='valid', nan='error', out=None, progress=None)",
     "detect": (
-        "(model, signal, *, threshold=0.5, overlap=0.2, low=None, merge=None, min_extent=None, max_extent=None, "
+        "(model, signal, *, threshold=None, overlap=0.2, low=None, merge=None, min_extent=None, max_extent=None, "
         "support=False, step=None, edge='valid', nan='error', progress=None)"
     ),
     "ScanResult.detections": (
-        "(self, threshold=0.5, *, overlap=0.2, low=None, merge=None, min_extent=None, max_extent=None)"
+        "(self, threshold=None, *, overlap=0.2, low=None, merge=None, min_extent=None, max_extent=None)"
     ),
     "Stream": "(model, step=None)",
     "Stream.feed": "(self, chunk)",

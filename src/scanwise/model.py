@@ -29,6 +29,7 @@ from scanwise.memory import available_bytes, gibibytes
 from scanwise.parameters import Parameters
 
 if TYPE_CHECKING:
+    from scanwise.calibration import Calibration, Threshold
     from scanwise.executor import Executor
     from scanwise.presence import AggregatingNetwork, Presence
     from scanwise.self_check import Golden
@@ -98,6 +99,7 @@ class Model:
         self.history: tuple[dict[str, float], ...] | None = None
         self.training: dict[str, Any] | None = None
         self.input_range: tuple[float, float] | None = None
+        self._calibration: tuple[Calibration, object] | None = None  # and what it was measured with
         _check_memory(rows)
         self._parameters = Parameters(initial_parameters(network, self.input_shape, seed))
         self._executor: Executor | None = None
@@ -361,6 +363,36 @@ class Model:
             raise ArgumentError(f"background must be one of the labels {self._labels!r}. Got {label!r}.")
         self._background = label
 
+    @property
+    def calibration(self) -> Calibration | None:
+        """What the model was calibrated to, or None; see `scanwise.evaluation.calibrate`.
+
+        It holds for the parameters, labels and loss that it was measured with: once one of them is assigned, as `fit`
+        does, it is None.
+        """
+        if self._calibration is None or self._calibration[1] != self._measured_with:
+            return None
+        return self._calibration[0]
+
+    @calibration.setter
+    def calibration(self, calibration: Calibration | None) -> None:
+        names = self.labels or tuple(map(str, range(self.output_shape[0])))
+        unknown = (
+            [] if calibration is None else [name for name in calibration.thresholds if name not in names]
+        )
+        if unknown:
+            raise ArgumentError(f"calibration must be of the labels {names}. Got {unknown[0]!r}.")
+        self._calibration = None if calibration is None else (calibration, self._measured_with)
+
+    @property
+    def _measured_with(self) -> object:
+        return self._parameters.version, self._labels, self.loss
+
+    @property
+    def thresholds(self) -> Mapping[str, Threshold] | None:
+        """Label -> the threshold that scans take by default, with what is promised of it; None if not calibrated."""
+        return None if self.calibration is None else self.calibration.thresholds
+
     def take_facts(self, other: Model) -> None:
         """Take the labels, sample rate, image mode, background and loss of another model with as many outputs."""
         self.labels, self.sample_rate, self.image_mode = other.labels, other.sample_rate, other.image_mode
@@ -463,10 +495,12 @@ class Model:
         # An executor holds machine code and is made again at first use.
         pending = self._pending()
         golden = None if pending is None else (pending, 0)  # copied parameters count their changes anew
-        return {**self.__dict__, "_executor": None, "_aggregating": None, "_lock": None, "_golden": golden}
+        without = dict.fromkeys(("_executor", "_aggregating", "_lock"))
+        return {**self.__dict__, **without, "_golden": golden, "_calibration": self.calibration}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.Lock())
+        self.__dict__.update(state, _lock=threading.Lock(), _calibration=None)
+        self.calibration = state.get("_calibration")
 
 
 def load(path: str | PathLike[str], *, backend: str = "native") -> Model:

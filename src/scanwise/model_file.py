@@ -5,7 +5,7 @@ fixed order, and saving a model twice shall give the same bytes.) It is JSON:
 
     version  the version of this layout, a whole number
     model    network, input_shape, labels, sample_rate, image_mode, background, loss; and of a trained model history,
-             training, input_range, as in `Model`; and golden, see `self_check`
+             training, input_range, as in `Model`; golden, see `self_check`; and calibration, see `Calibration`
     sha256   of `model` and of every tensor's name, shape and bytes, in order of names
 
 Nothing in it is code, and nothing is unpickled.
@@ -34,11 +34,15 @@ from scanwise.memory import available_bytes, gibibytes
 from scanwise.paths import require_file, require_path
 
 if TYPE_CHECKING:
+    from scanwise.calibration import Calibration
     from scanwise.model import Model
 
 KEY = "scanwise"
 VERSION = 1
 _HEADER_LIMIT = 100_000_000  # safetensors' own limit
+
+# What a model is for: its own arguments.
+_FACTS = ("labels", "sample_rate", "image_mode", "background")
 
 # What a training leaves in a model. Files need not have it.
 _OF_TRAINING = ("history", "training", "input_range")
@@ -54,27 +58,34 @@ def save(model: Model, path: str | PathLike[str]) -> None:
 
 def to_bytes(model: Model) -> bytes:
     """What a model's file holds; see `Model.to_bytes`."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import save as serialize
-
     from scanwise.self_check import golden_of
 
     description = {
         "network": model.network.to_json(),
         "input_shape": model.input_shape,
-        "labels": model.labels,
-        "sample_rate": model.sample_rate,
-        "image_mode": model.image_mode,
-        "background": model.background,
         "loss": model.loss,
+        **{name: getattr(model, name) for name in _FACTS},
     }
-    for name in _OF_TRAINING:
-        if getattr(model, name) is not None:
-            description[name] = getattr(model, name)
+    left = {name: getattr(model, name) for name in _OF_TRAINING}
+    description |= {name: value for name, value in left.items() if value is not None}
     golden = golden_of(model)
     if golden is not None:
         description["golden"] = golden.to_json()
-    tensors = dict(model.parameters)
+    if model.calibration is not None:
+        description["calibration"] = model.calibration.to_json()
+    return _content(description, dict(model.parameters))
+
+
+def with_calibration(path: Path, calibration: Calibration) -> bytes:
+    """The content of a model's file with this calibration, and all else as it is, golden outputs too."""
+    header, tensors = _parse(path, _read(path))
+    return _content({**header["model"], "calibration": calibration.to_json()}, tensors)
+
+
+def _content(description: Description, tensors: dict[str, NDArray[Any]]) -> bytes:
+    from safetensors import SafetensorError
+    from safetensors.numpy import save as serialize
+
     header = {"version": VERSION, "model": description, "sha256": _digest(description, tensors)}
     try:
         content: bytes = serialize(tensors, {KEY: _canonical(header)})
@@ -110,6 +121,7 @@ def _check_backend(backend: str) -> None:
 
 def _build(path: Path, content: bytes, backend: str) -> Model:
     """The model that `content` describes; `path` is what messages call it."""
+    from scanwise.calibration import Calibration
     from scanwise.model import Model
     from scanwise.self_check import Golden, check_if_compiled
 
@@ -122,10 +134,7 @@ def _build(path: Path, content: bytes, backend: str) -> Model:
             Sequential.from_json(description["network"]),
             tuple(description["input_shape"]),
             backend=backend,
-            labels=description["labels"],
-            sample_rate=description["sample_rate"],
-            image_mode=description["image_mode"],
-            background=description["background"],
+            **{name: description[name] for name in _FACTS},
         )
     except (ScanwiseError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelFileError(
@@ -137,6 +146,11 @@ def _build(path: Path, content: bytes, backend: str) -> Model:
         raise ModelFileError(f"{path}: the loss must be one of {', '.join(LOSSES)}. Got {loss!r}.")
     model.loss = loss
     _take_training(path, model, description)
+    try:
+        if "calibration" in description:
+            model.calibration = Calibration.from_json(description["calibration"])
+    except ScanwiseError as error:
+        raise ModelFileError(f"{path}: the calibration must be whole. {error}") from error
     if "golden" in description and backend == "native":
         try:
             golden = Golden.from_json(description["golden"])

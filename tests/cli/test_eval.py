@@ -24,10 +24,12 @@ def test_measures_are_those_of_the_confusion_matrix() -> None:
 def test_eval_prints_accuracy_measures_and_confusion(run: Run, model: Path, series: Path) -> None:
     outcome = run("eval", model, series, *REFERENCE)
     assert outcome.code == 0
-    accuracy, measures, confusion = outcome.out.split("\n\n")
+    accuracy, measures, confusion, intervals = outcome.out.split("\n\n")
     assert accuracy == "accuracy 100.00 % of 40 samples"
     assert measures.splitlines()[1].split() == ["none", "100.00", "%", "100.00", "%", "20"]
     assert confusion.splitlines()[2].split() == ["pulse", ".", "20"]
+    assert intervals.splitlines()[0].split("  ")[0] == "95 % intervals"
+    assert "100.0 % (100.0 to 100.0)" in intervals.splitlines()[2]
 
 
 def test_eval_as_json(run: Run, model: Path) -> None:

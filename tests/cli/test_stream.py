@@ -15,6 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 
 import scanwise as sw
+from scanwise.calibration import Calibration, Threshold
 from tests.cli.conftest import REFERENCE, Outcome, Run
 from tests.cli.test_wrong_use import command, one_line
 
@@ -214,3 +215,14 @@ def test_a_full_disk(listener: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(b"error: the output must be writable. No space left")
     assert done.stderr.count(b"\n") == 1
+
+
+def test_the_model_s_own_thresholds(stream: Any, listener: Path) -> None:
+    model = sw.load(listener)
+    loud = Threshold(0.95, "precision", 0.9, 0.95, 0.9, 1.0, 0.95, 40.0, unit="detection")
+    model.calibration = Calibration((("loud", loud),))
+    model.save(listener)
+    content = clicks(4000).tobytes()
+    outcome = stream(content, "--json")
+    assert outcome.err.splitlines()[0] == f"thresholds: loud {loud}"
+    assert outcome.out == stream(content, "--json", "--threshold", "0.95").out

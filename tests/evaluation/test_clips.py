@@ -96,3 +96,9 @@ def test_wrong_draws(options: dict[str, Any]) -> None:
         bootstrap(lambda drawn: 0.0, 3, **options)
     with pytest.raises(sw.ArgumentError, match="files"):
         bootstrap(lambda drawn: 0.0, 0)
+
+
+def test_where_all_is_right_the_interval_follows_from_the_number_of_files() -> None:
+    measured = measure_clips([[0.9]] * 30, [[1]] * 30, ["a"], repeats=10)
+    assert measured.labels[0].recall.low == pytest.approx(0.05 ** (1 / 30))
+    assert measured.accuracy.low == measured.all_right.low == measured.labels[0].recall.low

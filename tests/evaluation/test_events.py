@@ -111,8 +111,9 @@ def test_nothing_found_and_nothing_there() -> None:
     ("found", "amounts", "thresholds", "error"),
     [
         ([], {}, 0.5, sw.ArgumentError),
+        ([], {"a": 0.0, "b": 0.0}, 0.5, sw.ArgumentError),
         ([], [1.0], 0.5, sw.ArgumentTypeError),
-        ([], {"a": 0.0, "b": 1.0}, 0.5, sw.ArgumentError),
+        ([], {"a": -1.0, "b": 1.0}, 0.5, sw.ArgumentError),
         ([Located("x", "bird", 0.0, 1.0)], {"a": 1.0, "b": 1.0}, 0.5, sw.ArgumentError),
         ([Located("a", "bird", 1.0, 0.5)], {"a": 1.0, "b": 1.0}, 0.5, sw.ArgumentError),
         ([Located("a", "bird", math.nan, 0.5)], {"a": 1.0, "b": 1.0}, 0.5, sw.ArgumentError),

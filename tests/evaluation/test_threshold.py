@@ -95,7 +95,7 @@ def test_a_precision_that_cannot_be_promised() -> None:
         ([[0.5]], [5.0], 1.0, {"level": 1.0}),
     ],
 )
-def test_wrong_use(scores: Any, amounts: Any, rate: float, options: dict[str, float]) -> None:
+def test_wrong_use(scores: Any, amounts: Any, rate: float, options: dict[str, Any]) -> None:
     with pytest.raises(sw.ArgumentError, match="must"):
         threshold_for_false_alarms(scores, amounts, rate, **options)
 

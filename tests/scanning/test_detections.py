@@ -15,7 +15,8 @@ from scanwise.scanning import search
 from scanwise.scanning.detection import Candidates, plateaus
 from scanwise.scanning.grid import Axis
 from scanwise.scanning.probability import activation_of, exclusive, margins, probabilities
-from scanwise.scanning.search import Reading, Search
+from scanwise.scanning.reading import Reading
+from scanwise.scanning.search import Search
 from scanwise.scanning.selection import Selection
 
 
@@ -279,13 +280,13 @@ def test_only_candidates_are_held_and_the_result_is_that_of_a_whole_grid(
 
 
 def scan_reading(scan: sw.ScanResult) -> Reading:
-    return Reading(scan.labels, scan.background, scan.sample_rate, scan.activation, scan.exclusive)
+    return scan.reading
 
 
 def test_a_plateau_without_end_is_decided_as_it_passes() -> None:
     """As of silence for which a model speaks: memory follows what is found."""
     axis = Axis(10**6, 100, 1, 1)
-    pieces = Search(Reading(None, None, None, "sigmoid", False), Selection(0.5, 0.2), (axis,))
+    pieces = Search(Reading(None, None, None, "sigmoid", False, (0.5,)), Selection(0.5, 0.2), (axis,))
     scores, most = np.full((1, 1000), 2.0, np.float32), 0
     for first in range(0, axis.count - 999, 1000):
         pieces.add([first], scores)

@@ -8,19 +8,15 @@ from typing import Annotated
 import typer
 
 from scanwise.cli.data_command import data_app
+from scanwise.cli.eval_command import calibrate, evaluate
 from scanwise.cli.options import (
     BackendName,
     BackendOption,
-    ColumnOption,
-    DataArgument,
     EdgeName,
     EdgeOption,
-    EncodingOption,
     FilesArgument,
-    FolderOption,
     FormatOption,
     JsonOption,
-    LabelKindOption,
     LowOption,
     MaxExtentOption,
     MergeOption,
@@ -28,8 +24,6 @@ from scanwise.cli.options import (
     ModelArgument,
     NanName,
     NanOption,
-    OnErrorName,
-    OnErrorOption,
     PlotOption,
     RestartOption,
     ResultOption,
@@ -73,31 +67,15 @@ def _scanwise(
 app.command(short_help="Train a detector on labelled data, and save it.")(train)
 
 
-@app.command("eval", short_help="Test a model on labelled data.")
-def evaluate(
-    model: ModelArgument,
-    data: DataArgument,
-    labels: LabelKindOption = None,
-    folder: FolderOption = None,
-    label_column: ColumnOption = None,
-    encoding: EncodingOption = None,
-    on_error: OnErrorOption = OnErrorName.fatal,
-    backend: BackendOption = BackendName.native,
-    json: JsonOption = False,
-) -> None:
-    """Test a model on labelled data: accuracy, confusion matrix, precision and recall of every label."""
-    from scanwise.cli.evaluation import run_eval
-    from scanwise.cli.labels import LabelOptions
-
-    options = LabelOptions(None if labels is None else labels.value, folder, label_column, encoding)
-    run_eval(model, data, options=options, on_error=on_error.value, backend=backend.value, as_json=json)
+app.command("eval", short_help="Test a model on labelled data.")(evaluate)
+app.command(short_help="Set thresholds that keep a promise on labelled data.")(calibrate)
 
 
 @app.command(short_help="Find where in whole files a model's patterns occur.")
 def scan(
     model: ModelArgument,
     files: FilesArgument,
-    threshold: ThresholdOption = 0.5,
+    threshold: ThresholdOption = None,
     low: LowOption = None,
     merge: MergeOption = None,
     min_extent: MinExtentOption = None,
@@ -158,7 +136,7 @@ def stream(
     channels: Annotated[
         int | None, typer.Option(min=1, help="Of raw samples; they are averaged.  [default: 1]")
     ] = None,
-    threshold: ThresholdOption = 0.5,
+    threshold: ThresholdOption = None,
     backend: BackendOption = BackendName.native,
     json: Annotated[bool, typer.Option("--json", help="Print each detection as a line of JSON.")] = False,
 ) -> None:

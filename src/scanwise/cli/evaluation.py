@@ -2,53 +2,147 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.cli.console import print_json, progress_bar, say_skipped, table
-from scanwise.cli.labels import LabelOptions, open_labelled
-from scanwise.data import Dataset
-from scanwise.data.dataset import ImageMode, OnError
-from scanwise.errors import ShapeError
+from scanwise.cli.console import print_json, progress_bar, say, say_skipped, table
+from scanwise.cli.history_picture import require_plot
+from scanwise.cli.labels import LabelOptions, open_collection, open_labelled
+from scanwise.cli.located import Located, located_json, located_text
+from scanwise.cli.measures import clip_json, shown_share
+from scanwise.cli.trade_off_picture import draw_trade_off
+from scanwise.cli.writable import require_writable
+from scanwise.data import Collection, Dataset
+from scanwise.data.dataset import OnError
+from scanwise.data.for_model import as_taken
+from scanwise.errors import ArgumentError, ShapeError
+from scanwise.evaluation import ClipMeasures, measure_clips, scan_files
+from scanwise.evaluation.scanned import rule_of
+from scanwise.evaluation.scoring import clip_probabilities, one_hot
 from scanwise.model import Model, load
-from scanwise.scanning.probability import activation_of, probabilities
+from scanwise.scanning.reading import Reading
+from scanwise.scanning.selection import Selection
 
-PRESENT = 0.5  # the probability from which on a label counts as there
+_REPEATS = (100, 1000)  # of the bootstrap, at least and at most
+_DRAWN = 4_000_000  # answers that are drawn again in all, as far as at least the fewest repeats allow
 
-_PIECE = 1 << 22  # values given to the model at a time
+
+@dataclass(frozen=True)
+class EvalRequest:
+    """What `scanwise eval` was asked for."""
+
+    model: Path
+    data: Path
+    options: LabelOptions
+    threshold: float | None
+    tolerance: float | None
+    overlap: float | None
+    step: int | None
+    low: float | None
+    on_error: str
+    plot: Path | None
+    backend: str
+    as_json: bool
+
+    @property
+    def about_places(self) -> list[str]:
+        """Options that are given and say how whole files are scanned."""
+        names = ("tolerance", "overlap", "step", "low", "plot")
+        return [name for name in names if getattr(self, name) is not None]
 
 
-def run_eval(
-    model_path: Path, data_path: Path, *, options: LabelOptions, on_error: str, backend: str, as_json: bool
-) -> None:
+def run_eval(request: EvalRequest) -> None:
     """Print how well a saved model labels data that it was not trained on."""
-    model = load(model_path, backend=backend)
+    model = load(request.model, backend=request.backend)
     labels = label_names(model)
+    reading = Reading.of(model)
+    Selection(request.threshold, low=request.low).check(reading, len(model.input_shape) - 1)
+    thresholds = Selection(request.threshold).thresholds(reading)
+    rule = rule_of(model, request.tolerance, request.overlap)
+    if request.plot is not None:
+        require_plot(request.plot)
+        require_writable(request.plot, request.model, request.data, name="plot")
+    presence = model.loss == "binary_cross_entropy"
+    collection = open_collection(request.data, request.options, presence=presence)
+    located = collection is not None and collection.located
+    if request.about_places and not located:
+        raise ArgumentError(
+            f"{request.about_places[0]} must be left out for labels without places. Got {request.data}."
+        )
     with progress_bar("reading") as show:
         data = open_labelled(
-            data_path,
-            options,
-            presence=model.loss == "binary_cross_entropy",
-            input_shape=model.input_shape,
-            sample_rate=whole_rate(model),
-            image_mode=cast("ImageMode | None", model.image_mode),
+            request.data,
+            request.options,
+            presence=presence,
             labels=labels,
-            on_error=cast("OnError", on_error),
+            on_error=cast("OnError", request.on_error),
             part="test",
             progress=show,
+            collection=collection,
+            **as_taken(model),
         )
     say_skipped(data)
+    whole = None
+    if collection is not None and not located and presence:
+        whole = {str(file.path): file for file in collection.files}
+    with progress_bar("predicting") as show:
+        scores = clip_probabilities(model, data, whole, show)
+    measured = _measured(scores, data, thresholds)
+    result = _result(scores, data, labels, thresholds)
+    found = (
+        None if collection is None or not located else _located(model, collection, rule, thresholds, request)
+    )
+    if request.as_json:
+        print_json(_with_intervals(result, measured, found))
+    else:
+        print(_text(result, measured))
+        if found is not None:
+            print("\n" + located_text(found))
+    if request.plot is not None and found is not None:
+        draw_trade_off(request.plot, found, title=f"{request.model.name} on {request.data.name}")
+        say(f"saved {request.plot}")
+
+
+def _measured(scores: NDArray[np.float64], data: Dataset, thresholds: NDArray[np.float64]) -> ClipMeasures:
+    fewest, most = _REPEATS
+    return measure_clips(
+        scores,
+        one_hot(data),
+        data.labels,
+        thresholds=thresholds.tolist(),
+        exclusive=data.y.ndim == 1,
+        files=np.array(data.files) if data.files else None,
+        repeats=min(most, max(fewest, _DRAWN // max(scores.size, 1))),
+    )
+
+
+def _located(
+    model: Model, collection: Collection, rule: Any, thresholds: NDArray[np.float64], request: EvalRequest
+) -> Located:
+    with progress_bar("scanning files") as show:
+        scanned = scan_files(
+            model,
+            collection,
+            step=request.step,
+            low=request.low,
+            unlabelled=request.options.unlabelled,
+            on_error=cast("OnError", request.on_error),
+            progress=show,
+        )
+    by_label = dict(zip(Reading.of(model).names, thresholds.tolist(), strict=True))
+    return Located(scanned, rule, by_label, scanned.measures(by_label, rule, repeats=_REPEATS[1]))
+
+
+def _result(
+    scores: NDArray[np.float64], data: Dataset, labels: tuple[str, ...], thresholds: NDArray[np.float64]
+) -> dict[str, Any]:
     if data.y.ndim == 2:
-        result = presence_measures(probabilities(_predict(model, data).T, activation_of(model)).T, data)
-        if as_json:
-            print_json(result)
-        else:
-            print(_presence_text(result))
-        return
-    predicted = _predict(model, data).argmax(axis=1)
+        return presence_measures(scores, data, thresholds)
+    predicted = scores.argmax(axis=1)
     confusion = np.zeros((len(labels), len(labels)), np.int64)
     np.add.at(confusion, (data.y, predicted), 1)
     result = summarise(confusion, labels)
@@ -58,10 +152,13 @@ def run_eval(
         if data.files
     ]
     result["skipped"] = [skipped.source for skipped in data.skipped]
-    if as_json:
-        print_json(result)
-    else:
-        print(_text(result, labels))
+    return result
+
+
+def _with_intervals(result: dict[str, Any], measured: ClipMeasures, found: Located | None) -> dict[str, Any]:
+    rows = {label.label: {**result["labels"][label.label], **clip_json(label)} for label in measured.labels}
+    events = {} if found is None else {"events": located_json(found)}
+    return {**result, **clip_json(measured), "labels": rows, **events}
 
 
 def label_names(model: Model) -> tuple[str, ...]:
@@ -72,11 +169,6 @@ def label_names(model: Model) -> tuple[str, ...]:
             f"model must give one score for each of several labels. Got output shape {model.output_shape}."
         )
     return model.labels or tuple(str(k) for k in range(model.output_shape[0]))
-
-
-def whole_rate(model: Model) -> int | None:
-    """The model's sample rate as audio files state it."""
-    return None if model.sample_rate is None else round(model.sample_rate)
 
 
 def summarise(confusion: NDArray[np.int64], labels: tuple[str, ...]) -> dict[str, Any]:
@@ -104,8 +196,10 @@ def summarise(confusion: NDArray[np.int64], labels: tuple[str, ...]) -> dict[str
     }
 
 
-def presence_measures(scores: NDArray[np.float64], data: Dataset) -> dict[str, Any]:
-    """Measures where every label is there or not: each sample's labels with a probability of at least one half.
+def presence_measures(
+    scores: NDArray[np.float64], data: Dataset, thresholds: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Measures where every label is there or not: each sample's labels whose probability reaches their threshold.
 
     A sample is right if all its labels are. Precision is None for a label that was never found, recall for one that
     does not occur.
@@ -113,8 +207,9 @@ def presence_measures(scores: NDArray[np.float64], data: Dataset) -> dict[str, A
     Args:
         scores: probabilities, (N, K).
         data: with targets (N, K).
+        thresholds: (K,).
     """
-    found, there = scores >= PRESENT, data.y > 0
+    found, there = scores >= thresholds, data.y > 0
     right = (found == there).all(axis=1)
     hits = found & there
     wrong = [
@@ -142,27 +237,6 @@ def presence_measures(scores: NDArray[np.float64], data: Dataset) -> dict[str, A
     }
 
 
-def _predict(model: Model, data: Dataset) -> NDArray[np.float32]:
-    """Scores (N, K)."""
-    step = max(_PIECE // max(int(np.prod(data.input_shape)), 1), 1)
-    scores = np.empty((len(data), *model.output_shape), np.float32)
-    with progress_bar("predicting") as show:
-        for start in range(0, len(data), step):
-            piece = slice(start, start + step)
-            scores[piece] = model(data.x[piece])
-            show(min(start + step, len(data)), len(data))
-    return scores
-
-
-def _presence_text(result: dict[str, Any]) -> str:
-    return "\n\n".join(
-        (
-            f"accuracy {_percent(result['accuracy'])} of {result['samples']:,} samples (all labels right)",
-            _measures(result),
-        )
-    )
-
-
 def _measures(result: dict[str, Any]) -> str:
     measures = [["label", "precision", "recall", "samples"]]
     for label, row in result["labels"].items():
@@ -170,16 +244,38 @@ def _measures(result: dict[str, Any]) -> str:
     return table(measures, right=(1, 2, 3))
 
 
-def _text(result: dict[str, Any], labels: tuple[str, ...]) -> str:
-    confusion = [["label \\ predicted", *labels]]
-    for label, counts in zip(labels, result["confusion"], strict=True):
-        confusion.append([label, *(f"{n:,}" if n else "." for n in counts)])
-    return "\n\n".join(
-        (
-            f"accuracy {_percent(result['accuracy'])} of {result['samples']:,} samples",
-            _measures(result),
-            table(confusion, right=range(1, len(labels) + 1)),
-        )
+def _text(result: dict[str, Any], measured: ClipMeasures) -> str:
+    whole = "confusion" not in result
+    remark = " (all labels right)" if whole else ""
+    parts = [
+        f"accuracy {_percent(result['accuracy'])} of {result['samples']:,} samples{remark}",
+        _measures(result),
+    ]
+    if not whole:
+        labels = tuple(result["labels"])
+        confusion = [["label \\ predicted", *labels]]
+        for label, counts in zip(labels, result["confusion"], strict=True):
+            confusion.append([label, *(f"{n:,}" if n else "." for n in counts)])
+        parts.append(table(confusion, right=range(1, len(labels) + 1)))
+    return "\n\n".join([*parts, _intervals(measured)])
+
+
+def _intervals(measured: ClipMeasures) -> str:
+    rows = [["95 % intervals", "precision", "recall", "average precision", "ROC area"]]
+    for label in measured.labels:
+        each = (label.precision, label.recall, label.average_precision, label.area)
+        rows.append([label.label, *map(shown_share, each)])
+    return table(
+        [
+            *rows,
+            [
+                "all",
+                f"accuracy {shown_share(measured.all_right)}",
+                "",
+                shown_share(measured.average_precision),
+                "",
+            ],
+        ]
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from scanwise.cli.console import parse_extent, print_json
 from scanwise.cli.history import training_lines
 from scanwise.cli.network_file import read_network
+from scanwise.cli.thresholds import thresholds_text
 from scanwise.errors import ArgumentError
 from scanwise.layers import Sequential, Shape
 from scanwise.model import load
@@ -19,6 +20,7 @@ from scanwise.shapes import receptive_field, summary_table, walk
 def run_inspect(source: Path, input_shape: str | None, *, as_json: bool) -> None:
     """Print the layers of a saved model or of a network file."""
     facts: dict[str, Any] = {}
+    thresholds = None
     if source.suffix.lower() == ".json":
         network, shape = read_network(source), _shape(input_shape)
     else:
@@ -37,11 +39,13 @@ def run_inspect(source: Path, input_shape: str | None, *, as_json: bool) -> None
             "input_range": model.input_range,
             "training": model.training,
             "history": model.history,
+            "calibration": None if model.calibration is None else model.calibration.to_json(),
         }
+        thresholds = thresholds_text(model)
     if as_json:
         print_json(_as_json(network, shape, facts))
     else:
-        print(_text(network, shape, facts))
+        print(_text(network, shape, facts, thresholds))
 
 
 def _shape(text: str | None) -> Shape:
@@ -95,7 +99,7 @@ _METHODS = {
 }
 
 
-def _text(network: Sequential, shape: Shape, facts: dict[str, Any]) -> str:
+def _text(network: Sequential, shape: Shape, facts: dict[str, Any], thresholds: str | None) -> str:
     lines = [summary_table(network, shape), "", f"connections {network.connection_count(shape):,}"]
     if len(shape) > 1:
         rate = facts.get("sample_rate")
@@ -111,6 +115,8 @@ def _text(network: Sequential, shape: Shape, facts: dict[str, Any]) -> str:
         value = facts.get(name)
         if value is not None:
             lines.append(f"{name.replace('_', ' ')} {', '.join(value) if isinstance(value, list) else value}")
+    if thresholds is not None:
+        lines.append(thresholds)
     if facts.get("training"):
         lines += ["", *training_lines(facts["training"], facts.get("history") or ())]
     return "\n".join(lines).rstrip()

@@ -17,7 +17,7 @@ from scanwise.data.window import Window
 from scanwise.errors import ArgumentError
 from scanwise.paths import is_folder
 
-__all__ = ["LabelOptions", "open_labelled"]
+__all__ = ["LabelOptions", "open_collection", "open_labelled"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ def open_labelled(
     on_error: OnError = "fatal",
     part: str = "train",
     progress: Callable[[int, int], None] | None = None,
+    collection: Collection | None = None,
 ) -> Dataset:
     """Open a data set, or labels of any kind.
 
@@ -57,16 +58,14 @@ def open_labelled(
             presence where places are known, files have several labels, or there is background.
         seed: of the choice of background windows.
         input_shape: a model's; see `open_dataset`, as for the others.
+        collection: what `open_collection` gave for the same; None opens it.
 
     Raises:
         ArgumentError: one label for every sample is asked for, and the data are not so.
     """
-    kind = _kind(path, options)
-    if kind is None or (kind == "folder" and not _wants_presence(path, presence)):
-        if options != LabelOptions() and kind is None:
-            raise ArgumentError(
-                f"options of labels must be left out for data that are no label files. Got {path}."
-            )
+    if collection is None:
+        collection = open_collection(path, options, presence=presence)
+    if collection is None:
         return open_dataset(
             path,
             input_shape=input_shape,
@@ -82,9 +81,6 @@ def open_labelled(
     if input_shape is not None:
         taken, window, mode = taken_by(input_shape, sample_rate)
         image_mode = image_mode or mode
-    collection = open_labels(
-        path, kind=kind, folder=options.folder, column=options.column, encoding=options.encoding
-    )
     presence = _is_presence(collection) if presence is None else presence
     dataset = windows_from(
         collection,
@@ -103,6 +99,27 @@ def open_labelled(
     if input_shape is not None:
         require_input_shape(dataset, input_shape, path)
     return dataset if presence else _as_classes(dataset, path)
+
+
+def open_collection(path: Path, options: LabelOptions, *, presence: bool | None) -> Collection | None:
+    """The labels of files; None for a data set that has none beside it, which `open_dataset` reads.
+
+    Args:
+        path, options, presence: as `open_labelled` takes them.
+
+    Raises:
+        ArgumentError: options of labels are given for a data set that has none beside it.
+    """
+    kind = _kind(path, options)
+    if kind is None or (kind == "folder" and not _wants_presence(path, presence)):
+        if options != LabelOptions() and kind is None:
+            raise ArgumentError(
+                f"options of labels must be left out for data that are no label files. Got {path}."
+            )
+        return None
+    return open_labels(
+        path, kind=kind, folder=options.folder, column=options.column, encoding=options.encoding
+    )
 
 
 def _kind(path: Path, options: LabelOptions) -> str | None:

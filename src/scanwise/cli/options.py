@@ -151,7 +151,12 @@ BackendOption = Annotated[
     BackendName,
     typer.Option("--backend", help="Compiled code, or the plain loops that define every layer (slow)."),
 ]
-ThresholdOption = Annotated[float, typer.Option(help="Smallest probability of a detection.")]
+ThresholdOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Smallest probability of a detection.  [default: what 'scanwise calibrate' set for each label, else 0.5]"
+    ),
+]
 
 # Of `train`.
 TrainDataArgument = Annotated[

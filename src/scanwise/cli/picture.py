@@ -17,7 +17,6 @@ from scanwise.errors import ArgumentError
 from scanwise.identities.extra import require_extra
 from scanwise.identities.plot.figures import COLOURS, GREY, figure_of, finished
 from scanwise.scanning import Detection, ScanResult
-from scanwise.scanning.probability import probabilities
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,7 +85,7 @@ def _draw_signal(axes: Axes, signal: NDArray[Any], unit: float) -> None:
 def _draw_probabilities(axes: Axes, result: ScanResult, unit: float) -> None:
     """Above the middle of each window, how sure the network is of every label; of several windows the largest."""
     labels, size = _reported(result), _size(result.scores.shape[1])
-    parts = [probabilities(part, result.activation).max(axis=1) for part in _parts(result.scores, size)]
+    parts = [result.reading.probabilities(part).max(axis=1) for part in _parts(result.scores, size)]
     shown = np.stack(parts, axis=1)[labels]
     (axis,) = result.axes
     width = size * axis.step / unit
@@ -137,7 +136,7 @@ def _draw_heat(axes: Axes, result: ScanResult) -> None:
     labels, size = _reported(result), _size(max(result.scores.shape[1:]))
     lefts = np.arange(0, result.scores.shape[2], size)
     bands = [
-        np.fmax.reduceat(np.fmax.reduce(probabilities(rows, result.activation)[labels], axis=(0, 1)), lefts)
+        np.fmax.reduceat(np.fmax.reduce(result.reading.probabilities(rows)[labels], axis=(0, 1)), lefts)
         for rows in _parts(result.scores, size)
     ]
     shown = np.stack(bands)

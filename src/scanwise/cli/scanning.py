@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from scanwise.cli.console import parse_extent, plain, progress_bar, say
-from scanwise.cli.evaluation import whole_rate
 from scanwise.cli.forms import FORMS, require_form_fits
 from scanwise.cli.journal import Journal, Work, stamp_of
 from scanwise.cli.pace import Pace
 from scanwise.cli.picture import draw, require_plot
 from scanwise.cli.results import FailedFile, FileResult
+from scanwise.cli.thresholds import say_thresholds
 from scanwise.cli.writable import require_writable
 from scanwise.data import open_signal, read_signal, signal_files
-from scanwise.data.dataset import ImageMode
+from scanwise.data.for_model import as_taken, whole_rate
 from scanwise.data.opening import kind_of, signal_endings
 from scanwise.data.signal_file import SignalFile
 from scanwise.errors import ArgumentError, DataError, FileError, ShapeError
@@ -28,7 +28,7 @@ from scanwise.model import Model, load
 from scanwise.model_file import write_beside
 from scanwise.paths import is_folder
 from scanwise.scanning import Detection, Findings, ScanResult, detect, scan
-from scanwise.scanning.probability import activation_of
+from scanwise.scanning.reading import Reading
 from scanwise.scanning.selection import Selection
 
 # Fields of a request that what is found in a file does not depend on.
@@ -41,7 +41,7 @@ class ScanRequest:
 
     model: Path
     files: Sequence[Path]
-    threshold: float
+    threshold: float | None
     low: float | None
     merge: str | None
     min_extent: str | None
@@ -64,14 +64,17 @@ class ScanRequest:
 
 def run_scan(request: ScanRequest) -> int:
     """Scan whole files and print, or write, what was found where; 1 if a file could not be scanned, else 0."""
-    if not 0 <= request.threshold <= 1:
+    if request.threshold is not None and not 0 <= request.threshold <= 1:
         raise ArgumentError(f"threshold must be between 0 and 1. Got {request.threshold:g}.")
     model = load(request.model, backend=request.backend)
     files = signal_files(request.files, input_shape=model.input_shape, sample_rate=whole_rate(model))
     _require_outputs(request, model, files)
     require_form_fits(request.form, model, len(files))
     selection = _selection(model, request)
-    with _journal(request, files) as journal:
+    if request.threshold is None:
+        say_thresholds(model, step=request.step, low=request.low, merged=request.merge is not None)
+    thresholds = selection.thresholds(Reading.of(model)).tolist()
+    with _journal(request, files, thresholds) as journal:
         outcomes = _scan_all(model, files, selection, request, journal)
         failed = sum(isinstance(outcome, FailedFile) for outcome in outcomes)
         if failed < len(files):
@@ -115,15 +118,19 @@ def _tell(text: str, output: Path | None) -> None:
 
 
 @contextmanager
-def _journal(request: ScanRequest, files: Sequence[Path]) -> Iterator[Journal | None]:
+def _journal(
+    request: ScanRequest, files: Sequence[Path], thresholds: list[float]
+) -> Iterator[Journal | None]:
     """The journal of a scan, beside its output; None where there is nothing to go on with."""
     if request.output is None or len(files) == 1:
         yield None
         return
     path = request.output.with_name(request.output.name + ".journal")
     require_writable(path, request.model, *files)
+    threshold = thresholds[0] if len(set(thresholds)) == 1 else thresholds
     with request.model.open("rb") as model:
-        work = Work(hashlib.file_digest(model, "sha256").hexdigest(), request.options, files)
+        digest = hashlib.file_digest(model, "sha256").hexdigest()
+    work = Work(digest, {**request.options, "threshold": threshold}, files)
     journal = Journal(path, work, restart=request.restart)
     for remark in journal.remarks:
         say(remark)
@@ -184,7 +191,7 @@ def _scan_all(
 
 def _try_scan(job: _Job, path: Path) -> FileResult | FailedFile:
     try:
-        signal = open_signal(path, **_kind(job.model))
+        signal = open_signal(path, **as_taken(job.model))
         if signal.file_rate not in (None, signal.sample_rate, *job.rates):
             job.rates.add(cast("int", signal.file_rate))
             say(f"{path}: resampled from {signal.file_rate} Hz to the model's {signal.sample_rate} Hz")
@@ -200,7 +207,7 @@ def _try_scan(job: _Job, path: Path) -> FileResult | FailedFile:
         say(f"{path}: {result.coverage}")
     if job.request.plot is not None:
         assert isinstance(result, ScanResult)
-        shown = read_signal(path, **_kind(job.model), finite=False)
+        shown = read_signal(path, **as_taken(job.model), finite=False)
         draw(job.request.plot, shown, result, found, title=path.name)
         say(f"saved {job.request.plot}")
     return FileResult.of(path, result, found, support=job.request.support)
@@ -228,12 +235,6 @@ def _scan(job: _Job, signal: SignalFile) -> tuple[Findings | ScanResult, list[De
     return result, result.detections(**chosen) if findings is None else findings.detections
 
 
-def _kind(model: Model) -> dict[str, Any]:
-    """What a file is read as."""
-    image_mode = cast("ImageMode | None", model.image_mode)
-    return {"input_shape": model.input_shape, "sample_rate": whole_rate(model), "image_mode": image_mode}
-
-
 def _selection(model: Model, request: ScanRequest) -> Selection:
     selection = Selection(
         request.threshold,
@@ -242,7 +243,7 @@ def _selection(model: Model, request: ScanRequest) -> Selection:
         min_extent=_samples(model, request.min_extent, "min_extent"),
         max_extent=_samples(model, request.max_extent, "max_extent"),
     )
-    selection.check(activation_of(model), len(model.input_shape) - 1)
+    selection.check(Reading.of(model), len(model.input_shape) - 1)
     return selection
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.cli.console import plain, say
+from scanwise.cli.thresholds import say_thresholds
 from scanwise.data.pcm import PcmFormat, PcmReader
 from scanwise.errors import ArgumentError
 from scanwise.model import Model, load
@@ -32,19 +33,21 @@ class StreamRequest:
     rate: int | None
     dtype: str | None
     channels: int | None
-    threshold: float
+    threshold: float | None
     backend: str
     as_json: bool
 
 
 def run_stream(request: StreamRequest) -> None:
     """Scan what comes on standard input, and print what was found as soon as it is certain."""
-    if not 0 <= request.threshold <= 1:
+    if request.threshold is not None and not 0 <= request.threshold <= 1:
         raise ArgumentError(f"threshold must be between 0 and 1. Got {request.threshold:g}.")
     model = load(request.model, backend=request.backend)
     stream = Stream(model)
     if model.input_shape[0] != 1:
         raise ArgumentError(f"model must take one channel for 'stream'. Got {model.input_shape[0]}.")
+    if request.threshold is None:
+        say_thresholds(model)
     live = LiveDetections(model, stream.step, request.threshold)
     try:
         reader = _reader(request, model)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError
 
-__all__ = ["Interval", "bootstrap"]
+__all__ = ["Interval", "bootstrap", "of_share"]
 
 
 @dataclass(frozen=True)
@@ -77,3 +77,25 @@ def bootstrap(
         return Interval(value, math.nan, math.nan, level)
     low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
     return Interval(value, float(low), float(high), level)
+
+
+def of_share(interval: Interval, files: int) -> Interval:
+    """The interval of a share, where all answers are alike too: no draw of them can show anything else.
+
+    If all of n independent answers are right, the share is above the n-th root of 1 - level with probability `level`
+    (0.95: about 1 - 3 / n). Files are what is independent.
+
+    Args:
+        interval: of a share, 0 to 1.
+        files: how many it says something of.
+
+    Source: Hanley and Lippman-Hand, "If Nothing Goes Wrong, Is Everything All Right?" (1983).
+
+    >>> print(of_share(bootstrap(lambda drawn: 1.0, 30), 30))
+    1 (0.905 to 1)
+    """
+    if files < 1 or interval.value not in (0.0, 1.0):
+        return interval
+    sure = (1 - interval.level) ** (1 / files)
+    low, high = (sure, 1.0) if interval.value == 1.0 else (0.0, 1 - sure)
+    return Interval(interval.value, low, high, interval.level)

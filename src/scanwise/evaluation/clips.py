@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ShapeError
-from scanwise.evaluation.bootstrap import Interval, bootstrap
+from scanwise.evaluation.bootstrap import Interval, bootstrap, of_share
 from scanwise.evaluation.curve import Curve
 
 __all__ = ["ClipMeasures", "LabelMeasures", "measure_clips"]
@@ -45,12 +45,14 @@ class ClipMeasures:
         clips: how many there are.
         accuracy: share of the answers, one for each label and clip, that are right; with `exclusive` the share of clips
             whose highest score is at their label.
+        all_right: share of the clips whose answers are right for every label.
         average_precision: the mean over the labels that occur.
         labels: each label's.
     """
 
     clips: int
     accuracy: Interval
+    all_right: Interval
     average_precision: Interval
     labels: tuple[LabelMeasures, ...]
 
@@ -110,12 +112,15 @@ def measure_clips(
             seed=seed,
         )
 
+    def share(measure: Callable[[NDArray[np.int64]], float], told: NDArray[np.bool_]) -> Interval:
+        return of_share(interval(measure), sum(bool(told[n].any()) for n in rows))
+
     def of_label(k: int, name: str) -> LabelMeasures:
         return LabelMeasures(
             name,
             int(there[:, k].sum()),
-            precision=interval(lambda n: _share(there[n, k], found[n, k])),
-            recall=interval(lambda n: _share(found[n, k], there[n, k])),
+            precision=share(lambda n: _share(there[n, k], found[n, k]), found[:, k]),
+            recall=share(lambda n: _share(found[n, k], there[n, k]), there[:, k]),
             average_precision=interval(lambda n: Curve.of(values[n, k], there[n, k]).average_precision),
             area=interval(lambda n: Curve.of(values[n, k], there[n, k]).area),
         )
@@ -125,12 +130,12 @@ def measure_clips(
         known = [value for value in each if not math.isnan(value)]
         return sum(known) / len(known) if known else math.nan
 
-    right = np.asarray(
-        (found & there).any(axis=1) if exclusive else (found == there).mean(axis=1), np.float64
-    )
+    whole = (found == there).all(axis=1)
+    right = np.asarray(whole if exclusive else (found == there).mean(axis=1), np.float64)
     return ClipMeasures(
         len(values),
-        interval(lambda n: float(right[n].mean())),
+        of_share(interval(lambda n: float(right[n].mean())), len(rows)),
+        of_share(interval(lambda n: float(whole[n].mean())), len(rows)),
         interval(mean_precision),
         tuple(of_label(k, name) for k, name in enumerate(labels)),
     )

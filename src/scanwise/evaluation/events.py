@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
-from scanwise.evaluation.bootstrap import Interval, bootstrap
+from scanwise.evaluation.bootstrap import Interval, bootstrap, of_share
 from scanwise.evaluation.curve import Curve
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
 Place = float | tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be very many
 class Located:
     """Something in a file: an event that is there, or a detection.
 
@@ -190,7 +190,8 @@ def measure_events(
     Args:
         detections: found at any threshold: those below `thresholds` count in the curves alone.
         events: what is there.
-        amounts: how much of each file was searched, in hours or megapixels; files without events are named too.
+        amounts: how much of each file false alarms are counted in, in hours or megapixels; files without events are
+            named too.
         labels: names; others are left out.
         rule: when a detection is of an event.
         thresholds: from which score on, one number, or one for each label.
@@ -198,8 +199,8 @@ def measure_events(
         seed: of these.
 
     Raises:
-        ArgumentError: a file has no amount or none at all is named, an amount is not positive, or a label has no
-            threshold.
+        ArgumentError: a file has no amount or none at all is named, an amount is negative or all are 0, or a label has
+            no threshold.
         ArgumentTypeError: `amounts` is no mapping.
     """
     if not isinstance(amounts, Mapping):
@@ -241,19 +242,28 @@ def measure_events(
 
             return bootstrap(of_files, len(places), repeats=repeats, seed=seed)
 
+        rate = interval(lambda n: _ratio(n.false_alarms, n.amount))
+        if (
+            false_alarms == 0
+        ):  # which no draw changes: Poisson's probability of none is 1 - level at the upper end
+            rate = Interval(0.0, 0.0, -math.log(1 - rate.level) / float(searched.sum()), rate.level)
+        precision = interval(lambda n: _ratio(n.hits, n.hits + n.false_alarms))
+        recall = interval(lambda n: _ratio(n.hits, n.events))
         return EventMeasures(
             label,
             there,
             hits,
             false_alarms,
-            precision=interval(lambda n: _ratio(n.hits, n.hits + n.false_alarms)),
-            recall=interval(lambda n: _ratio(n.hits, n.events)),
+            precision=of_share(precision, int(np.count_nonzero(counts[:2].sum(axis=0)))),
+            recall=of_share(recall, int(np.count_nonzero(counts[2]))),
             f1=interval(lambda n: _ratio(2 * n.hits, n.hits + n.false_alarms + n.events)),
-            false_alarm_rate=interval(lambda n: n.false_alarms / n.amount),
+            false_alarm_rate=rate,
             curve=curve,
         )
 
-    return (*(measures(label) for label in labels), measures(None))
+    each = [measures(label) for label in labels]
+    together = replace(each[0], label=None) if len(each) == 1 else measures(None)
+    return (*each, together)
 
 
 class _Counts(NamedTuple):
@@ -277,8 +287,10 @@ def _check(detections: Sequence[Located], events: Sequence[Located], amounts: Ma
     if not amounts:
         raise ArgumentError("amounts must name at least one file. Got none.")
     for file, amount in amounts.items():
-        if not 0 < amount < math.inf:
-            raise ArgumentError(f"amounts must be positive. Got {amount} for {file!r}.")
+        if not 0 <= amount < math.inf:
+            raise ArgumentError(f"amounts must be at least 0 and finite. Got {amount} for {file!r}.")
+    if not any(amounts.values()):
+        raise ArgumentError("amounts must be above 0 for at least one file. Got only 0.")
     for each in (*detections, *events):
         if each.file not in amounts:
             raise ArgumentError(f"amounts must name every file. Got none for {each.file!r}.")

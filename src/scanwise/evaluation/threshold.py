@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from scanwise.calibration import FALSE_ALARMS, PRECISION, Threshold, possible_rates
 from scanwise.errors import ArgumentError, DataError
 from scanwise.evaluation.curve import Curve
 
@@ -18,49 +18,7 @@ LEAST_ALARMS = 3
 """False alarms that the data must allow at the promised rate: none at all in so much data would say, with 95 %
 probability, no more than that the rate is below three in as much (Hanley and Lippman-Hand 1983)."""
 
-_DRAWS = 20_000
 _LEAST_HITS = 10
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A threshold, and what the data that it was set on promises.
-
-    Attributes:
-        value: scores from here on count as found.
-        kind: "false alarms" per unit, or "precision".
-        promised: the rate or precision that was asked for.
-        expected: what is expected at this threshold.
-        low, high: the interval that it lies in with probability `level`.
-        level: of the interval.
-        amount: of data that it was set on: units searched, or answers.
-        dispersion: how much more the false alarms of files differ than chance alone makes them, at least 1.
-    """
-
-    value: float
-    kind: str
-    promised: float
-    expected: float
-    low: float
-    high: float
-    level: float
-    amount: float
-    dispersion: float = 1.0
-
-    def predicted(self, amount: float, seed: int = 0) -> tuple[float, float]:
-        """The interval of the rate that is measured in another `amount` of data: chance adds to what is not known.
-
-        Only for false alarms.
-        """
-        if self.kind != "false alarms":
-            raise ArgumentError(f"kind must be 'false alarms' to predict a rate. Got {self.kind!r}.")
-        if not 0 < amount < math.inf:
-            raise ArgumentError(f"amount must be positive and finite. Got {amount}.")
-        random = np.random.default_rng(seed)
-        rates = _rates(self.expected, self.amount, self.dispersion, random)
-        counts = random.poisson(rates * amount / self.dispersion) * self.dispersion
-        low, high = np.quantile(counts / amount, ((1 - self.level) / 2, (1 + self.level) / 2))
-        return float(low), float(high)
 
 
 def threshold_for_false_alarms(
@@ -70,6 +28,7 @@ def threshold_for_false_alarms(
     *,
     floor: float = 0.0,
     level: float = 0.95,
+    unit: str = "",
 ) -> Threshold:
     """The lowest threshold with at most so many false alarms per unit.
 
@@ -85,6 +44,7 @@ def threshold_for_false_alarms(
         rate: false alarms per unit that are allowed.
         floor: the threshold if even all of them are few enough.
         level: probability of the interval.
+        unit: "hour" or "megapixel"; "" where it is not said.
 
     Raises:
         ArgumentError: an argument is out of range, or the lists have other lengths.
@@ -112,8 +72,8 @@ def threshold_for_false_alarms(
     amount = float(searched.sum())
     if rate * amount < LEAST_ALARMS:
         raise DataError(
-            f"there must be at least {LEAST_ALARMS / rate:.3g} units of data without events to promise {rate:g} false "
-            f"alarms per unit. Got {amount:.3g}."
+            f"there must be at least {LEAST_ALARMS / rate:.3g} {unit or 'unit'}s of data without events to promise "
+            f"{rate:g} false alarms per {unit or 'unit'}. Got {amount:.3g}."
         )
     kept = math.floor(rate * amount + 1e-9) - 1
     if kept < len(every):
@@ -123,10 +83,20 @@ def threshold_for_false_alarms(
     expected = (kept + 1) / amount
     counts = np.array([np.count_nonzero(each >= value) for each in files])
     dispersion = _dispersion(counts, searched)
-    drawn = _rates(expected, amount, dispersion, np.random.default_rng(0))
+    drawn = possible_rates(expected, amount, dispersion)
     low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
     return Threshold(
-        value, "false alarms", rate, expected, float(low), float(high), level, amount, dispersion
+        value,
+        FALSE_ALARMS,
+        rate,
+        expected,
+        float(low),
+        float(high),
+        level,
+        amount,
+        dispersion,
+        unit,
+        len(files),
     )
 
 
@@ -137,16 +107,8 @@ def _dispersion(counts: NDArray[np.int64], amounts: NDArray[np.float64]) -> floa
     return max(1.0, float(np.sum((counts - wanted) ** 2 / wanted) / (len(counts) - 1)))
 
 
-def _rates(
-    expected: float, amount: float, dispersion: float, random: np.random.Generator
-) -> NDArray[np.float64]:
-    """Rates that the data leaves possible: gamma distributed, with the shape that is left after dispersion."""
-    shape = expected * amount / dispersion
-    return random.gamma(shape, expected / shape, _DRAWS)
-
-
 def threshold_for_precision(
-    scores: ArrayLike, right: ArrayLike, precision: float, *, level: float = 0.95
+    scores: ArrayLike, right: ArrayLike, precision: float, *, level: float = 0.95, unit: str = ""
 ) -> Threshold:
     """The lowest threshold from which on at least such a share of what is found is right.
 
@@ -155,6 +117,7 @@ def threshold_for_precision(
         right: `(n,)`, whether it is.
         precision: above 0, below 1.
         level: probability of the interval (Wilson's).
+        unit: what is found: "detection" or "clip"; "" where it is not said.
 
     Raises:
         ArgumentError: an argument is out of range.
@@ -171,7 +134,7 @@ def threshold_for_precision(
         best = float(np.nanmax(np.append(curve.precision, 0)))
         raise DataError(f"some threshold must have a precision of {precision:g}. Got at most {best:.3g}.")
     place = int(reached[-1])
-    least = max(_LEAST_HITS, math.ceil(LEAST_ALARMS / (1 - precision)))
+    least = max(_LEAST_HITS, math.ceil(LEAST_ALARMS / (1 - precision) - 1e-9))
     if found[place] < least:
         raise DataError(
             f"there must be at least {least} answers above the threshold to promise a precision of {precision:g}. "
@@ -180,7 +143,7 @@ def threshold_for_precision(
     n, share = int(found[place]), float(curve.precision[place])
     low, high = _wilson(share, n, level)
     return Threshold(
-        float(curve.thresholds[place]), "precision", precision, share, low, high, level, float(n)
+        float(curve.thresholds[place]), PRECISION, precision, share, low, high, level, float(n), unit=unit
     )
 
 

@@ -14,8 +14,9 @@ from scanwise.model import Model
 from scanwise.scanning.detection import Detection
 from scanwise.scanning.grid import Axis, Coverage, Region, one_or_pair
 from scanwise.scanning.opening import opened
-from scanwise.scanning.search import Presence, Reading, Search
-from scanwise.scanning.selection import Extent, Selection
+from scanwise.scanning.reading import Reading
+from scanwise.scanning.search import Presence, Search
+from scanwise.scanning.selection import Extent, Selection, Threshold
 from scanwise.scanning.support import SupportFinder, window_reader
 from scanwise.scanning.work import Progress, Work, check_arguments
 
@@ -51,7 +52,7 @@ def detect(
     model: Model,
     signal: Any,
     *,
-    threshold: float = 0.5,
+    threshold: Threshold = None,
     overlap: float = 0.2,
     low: float | None = None,
     merge: Extent = None,
@@ -86,12 +87,12 @@ def detect(
     check_arguments(model, edge, nan, progress)
     reading = Reading.of(model)
     selection = Selection(threshold, overlap, low, merge, min_extent, max_extent)
-    selection.check(reading.activation, len(model.input_shape) - 1)
+    selection.check(reading, len(model.input_shape) - 1)
     if support and isinstance(signal, Iterator):
         raise ArgumentError("support must be left out for an iterator, which can be read but once.")
     with opened(signal) as source:
         work = Work.of(model, source, step, edge, nan)
-        presence = Presence(work.labels, reading.activation)
+        presence = Presence(reading)
         search = Search(reading, selection, work.axes)
 
         def write(windows: Region, scores: NDArray[np.float32]) -> None:

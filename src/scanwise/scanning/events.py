@@ -44,14 +44,14 @@ class Event:
         return Event(int(candidates.label[i]), float(candidates.score[i]), place, place, place)
 
 
-def regions(candidates: Candidates, threshold: float, *, exclusive: bool) -> list[Event]:
-    """Neighbouring candidates of one label as one event, if one of them reaches the threshold (hysteresis).
+def regions(candidates: Candidates, thresholds: NDArray[np.float64], *, exclusive: bool) -> list[Event]:
+    """Neighbouring candidates of one label as one event, if one of them reaches its threshold (hysteresis).
 
     In an image windows are neighbours in a row or in a column.
 
     Args:
         candidates: the windows that an event may go on through.
-        threshold: probability that one of its windows must have at least.
+        thresholds: `(K,)`, the probability that one of its windows must have at least.
         exclusive: whether a window belongs to the label alone that it speaks for most strongly.
 
     Source: the two thresholds of Canny, "A Computational Approach to Edge Detection" (1986), section VIII.
@@ -68,7 +68,7 @@ def regions(candidates: Candidates, threshold: float, *, exclusive: bool) -> lis
     return [
         replace(Event.of_one(candidates, best), first=_numbers(low), last=_numbers(high))
         for best, low, high in zip(order[starts], first, last, strict=True)
-        if candidates.score[best] >= threshold
+        if candidates.score[best] >= thresholds[candidates.label[best]]
     ]
 
 

@@ -9,8 +9,9 @@ from scanwise import shapes
 from scanwise.model import Model
 from scanwise.scanning.detection import Detection
 from scanwise.scanning.grid import Axis
-from scanwise.scanning.search import Reading, Search
-from scanwise.scanning.selection import Selection
+from scanwise.scanning.reading import Reading
+from scanwise.scanning.search import Search
+from scanwise.scanning.selection import Selection, Threshold
 from scanwise.scanning.tiling import ENDLESS
 
 __all__ = ["LiveDetections"]
@@ -22,11 +23,11 @@ class LiveDetections:
     Args:
         model: the model.
         step: between windows, in samples.
-        threshold: smallest probability, as for `ScanResult.detections`.
+        threshold: smallest probability, as for `ScanResult.detections`: None, what the model was calibrated to.
         overlap: intersection over union above which two windows count as overlapping, 0 to 1.
     """
 
-    def __init__(self, model: Model, step: int, threshold: float = 0.5, overlap: float = 0.2) -> None:
+    def __init__(self, model: Model, step: int, threshold: Threshold = None, overlap: float = 0.2) -> None:
         (stride,) = shapes.receptive_field(model.network, model.input_shape)[1]
         axis = Axis(ENDLESS, model.input_shape[1], step, stride)
         self._search = Search(Reading.of(model), Selection(threshold, overlap), (axis,))

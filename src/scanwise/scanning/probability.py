@@ -7,6 +7,9 @@ Scores of a scan are the network's outputs, untouched. To say whether something 
     "value"        they are values, to compare with a threshold of any size: trained with mean squared error
     "sigmoid"      one probability per label: trained with binary cross-entropy, or a single output
     "softmax"      probabilities that add up to 1 over the labels: everything else
+
+Scores that become probabilities by a sigmoid or a softmax are divided by a temperature first, 1 unless the model was
+calibrated: Guo et al., "On Calibration of Modern Neural Networks" (2017), section 4.2.
 """
 
 from __future__ import annotations
@@ -34,22 +37,24 @@ def exclusive(model: Model) -> bool:
     return activation_of(model) == "softmax" or _ends_in(model.network, (Softmax,))
 
 
-def probabilities(scores: NDArray[np.float32], activation: str) -> NDArray[np.float64]:
+def probabilities(
+    scores: NDArray[np.float32], activation: str, temperature: float = 1.0
+) -> NDArray[np.float64]:
     """Probabilities of scores `(K, ...)`."""
-    z = scores.astype(np.float64, order="C")
+    z = _cooled(scores, activation, temperature)
     if activation == "softmax":
         e = np.exp(z - z.max(axis=0))
         return np.asarray(e / _total(e))
     return _sigmoid(z) if activation == "sigmoid" else z
 
 
-def margins(scores: NDArray[np.float32], activation: str) -> NDArray[np.float64]:
+def margins(scores: NDArray[np.float32], activation: str, temperature: float = 1.0) -> NDArray[np.float64]:
     """How strongly each score speaks for its label: a rising function of its probability that never saturates.
 
     For softmax the logarithm of the odds, log p / (1 - p) = z_k - log sum over the other labels of e^z: two windows
     whose probabilities both round to 1 still compare.
     """
-    z = scores.astype(np.float64, order="C")
+    z = _cooled(scores, activation, temperature)
     if activation != "softmax":
         return z
     others = np.empty_like(z)
@@ -58,6 +63,13 @@ def margins(scores: NDArray[np.float32], activation: str) -> NDArray[np.float64]
         top = rest.max(axis=0)
         others[k] = top + np.log(_total(np.exp(rest - top)))
     return z - others
+
+
+def _cooled(scores: NDArray[np.float32], activation: str, temperature: float) -> NDArray[np.float64]:
+    z = scores.astype(np.float64, order="C")
+    if temperature != 1.0 and activation in ("softmax", "sigmoid"):
+        z /= temperature
+    return z
 
 
 def _total(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from scanwise.scanning.detection import Detection, Support
 from scanwise.scanning.events import Event
 from scanwise.scanning.grid import Axis, Coverage, one_or_pair
-from scanwise.scanning.search import Presence, Reading, Search
-from scanwise.scanning.selection import Selection
+from scanwise.scanning.reading import THRESHOLD, Reading
+from scanwise.scanning.search import Presence, Search
+from scanwise.scanning.selection import Selection, Threshold
 from scanwise.scanning.support import SupportFinder
 
 _PIECE = 1 << 20  # scores turned into probabilities in one go
@@ -39,6 +40,9 @@ class ScanResult:
         activation: how scores become probabilities: `"softmax"`, `"sigmoid"`, `"probability"` (they are) or `"value"`
             (they do not; see `scanning.probability`).
         exclusive: whether a window shows one label at most.
+        thresholds: K numbers, from which probability on each label counts as found: what the model was calibrated to,
+            or 0.5; none stands for 0.5.
+        temperature: that scores are divided by before they become probabilities.
         replaced: values that were not finite and taken as zero (`nan="zero"`).
         find_support: finds the supports of detections in the signal, or None if that is not kept.
 
@@ -59,6 +63,8 @@ class ScanResult:
     sample_rate: float | None
     activation: str
     exclusive: bool
+    thresholds: tuple[float, ...] = ()
+    temperature: float = 1.0
     replaced: int = 0
     find_support: SupportFinder | None = field(default=None, repr=False)
 
@@ -88,14 +94,14 @@ class ScanResult:
 
         NaN if no window has a score.
         """
-        presence = Presence(self.scores.shape[0], self.activation)
+        presence = Presence(self.reading)
         for _, piece in self._pieces():
             presence.add(piece)
         return presence.best
 
     def detections(
         self,
-        threshold: float = 0.5,
+        threshold: Threshold = None,
         *,
         overlap: float = 0.2,
         low: float | None = None,
@@ -103,7 +109,7 @@ class ScanResult:
         min_extent: int | tuple[int, int] | None = None,
         max_extent: int | tuple[int, int] | None = None,
     ) -> list[Detection]:
-        """What was found where: windows whose probability reaches `threshold`, the best of overlapping ones or joined.
+        """What was found where: windows whose probability reaches a threshold, the best of overlapping ones or joined.
 
         Without `low` and `merge` windows compete, and every detection is one window. Of two windows that overlap too
         much the one that speaks more strongly for its label stays; of neighbours that speak for it equally (all that
@@ -117,11 +123,14 @@ class ScanResult:
         The background label is never reported.
 
         Args:
-            threshold: smallest probability, 0 to 1 (for a model trained with `"mse"`: smallest output, any number).
+            threshold: smallest probability, 0 to 1 (for a model trained with `"mse"`: smallest output, any number): of
+                all labels, or a mapping from some of them. None, and for labels that it does not name: what the model
+                was calibrated to, else 0.5. Where labels compete, they do so from the lowest of the thresholds on.
             overlap: intersection over union above which two windows count as overlapping, 0 (any overlap) to 1. Of no
                 meaning with `low` or `merge`.
             low: an event goes on through neighbouring windows whose probability reaches this, which is at most
-                `threshold`, as long as one of them reaches `threshold` (hysteresis). None: `threshold`.
+                every label's threshold, as long as one of them reaches the threshold (hysteresis). None: each label's
+                threshold.
             merge: events of one label are joined if at most so many samples, or pixels along each axis, lie between
                 them: 0 joins those that touch or overlap. A pair is (rows, columns).
             min_extent: smallest extent of a detection, in samples or pixels; smaller ones are left out. No event is
@@ -146,12 +155,25 @@ class ScanResult:
         [(10, 30)]
         """
         selection = Selection(threshold, overlap, low, merge, min_extent, max_extent)
-        selection.check(self.activation, len(self.axes))
-        reading = Reading(self.labels, self.background, self.sample_rate, self.activation, self.exclusive)
+        reading = self.reading
+        selection.check(reading, len(self.axes))
         search = Search(reading, selection, self.axes)
         for first, piece in self._pieces():
             search.add(first, piece)
         return search.found(self.axes, self._trace)
+
+    @property
+    def reading(self) -> Reading:
+        """How scores become probabilities, and which of these count."""
+        return Reading(
+            self.labels,
+            self.background,
+            self.sample_rate,
+            self.activation,
+            self.exclusive,
+            self.thresholds or (THRESHOLD,) * len(self.scores),
+            self.temperature,
+        )
 
     def _pieces(self) -> Iterator[tuple[tuple[int, ...], NDArray[np.float32]]]:
         """(number of the first window, scores `(K, *counts)`), of some rows of windows each."""

@@ -7,8 +7,8 @@ from typing import Any
 from scanwise.model import Model
 from scanwise.scanning.opening import opened
 from scanwise.scanning.output import checked_path, opened_output
+from scanwise.scanning.reading import Reading
 from scanwise.scanning.result import ScanResult
-from scanwise.scanning.search import Reading
 from scanwise.scanning.source import ArraySource
 from scanwise.scanning.support import SupportFinder, window_reader
 from scanwise.scanning.work import Progress, Work, check_arguments
@@ -102,6 +102,8 @@ def scan(
         sample_rate=reading.sample_rate,
         activation=reading.activation,
         exclusive=reading.exclusive,
+        thresholds=reading.thresholds,
+        temperature=reading.temperature,
         replaced=work.finite.replaced,
         # What is in memory, or mapped, can be looked at again.
         find_support=SupportFinder(model, window_reader(source, nan))

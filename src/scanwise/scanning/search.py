@@ -6,12 +6,10 @@ Scores come piece by piece: from a whole result, or while a signal is scanned wh
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.model import Model
 from scanwise.scanning.detection import (
     Candidates,
     Detection,
@@ -22,7 +20,7 @@ from scanwise.scanning.detection import (
 )
 from scanwise.scanning.events import Event, regions
 from scanwise.scanning.grid import Axis, one_or_pair
-from scanwise.scanning.probability import activation_of, exclusive, margins, probabilities
+from scanwise.scanning.reading import Reading
 from scanwise.scanning.selection import Selection
 
 # Gives the support of an event whose best window begins there, what finds it, or None.
@@ -32,43 +30,16 @@ Trace = Callable[[Event, tuple[int, ...]], Support | Callable[[], Support] | Non
 _UNDECIDED = 1 << 17
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How the scores of a model are read.
-
-    Attributes:
-        labels: names of the K outputs, or None.
-        background: the label that is never reported as a detection, or None.
-        sample_rate: samples per second, or None.
-        activation: how scores become probabilities: `"softmax"`, `"sigmoid"`, `"probability"` (they are) or `"value"`
-            (they do not; see `scanning.probability`).
-        exclusive: whether a window shows one label at most.
-    """
-
-    labels: tuple[str, ...] | None
-    background: str | None
-    sample_rate: float | None
-    activation: str
-    exclusive: bool
-
-    @staticmethod
-    def of(model: Model) -> Reading:
-        """As the model's network, loss and labels say."""
-        return Reading(
-            model.labels, model.background, model.sample_rate, activation_of(model), exclusive(model)
-        )
-
-
 class Presence:
     """For each label the largest probability of any window so far."""
 
-    def __init__(self, labels: int, activation: str) -> None:
-        self._best = np.full(labels, -np.inf)
-        self._activation = activation
+    def __init__(self, reading: Reading) -> None:
+        self._best = np.full(len(reading.thresholds), -np.inf)
+        self._reading = reading
 
     def add(self, scores: NDArray[np.float32]) -> None:
         """Take note of the scores `(K, ...)` of some windows; those that are NaN count for nothing."""
-        p = probabilities(scores.reshape(len(scores), -1), self._activation)
+        p = self._reading.probabilities(scores.reshape(len(scores), -1))
         self._best = np.fmax(self._best, np.fmax.reduce(p, axis=1, initial=-np.inf))
 
     @property
@@ -88,6 +59,8 @@ class Search:
         """`axes` may have an end that is not known yet."""
         self._reading, self._selection = reading, selection
         self._axes = axes
+        self._thresholds = selection.thresholds(reading)
+        self._lowest = selection.lowest(reading)[:, np.newaxis]
         self._parts: list[Candidates] = []
         self._number = self._row = 0
         nothing, nowhere = np.empty(0), np.empty((0, len(axes)), np.intp)
@@ -108,14 +81,14 @@ class Search:
             self._row = first[0]
             if not self._selection.joins and self._number > max(_UNDECIDED, 2 * len(self._held)):
                 self._decide(self._row)
-        flat, activation = scores.reshape(len(scores), -1), self._reading.activation
-        p = probabilities(flat, activation)
+        flat = scores.reshape(len(scores), -1)
+        p = self._reading.probabilities(flat)
         labels, background = self._reading.labels, self._reading.background
         if labels and background is not None:
             p[labels.index(background)] = -np.inf
-        label, place = np.nonzero(p >= self._selection.lowest)
+        label, place = np.nonzero(p >= self._lowest)
         if len(label):
-            rank = margins(flat, activation)[label, place]
+            rank = self._reading.margins(flat)[label, place]
             places = np.stack(np.unravel_index(place, scores.shape[1:]), axis=1) + np.asarray(first)
             self._parts.append(Candidates(label, places, p[label, place], rank))
             self._number += len(label)
@@ -130,7 +103,7 @@ class Search:
         self._axes = axes
         if self._selection.joins:
             candidates = Candidates.joined([self._held, *self._parts])
-            self._found = regions(candidates, self._selection.threshold, exclusive=self._reading.exclusive)
+            self._found = regions(candidates, self._thresholds, exclusive=self._reading.exclusive)
         else:
             self._decide(None)
         return self._detections(trace)
@@ -177,7 +150,9 @@ class Search:
             self._selection.overlap,
             exclusive=self._reading.exclusive,
         )
-        self._found += [Event.of_one(held, i) for i in waiting[kept]]
+        chosen = waiting[kept]
+        chosen = chosen[held.score[chosen] >= self._thresholds[held.label[chosen]]]
+        self._found += [Event.of_one(held, i) for i in chosen]
         decided = np.ones(len(held), bool)
         decided[waiting[undecided]] = False
         # Runs of those that are not certain begin at most `reach` before them.

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.scanning.detection import Detection
 from scanwise.scanning.events import merged, within
 from scanwise.scanning.grid import per_axis
+from scanwise.scanning.reading import Reading
 
+Threshold = float | Mapping[str, float] | None
 Extent = int | tuple[int, int] | None
 
 
@@ -19,41 +23,76 @@ Extent = int | tuple[int, int] | None
 class Selection:
     """What becomes a detection; `ScanResult.detections` says what each attribute means.
 
-    >>> selection = Selection(0.8, low=0.5)
-    >>> selection.check("softmax", axes=1)
-    >>> selection.lowest, selection.joins
-    (0.5, True)
+    >>> reading = Reading(("bird", "frog"), None, None, "sigmoid", False, thresholds=(0.9, 0.5))
+    >>> selection = Selection({"frog": 0.7}, low=0.5)
+    >>> selection.check(reading, axes=1)
+    >>> selection.thresholds(reading).tolist(), selection.lowest(reading).tolist(), selection.joins
+    ([0.9, 0.7], [0.5, 0.5], True)
     """
 
-    threshold: float = 0.5
+    threshold: Threshold = None
     overlap: float = 0.2
     low: float | None = None
     merge: Extent = None
     min_extent: Extent = None
     max_extent: Extent = None
 
-    def check(self, activation: str, axes: int) -> None:
-        """Raise ArgumentError or ArgumentTypeError unless this fits scores of an activation and so many axes."""
-        for name in ("threshold", "overlap", "low"):
-            value: object = getattr(self, name)
-            if name == "low" and value is None:
-                continue
+    def check(self, reading: Reading, axes: int) -> None:
+        """Raise ArgumentError or ArgumentTypeError unless this fits scores that are read so, and so many axes."""
+        given: dict[str, object] = {"overlap": self.overlap}
+        if isinstance(self.threshold, Mapping):
+            unknown = [label for label in self.threshold if label not in reading.names]
+            if unknown:
+                raise ArgumentError(
+                    f"threshold must be of labels of the model ({', '.join(reading.names)}). Got {unknown[0]!r}."
+                )
+            given |= {f"threshold of {label!r}": value for label, value in self.threshold.items()}
+        elif self.threshold is not None:
+            given["threshold"] = self.threshold
+        if self.low is not None:
+            given["low"] = self.low
+        for name, value in given.items():
             if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
                 raise ArgumentTypeError(f"{name} must be a number. Got {value!r}.")
-            bounded = name == "overlap" or activation != "value"
+            bounded = name == "overlap" or reading.activation != "value"
             if not math.isfinite(value) or (bounded and not 0.0 <= value <= 1.0):
                 raise ArgumentError(
                     f"{name} must be {'between 0 and 1' if bounded else 'finite'}. Got {value!r}."
                 )
-        if self.low is not None and self.low > self.threshold:
-            raise ArgumentError(f"low must be at most threshold, {self.threshold!r}. Got {self.low!r}.")
+        self._check_low(reading)
         for name, least in (("merge", 0), ("min_extent", 1), ("max_extent", 1)):
             self._extent(name, axes, least)
 
-    @property
-    def lowest(self) -> float:
-        """The probability from which on a window is a candidate."""
-        return self.threshold if self.low is None else self.low
+    def _check_low(self, reading: Reading) -> None:
+        """No event of a label could go on below its threshold and never reach it."""
+        least = self.thresholds(reading)
+        if self.low is None or self.low <= least.min():
+            return
+        label = int(least.argmin())
+        of = "" if (least == least[0]).all() else f" of {reading.names[label]!r}"
+        raise ArgumentError(f"low must be at most threshold{of}, {float(least[label])!r}. Got {self.low!r}.")
+
+    def thresholds(self, reading: Reading) -> NDArray[np.float64]:
+        """`(K,)`: what one window of a detection must reach, for every label."""
+        if self.threshold is None:
+            return np.array(reading.thresholds)
+        if isinstance(self.threshold, Mapping):
+            named = zip(reading.names, reading.thresholds, strict=True)
+            return np.array([self.threshold.get(name, value) for name, value in named], np.float64)
+        return np.full(len(reading.thresholds), self.threshold, np.float64)
+
+    def lowest(self, reading: Reading) -> NDArray[np.float64]:
+        """`(K,)`: the probability from which on a window is a candidate for each label.
+
+        Where labels compete they do so from the lowest of the thresholds on: what is found at thresholds is then what
+        is found at lower ones without that which reaches none, however they differ.
+        """
+        least = self.thresholds(reading)
+        if self.low is not None:
+            return np.full_like(least, self.low)
+        if reading.exclusive and not self.joins:
+            return np.full_like(least, least.min())
+        return least
 
     @property
     def joins(self) -> bool:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.data.annotation.collection import AnnotatedFile, Collection, is_background
-from scanwise.data.dataset import OnError, Skipped
+from scanwise.data.dataset import Kind, OnError, Skipped, require_kind
 from scanwise.errors import ArgumentError, ArgumentTypeError, DataError
 
-__all__ = ["check_drawing", "faults_of", "of_one_kind", "require_both", "require_known"]
+__all__ = ["check_drawing", "require_both", "usable_files"]
 
 # Findings that would train on something else than what was meant.
 FATAL = ("unreadable-labels", "missing-file", "unreadable-file", "bad-place", "past-the-end", "contradiction")
@@ -31,7 +31,30 @@ def check_drawing(background: object, cut: object, seed: object) -> None:
         raise ArgumentError(f"seed must be at least 0. Got {seed}.")
 
 
-def faults_of(collection: Collection, unlabelled: bool, on_error: OnError) -> list[Skipped]:
+def usable_files(
+    collection: Collection, names: tuple[str, ...], kind: Kind | None, *, unlabelled: bool, on_error: OnError
+) -> tuple[list[AnnotatedFile], list[Skipped]]:
+    """The files that can be read and of which something is known, and what was left out.
+
+    Args:
+        collection: what `open_labels` gives.
+        names: the labels that there may be.
+        kind: "audio", "image" or "series", which all must be; None takes what most are.
+        unlabelled: whether files of which nothing is said count as background.
+        on_error: "fatal" raises at the first label or file that cannot be used; "skip" leaves it out.
+
+    Raises:
+        DataError: there is none, the kind or a label is another; with "fatal", something cannot be used.
+    """
+    skipped = _faults_of(collection, unlabelled, on_error)
+    files = [file for file in collection.files if not file.error and (file.source or unlabelled)]
+    files = _of_one_kind(collection, files, on_error, skipped)
+    require_kind(files[0].signal, kind, collection.source)
+    _require_known(collection, files, names)
+    return files, skipped
+
+
+def _faults_of(collection: Collection, unlabelled: bool, on_error: OnError) -> list[Skipped]:
     """What cannot be used, or the error for the first of it. Files that are not used may be damaged."""
     unused = {str(file.path) for file in collection.files if not file.source and not unlabelled}
     faults = [
@@ -50,7 +73,7 @@ def faults_of(collection: Collection, unlabelled: bool, on_error: OnError) -> li
     return [Skipped(finding.about, finding.message) for finding in faults]
 
 
-def of_one_kind(
+def _of_one_kind(
     collection: Collection, files: list[AnnotatedFile], on_error: OnError, skipped: list[Skipped]
 ) -> list[AnnotatedFile]:
     """The files of the kind that most have; others are left out, or an error."""
@@ -68,7 +91,7 @@ def of_one_kind(
     return [file for file in files if file.signal == kind]
 
 
-def require_known(collection: Collection, files: Sequence[AnnotatedFile], names: tuple[str, ...]) -> None:
+def _require_known(collection: Collection, files: Sequence[AnnotatedFile], names: tuple[str, ...]) -> None:
     """Raise DataError for a label that is not among `names`, or if there are none."""
     occurring = {label for file in files for label in file.all_labels if not is_background(label)}
     unknown = sorted(occurring - set(names))

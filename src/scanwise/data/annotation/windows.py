@@ -18,8 +18,8 @@ from scanwise.data.annotation.collection import (
 )
 from scanwise.data.annotation.cutting import fill
 from scanwise.data.annotation.gaps import Extent, Place, Surface, about, draw_background, draw_cut, presence
-from scanwise.data.annotation.usable import check_drawing, faults_of, of_one_kind, require_both, require_known
-from scanwise.data.dataset import Dataset, ImageMode, Kind, OnError, Skipped, require_kind
+from scanwise.data.annotation.usable import check_drawing, require_both, usable_files
+from scanwise.data.dataset import Dataset, ImageMode, Kind, OnError, Skipped
 from scanwise.data.folder import Reader, reader_for
 from scanwise.data.options import check_options
 from scanwise.data.window import Window, choose_extent, empty_windows
@@ -100,11 +100,7 @@ def windows_from(
     require_collection(collection)
     check_drawing(background, cut, seed)
     names = collection.labels if labels is None else tuple(labels)
-    skipped = faults_of(collection, unlabelled, on_error)
-    files = [file for file in collection.files if not file.error and (file.source or unlabelled)]
-    files = of_one_kind(collection, files, on_error, skipped)
-    require_kind(files[0].signal, kind, collection.source)
-    require_known(collection, files, names)
+    files, skipped = usable_files(collection, names, kind, unlabelled=unlabelled, on_error=on_error)
     reader = reader_for(Path(collection.source), [file.path for file in files], sample_rate, image_mode)
     for file in files:
         reader.survey(file.path)
