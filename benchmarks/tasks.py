@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from benchmarks import accuracy, mnist, weak_labels
+from benchmarks import accuracy, false_alarms, mnist, weak_labels
 from benchmarks.commands import run, trained
 
 
@@ -30,6 +30,7 @@ def figures(threads: int, data: Path | None) -> dict[str, float]:
         found |= mnist.figures(threads, digits)
         found |= accuracy.figures(threads, data)
         found |= weak_labels.figures(threads, speech)
+        found |= false_alarms.figures(threads, speech)
     return found
 
 

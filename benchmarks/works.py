@@ -11,6 +11,7 @@ import scanwise as sw
 from benchmarks import (
     accuracy,
     augmentation,
+    false_alarms,
     growth,
     kernel_minimums,
     kernels,
@@ -98,7 +99,7 @@ def _tasks(setting: Setting) -> list[Section]:
     if setting.quick:
         return []
     found = tasks.figures(setting.threads, setting.data)
-    at_least = mnist.AT_LEAST | accuracy.AT_LEAST | weak_labels.AT_LEAST
+    at_least = mnist.AT_LEAST | accuracy.AT_LEAST | weak_labels.AT_LEAST | false_alarms.AT_LEAST
     at_most = mnist.AT_MOST | accuracy.AT_MOST
     return [Section("Whole tasks", figures=_named(found, at_most=at_most, at_least=at_least))]
 

@@ -48,8 +48,8 @@ def train(
         str,
         typer.Option(
             metavar="NAME|FILE.json",
-            help="mlp, lenet5, mnist-cnn, cifar-vgg, vgg-bn, tdnn, tdnn-bn, ds-cnn, tdnn-1989, lecun-1989, lenet5-1998, "
-            "auto (by the kind and size of the data), or a network file.",
+            help="mlp, lenet5, mnist-cnn, cifar-vgg, vgg-bn, tdnn, tdnn-bn, ds-cnn, tdnn-1989, lecun-1989, "
+            "lenet5-1998, auto (by the kind and size of the data), or a network file.",
         ),
     ] = "auto",
     epochs: Annotated[

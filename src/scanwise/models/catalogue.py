@@ -124,7 +124,7 @@ def _cifar_vgg(_: Shape, classes: int) -> list[Layer]:
 
 
 def _vgg_bn(_: Shape, classes: int) -> list[Layer]:
-    """Fewer convolutions than `cifar-vgg`, each with batch normalisation (Ioffe and Szegedy 2015), and no hidden layer."""
+    """Fewer convolutions than `cifar-vgg`, each with batch normalisation, and no hidden layer."""
     layers: list[Layer] = []
     for stage in ((32,), (64, 64), (128,)):
         for channels in stage:
