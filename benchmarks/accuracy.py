@@ -10,6 +10,7 @@ MNIST: CC BY-SA 3.0. Fashion-MNIST: MIT licence (Xiao, Rasul and Vollgraf 2017),
 from __future__ import annotations
 
 import gzip
+import json
 import statistics
 import tempfile
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.commands import trained
+import scanwise as sw
+from benchmarks.commands import Trained, trained
 
 __all__ = ["AT_LEAST", "AT_MOST", "TASKS", "figures", "speakers"]
 
@@ -29,60 +31,82 @@ _IMAGE_SHAPE = (28, 28)
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be reached.
+    """What is to be reached, and by what.
 
     Attributes:
         name: of the data.
-        options: of `scanwise train`.
+        network: a name, or layers.
+        epochs: times that every sample is used.
+        rate: the largest learning rate.
+        augmentations: as `scanwise train` takes them.
         accuracy: at least, on the test set.
         seconds: of training, at most.
+        batch_size: samples in a step.
     """
 
     name: str
-    options: tuple[str, ...]
+    network: str | sw.Sequential
+    epochs: int
+    rate: float
+    augmentations: tuple[str, ...]
     accuracy: float
     seconds: float
+    batch_size: int = 128
 
     @property
     def accuracy_name(self) -> str:
-        return f"{self.name}: accuracy on unseen data, {' '.join(self.options[:2])}"
+        return f"{self.name}, augmented: accuracy on unseen data, median of {len(_SEEDS)} seeds"
 
     @property
     def seconds_name(self) -> str:
-        return f"{self.name}: training, {' '.join(self.options[:2])} (s)"
+        return f"{self.name}, augmented: training (s)"
+
+    def run(self, threads: int, training: Path, test: Path, seed: int = 0) -> Trained:
+        """Train and test by the command line."""
+        with tempfile.TemporaryDirectory(prefix="scanwise-benchmark-") as folder:
+            network = self.network
+            if isinstance(network, sw.Sequential):
+                file = Path(folder, "network.json")
+                file.write_text(json.dumps(network.to_json()), encoding="ascii")
+                network = str(file)
+            options = {
+                "--network": network,
+                "--epochs": self.epochs,
+                "--learning-rate": self.rate,
+                "--batch-size": self.batch_size,
+                "--validation": 0,
+                "--seed": seed,
+            }
+            words = [str(word) for pair in options.items() for word in pair]
+            words += [word for each in self.augmentations for word in ("--augment", each)]
+            return trained(threads, training, test, *words)
 
 
-def _options(
-    network: str, epochs: int, rate: float, *augmentations: str, batch_size: int = 128
-) -> tuple[str, ...]:
-    own = (
-        "--epochs",
-        str(epochs),
-        "--learning-rate",
-        str(rate),
-        "--batch-size",
-        str(batch_size),
-        "--validation",
-        "0",
-    )
-    return ("--network", network, *own, *(word for each in augmentations for word in ("--augment", each)))
+def _narrow() -> sw.Sequential:
+    """Five narrow convolutions: more epochs in the same time than `vgg-bn`, which digits gain more from."""
+    layers: list[sw.Layer] = []
+    for stage in ((16, 16), (32, 32), (64,)):
+        for channels in stage:
+            layers += [sw.Conv2d(channels, 3, padding="same", bias=False), sw.BatchNorm(), sw.ReLU()]
+        layers.append(sw.MaxPool2d(2))
+    return sw.Sequential(*layers, sw.Flatten(), sw.Linear(10))
 
 
+MNIST = Task("MNIST", _narrow(), 10, 0.01, ("Rotate(10)", "Scale((0.9, 1.1))", "Shift(2)"), 0.995, 90.0)
+FASHION = Task("Fashion-MNIST", "vgg-bn", 9, 0.008, ("Flip()",), 0.925, 180.0)
 SPEECH = Task(
     "spoken digits",
-    _options("tdnn-bn", 40, 0.004, "TimeShift(800)", "Gain(6)", "AddNoise((10, 40))", batch_size=64),
+    "tdnn-bn",
+    40,
+    0.004,
+    ("TimeShift(800)", "Gain(6)", "AddNoise((10, 40))"),
     0.99,
     60.0,
+    batch_size=64,
 )
-TASKS = {
-    "mnist": Task(
-        "MNIST", _options("vgg-bn", 6, 0.008, "Rotate(10)", "Scale((0.9, 1.1))", "Shift(2)"), 0.995, 90.0
-    ),
-    "fashion": Task("Fashion-MNIST", _options("vgg-bn", 9, 0.008, "Flip()"), 0.925, 180.0),
-    "speech": SPEECH,
-}
-AT_LEAST = {task.accuracy_name: task.accuracy for task in TASKS.values()}
-AT_MOST = {task.seconds_name: task.seconds for task in TASKS.values()}
+TASKS = (MNIST, FASHION, SPEECH)
+AT_LEAST = {task.accuracy_name: task.accuracy for task in TASKS}
+AT_MOST = {task.seconds_name: task.seconds for task in TASKS}
 
 
 def figures(threads: int, data: Path) -> dict[str, float]:
@@ -97,13 +121,10 @@ def figures(threads: int, data: Path) -> dict[str, float]:
         archive = Path(folder, "fashion-mnist.npz")
         own = data / "fashion-mnist"
         np.savez(archive, allow_pickle=False, **_fashion(own if own.is_dir() else _FASHION))
-        sides = {
-            "mnist": (data / "mnist.npz",) * 2,
-            "fashion": (archive, archive),
-            "speech": (data / "fsdd" / "train", data / "fsdd" / "test"),
-        }
-        for name, task in TASKS.items():
-            runs = [trained(threads, *sides[name], *task.options, "--seed", str(seed)) for seed in _SEEDS]
+        digits, speech = data / "mnist.npz", data / "fsdd"
+        sides = ((digits, digits), (archive, archive), (speech / "train", speech / "test"))
+        for task, (training, test) in zip(TASKS, sides, strict=True):
+            runs = [task.run(threads, training, test, seed) for seed in _SEEDS]
             found[task.accuracy_name] = statistics.median(run.accuracy for run in runs)
             found[task.seconds_name] = statistics.median(run.seconds for run in runs)
     return found | speakers(threads, data / "fsdd")
@@ -121,7 +142,7 @@ def speakers(threads: int, folder: Path) -> dict[str, float]:
                 place = side / recording.parent.name / recording.name
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.symlink_to(recording.resolve())
-            result = trained(threads, heard, unheard, *SPEECH.options)
+            result = SPEECH.run(threads, heard, unheard)
         found[f"{SPEECH.name}: accuracy on speaker {speaker}, who was not heard"] = result.accuracy
     return found
 
