@@ -204,7 +204,7 @@ class TestBadInput:
             self.fit(signals(0, (12, 13), 1), [0, 1], layers)
 
     def test_too_short(self) -> None:
-        with pytest.raises(sw.ShapeError, match=r"signals\[1\] must be at least as large"):
+        with pytest.raises(sw.ShapeError, match=r"x\[1\] must be at least as large"):
             self.fit([np.zeros((1, 12)), np.zeros((1, 2))], [0, 1])
 
     @pytest.mark.parametrize("value", [math.nan, math.inf, 1e300])

@@ -11,6 +11,7 @@ import numpy as np
 from scanwise.data import Collection, Dataset, open_dataset, open_labels, windows_from
 from scanwise.data.annotation.collection import is_background
 from scanwise.data.annotation.opening import kind_of_labels
+from scanwise.data.clips import ClipRule
 from scanwise.data.dataset import ImageMode, OnError
 from scanwise.data.opening import require_input_shape, taken_by
 from scanwise.data.window import Window
@@ -44,6 +45,7 @@ def open_labelled(
     sample_rate: int | None = None,
     image_mode: ImageMode | None = None,
     labels: tuple[str, ...] | None = None,
+    clips: ClipRule = "windows",
     on_error: OnError = "fatal",
     part: str = "train",
     progress: Callable[[int, int], None] | None = None,
@@ -74,6 +76,7 @@ def open_labelled(
             sample_rate=sample_rate,
             image_mode=image_mode,
             labels=labels,
+            clips=clips,
             on_error=on_error,
             part=part,
             progress=progress,
@@ -97,6 +100,7 @@ def open_labelled(
         sample_rate=sample_rate,
         image_mode=image_mode,
         labels=labels,
+        clips=clips,
         on_error=on_error,
         progress=progress,
     )

@@ -89,6 +89,15 @@ class LabelKindName(StrEnum):
     voc = "voc"
 
 
+class ClipsName(StrEnum):
+    """Choices of `--clips`."""
+
+    auto = "auto"
+    windows = "windows"
+    whole = "whole"
+    mixed = "mixed"
+
+
 class BackendName(StrEnum):
     """Choices of `--backend`."""
 
@@ -163,6 +172,14 @@ WindowOption = Annotated[
         metavar="EXTENT",
         help="Window: seconds of audio, elements of a series, HxW pixels. Longer clips are cropped to it, shorter "
         "ones padded with zeros, both about their centre.  [default: what 95 % of the clips fit into]",
+    ),
+]
+ClipsOption = Annotated[
+    ClipsName,
+    typer.Option(
+        help="Each file as windows of one size, whole at its own length (for networks that end in Aggregate, such as "
+        "tdnn), or mixed: windows where places are known, other files whole. auto: whole or mixed where windows would "
+        "lose or waste much, and the network pads nowhere.",
     ),
 ]
 SampleRateOption = Annotated[

@@ -44,6 +44,7 @@ class Request:
     backend: str
     loss: str
     labels: LabelOptions
+    clips: str = "windows"  # as before there was a choice
     find_rate: bool = False
     checkpoint: Path | None = None
     origin: Path | None = None

@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from scanwise import models
+from scanwise.cli.clips import ClipChoice, padded_for
 from scanwise.cli.console import parse_extent, plain, print_json, progress_bar, say, say_skipped
 from scanwise.cli.history_picture import draw_history, require_plot
 from scanwise.cli.labels import open_labelled
@@ -18,6 +19,7 @@ from scanwise.cli.request import Request, say_differences
 from scanwise.cli.standardisation import Standardisation
 from scanwise.cli.writable import require_writable
 from scanwise.data import Dataset, split
+from scanwise.data.clips import Clips
 from scanwise.data.dataset import ImageMode, OnError
 from scanwise.errors import ArgumentError, ShapeError
 from scanwise.layers import Sequential
@@ -38,9 +40,11 @@ def run_train(request: Request, *, as_json: bool, plot: Path | None = None) -> i
         inputs.append(Path(request.network))
         described = read_network(Path(request.network))
     _require_places(request, plot, inputs)
-    training, validation = _data(request)
+    training, validation = _data(request, described)
     standardisation = Standardisation.of(training) if described is None else None
     model = _model(request, training, described)
+    training = padded_for(model.network, training)
+    validation = padded_for(model.network, validation) if isinstance(validation, Dataset) else validation
     say(f"{_describe(training)}; {'no validation' if validation is None else _size_of(validation, training)}")
     say(_labels(training))
     say(f"network {_network_name(request, training)}: {_parameter_count(model):,} parameters")
@@ -89,7 +93,7 @@ def _require_places(request: Request, plot: Path | None, inputs: list[Path]) -> 
         require_writable(plot, request.output, *inputs, name="plot")
 
 
-def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:
+def _data(request: Request, described: Sequential | None) -> tuple[Dataset, Dataset | float | None]:
     """Training data, and validation data or, for a mapped file, the fraction that `fit` holds out without a copy."""
     fraction = _fraction(request.validation)
     if fraction == 0 and request.patience is not None:
@@ -97,6 +101,7 @@ def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:
     window = None if request.window is None else parse_extent(request.window, "window")
     if isinstance(window, tuple) and len(window) != 2:
         raise ArgumentError(f"window must be a number, or HxW. Got {request.window!r}.")
+    choice = ClipChoice(request.clips, request.network if described is None else described)
     with progress_bar("reading") as show:
         data = open_labelled(
             request.data,
@@ -106,6 +111,7 @@ def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:
             window=window,
             sample_rate=request.sample_rate,
             image_mode=cast("ImageMode | None", request.image_mode),
+            clips=choice,
             on_error=cast("OnError", request.on_error),
             progress=show,
         )
@@ -120,6 +126,7 @@ def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:
             sample_rate=data.sample_rate,
             image_mode=data.image_mode,
             labels=data.labels,
+            clips=choice.made,
             on_error=cast("OnError", request.on_error),
             part="test",
         )
@@ -127,7 +134,11 @@ def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:
         return data, held_out
     if fraction == 0:
         return data, None
-    if isinstance(data.x.base, np.memmap) and min(data.counts().values()) > 1:
+    if (
+        isinstance(data.x, np.ndarray)
+        and isinstance(data.x.base, np.memmap)
+        and min(data.counts().values()) > 1
+    ):
         return data, fraction
     return split(data, fraction, seed=request.seed)
 
@@ -220,7 +231,8 @@ def _describe(data: Dataset) -> str:
         window = f"{data.input_shape[-1] / data.sample_rate:g} s at {data.sample_rate} Hz"
     else:
         window = f"{extent} {'pixels' if data.kind == 'image' else 'elements'}"
-    return f"{len(data):,} samples of {len(data.labels)} labels, window {window}"
+    samples = "clips of unequal length" if isinstance(data.x, Clips) else "samples"
+    return f"{len(data):,} {samples} of {len(data.labels)} labels, window {window}"
 
 
 def _labels(data: Dataset) -> str:
@@ -254,6 +266,7 @@ def _result(
         "input_shape": list(data.input_shape),
         "sample_rate": data.sample_rate,
         "samples": len(data),
+        "whole_clips": isinstance(data.x, Clips),
         "skipped": [skipped.source for skipped in data.skipped],
         "epochs": len(history),
         "seconds": seconds,

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ from scanwise.training.losses import correct, gives_probabilities, losses
 
 __all__ = ["PresenceGradients", "SignalGradients"]
 
-# Values of the body that are kept at a time, unless one signal has more: 16 MiB.
+# Values of signals, or of the body, that are kept at a time, unless one signal has more: 16 MiB.
 _KEPT_VALUES = 1 << 22
 _BATCH_BYTES = 1 << 24
 _BATCH_TILES = 16
@@ -76,18 +76,23 @@ class PresenceGradients:
                 )
         self._network, self._input_shape = network, input_shape
         self._parts = AggregatingNetwork(network, input_shape, backend)
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
     def take(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
         """Take the network's parameters."""
         self._parts.take(parameters)
+        self._shapes = {name: value.shape for name, value in parameters.items()}
 
-    def __call__(self, signals: Sequence[NDArray[Any]], targets: NDArray[Any], loss: str) -> SignalGradients:
-        """Loss and gradients of checked signals, with targets as `inputs.as_target` gives them."""
-        laid_out = self._parts.laid_out(signals)
-        total: dict[str, NDArray[np.float64]] = {}
-        found = np.empty(len(signals))
+    def __call__(self, signals: Iterable[NDArray[Any]], targets: NDArray[Any], loss: str) -> SignalGradients:
+        """Loss and gradients of checked signals, with targets as `inputs.as_target` gives them.
+
+        Signals are asked for when their turn comes: those that are read from files need not all be in memory.
+        """
+        # Of a network that is sure of all signals nothing depends on any tile.
+        total = {name: np.zeros(shape) for name, shape in self._shapes.items()}
+        found = np.empty(len(targets))
         hits: list[int] = []
-        for group in self._groups(laid_out):
+        for group in self._groups(signals):
             numbers = [signal.number for signal in group]
             values = self._values(group)
             scores, of_tail, by_aggregate = self._tail(group, values, targets[numbers], loss)
@@ -105,15 +110,16 @@ class PresenceGradients:
             }
             for gradients in self._backward(group, slopes):
                 _add(total, gradients)
-        mean = {name: value / len(signals) for name, value in total.items()}
+        mean = {name: value / len(targets) for name, value in total.items()}
         return SignalGradients(found, sum(hits) if hits else None, mean)
 
-    def _groups(self, signals: Sequence[Signal]) -> Iterator[list[Signal]]:
-        """Some signals at a time, as the values of their positions allow."""
+    def _groups(self, signals: Iterable[NDArray[Any]]) -> Iterator[list[Signal]]:
+        """Some signals at a time, as their values and those of their positions allow."""
         group: list[Signal] = []
         kept = 0
-        for signal in signals:
-            size = self._parts.channels * math.prod(signal.layout.grid.positions)
+        for number, values in enumerate(signals):
+            signal = self._parts.laid_out(number, values)
+            size = max(self._parts.channels * math.prod(signal.layout.grid.positions), values.size)
             if group and kept + size > _KEPT_VALUES:
                 yield group
                 group, kept = [], 0
@@ -241,4 +247,4 @@ def _by_position(mode: str, values: NDArray[np.float32], dy: NDArray[np.float32]
 
 def _add(total: dict[str, NDArray[np.float64]], more: Mapping[str, NDArray[np.float64]]) -> None:
     for name, value in more.items():
-        total[name] = total[name] + value if name in total else value
+        total[name] += value

@@ -20,7 +20,7 @@ __all__ = ["PresenceProgram"]
 
 
 class PresenceProgram(SteppedProgram):
-    """Trains on a list of signals; see `Program`, whose samples it takes as a list of arrays `(C, *extent)`.
+    """Trains on signals; see `Program`, whose samples it takes as a sequence of arrays `(C, *extent)`.
 
     Args:
         network: it ends in `Aggregate`, with or without layers after it.
@@ -52,5 +52,5 @@ class PresenceProgram(SteppedProgram):
 
     def _evaluate(self, rows: NDArray[np.int64], parameters: Mapping[str, NDArray[np.float32]]) -> Evaluated:
         self._gradients.take(parameters)
-        found = self._gradients([self._x[row] for row in rows], self._y[rows], self._loss)
+        found = self._gradients((self._x[row] for row in rows), self._y[rows], self._loss)
         return Evaluated(float(found.losses.mean()), found.correct or 0, found.gradients)

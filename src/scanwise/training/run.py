@@ -90,9 +90,7 @@ class Run:
     def _begin(self, saved: Saved | None) -> None:
         for callback in self.settings.callbacks:
             callback.begin(self.model, self.history)
-        program = make_program(
-            self.model, self.settings, self.batch_size, unequal=isinstance(self.train.x, list)
-        )
+        program = make_program(self.model, self.settings, self.batch_size, unequal=self.train.unequal)
         if saved is None:
             program.write_parameters(self.model.parameters)
         else:
@@ -238,9 +236,7 @@ class Run:
         order: NDArray[np.int64],
     ) -> DivergedError:
         rows = order[step * self.batch_size : (step + 1) * self.batch_size]
-        x = self.train.x
-        batch = [x[row] for row in rows] if isinstance(x, list) else x[rows]
-        where = where_it_diverged(self.model, program.read_parameters(), batch)
+        where = where_it_diverged(self.model, program.read_parameters(), self.train.gathered(rows))
         return DivergedError(
             f"training must stay finite. Got a loss of {program.losses[step]} in epoch {epoch + 1}, step {step + 1} of "
             f"{self.steps}, at learning rate {rates[step]:g}; a smaller one usually helps, "
