@@ -7,7 +7,7 @@ from dataclasses import replace
 from scanwise import models
 from scanwise.data import Dataset
 from scanwise.data.clips import ClipMode, Clips, Surveyed
-from scanwise.errors import ArgumentError, ScanwiseError
+from scanwise.errors import ScanwiseError
 from scanwise.layers import Sequential
 from scanwise.presence.parts import smallest_extent, split, takes_any_extent
 from scanwise.shapes import has_padding

@@ -55,8 +55,8 @@ class Surveyed:
         all windows together, as far as the longest file reaches, are more than twice as large as the files.
 
         Example:
-            >>> Surveyed((1, 10), None, ((10,), (8,))).better_whole, Surveyed((1, 10), None, ((10,), (80,))).better_whole
-            (False, True)
+            >>> [Surveyed((1, 10), None, ((10,), (length,))).better_whole for length in (8, 80)]
+            [False, True]
         """
         window = self.input_shape[1:]
         longer = sum(any(e > w for e, w in zip(extent, window, strict=True)) for extent in self.extents)

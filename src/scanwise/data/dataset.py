@@ -38,8 +38,8 @@ class Dataset:
     """Labelled windows of one kind of signal, ready for `scanwise.fit`.
 
     Attributes:
-        x: (N, C, T) or (N, C, H, W); uint8 (taken as 0..1 by a model) or float32. May be a `numpy.memmap`. Or `Clips`, a
-            sequence of arrays of unequal extent.
+        x: (N, C, T) or (N, C, H, W); uint8 (taken as 0..1 by a model) or float32. May be a `numpy.memmap`. Or `Clips`,
+            a sequence of arrays of unequal extent.
         y: (N,) int64, index into `labels`; or (N, K) float32, 0 or 1 for every label, for
             `loss="binary_cross_entropy"`: several labels at once, or none, which is background.
         labels: the label names, in the order of a model's outputs.
@@ -56,7 +56,7 @@ class Dataset:
         (3, (1, 8), {'no': 1, 'yes': 2})
     """
 
-    x: NDArray[Any] | Clips
+    x: Any
     y: NDArray[Any]
     labels: tuple[str, ...]
     kind: Kind

@@ -42,7 +42,7 @@ class LabelledSamples(Protocol):
 
 @dataclass(frozen=True)
 class Samples:
-    """Rows `rows` of `x` and `y`; signals of unequal size are a list, or any sequence, which may read them when asked."""
+    """Rows `rows` of `x` and `y`; signals of unequal size are a list, or a sequence that reads them when asked."""
 
     x: NDArray[Any] | Sequence[NDArray[Any]]
     y: Target

@@ -50,8 +50,8 @@ def windows_from(
     Where places are known, windows are cut about the events, centred on each, and background windows from the gaps.
     A window contains an event if it holds at least half of it, or is filled with it by half; background windows from
     the gaps overlap no event, and all targets of background are 0. A file of which it is only known that it contains
-    something gives no window, but with `clips="mixed"` it is a sample as long as it is. Where no places are known, every
-    file is one window, cropped or padded to it about its centre.
+    something gives no window, but with `clips="mixed"` it is a sample as long as it is. Where no places are known,
+    every file is one window, cropped or padded to it about its centre.
 
     Args:
         collection: what `open_labels` gives.
