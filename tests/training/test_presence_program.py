@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,70 @@ class TestFit:
         x, y = self.pulses(20, 0)
         history = sw.fit(model, x, y[:, 0].astype(int), epochs=3, batch_size=8, optimizer=sw.AdamW(0.01))
         assert 0 <= history[-1]["accuracy"] <= 1
+
+
+class Files(Sequence[NDArray[Any]]):
+    """Signals that are made when they are asked for, as those are that lie in files."""
+
+    def __init__(self, made: Sequence[Any]) -> None:
+        self.made = made
+        self.asked: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.made)
+
+    def __getitem__(self, index: Any) -> Any:
+        self.asked.append(int(index))
+        return self.made[index]
+
+
+class TestSequences:
+    layers = (sw.Conv1d(4, 5), sw.Tanh(), sw.Aggregate("max"), sw.Linear(2))
+
+    def test_train_as_lists_do(self) -> None:
+        x, y = signals(0, (40, 70, 90, 40, 55, 61), 1), np.arange(6) % 2
+        found, files = [], Files(x)
+        for each in (x, files):
+            model = sw.Model(sw.Sequential(*self.layers), (1, 40))
+            history = sw.fit(model, each, y, epochs=2, batch_size=2, validation_data=0.34)
+            found.append(({n: v.tobytes() for n, v in model.parameters.items()}, history["validation_loss"]))
+        assert found[0] == found[1]
+        assert max(files.asked) == 5
+
+    def test_of_one_size(self) -> None:
+        model = sw.Model(sw.Sequential(*self.layers), (1, 40))
+        history = sw.fit(model, Files(signals(0, (40, 40), 1)), [0, 1], epochs=1)
+        assert history[0]["loss"] > 0
+
+    def test_find_a_learning_rate(self) -> None:
+        model = sw.Model(sw.Sequential(*self.layers), (1, 40))
+        x = Files(signals(0, (40, 70, 90, 44), 1))
+        found = sw.find_learning_rate(model, x, [0, 1, 0, 1], batch_size=2, steps=20, highest=1.0)
+        assert 0 < found.suggestion < 1
+
+    @pytest.mark.parametrize(
+        ("made", "error", "message"),
+        [
+            ([], sw.DataError, "x must hold at least one signal. Got none"),
+            (["a", "b"], sw.ArgumentTypeError, r"x\[0\] must be an array. Got str"),
+            ([np.zeros((1, 50)), np.zeros((3, 50))], sw.ShapeError, r"x\[1\] must have shape \(C, T\)"),
+            ([np.zeros((1, 50)), np.full((1, 9), np.nan)], sw.DataError, r"x\[1\] must be finite"),
+        ],
+    )
+    def test_of_something_else(self, made: list[Any], error: type[Exception], message: str) -> None:
+        model = sw.Model(sw.Sequential(*self.layers), (1, 40))
+        with pytest.raises(error, match=message):
+            sw.fit(model, Files(made), [0, 1][: len(made)], epochs=1)
+
+    def test_nothing_is_to_be_learned_of_signals_that_are_certain(self) -> None:
+        """Then no tile is looked at, and parameters stay as they are."""
+        model = sw.Model(sw.Sequential(*self.layers), (1, 40))
+        model.parameters["3.weight"] = 0.0 * model.parameters["3.weight"]
+        model.parameters["3.bias"] = [200.0, -200.0]
+        before = {name: value.tobytes() for name, value in model.parameters.items()}
+        model.loss = "cross_entropy"
+        sw.fit(model, signals(0, (40, 70), 1), [0, 0], epochs=1, optimizer=sw.SGD(0.1))
+        assert {name: value.tobytes() for name, value in model.parameters.items()} == before
 
 
 class TestBadInput:

@@ -50,8 +50,9 @@ class ScanClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     """A scanning network as a classifier of scikit-learn.
 
     `X` is a table `(n, features)`, signals `(n, channels, time)`, images `(n, channels, rows, columns)`, or a list of
-    arrays `(channels, time)`, of unequal length if the network ends in `Aggregate`, as aeon takes series; uint8 is taken as 0..1. `y` holds one class for each sample, of any
-    type, or is a matrix `(n, K)` of 0 and 1, where each of K labels holds or not. There are no sample weights.
+    arrays `(channels, time)`, as aeon takes series, of unequal length if the network has an `Aggregate`; uint8 is taken
+    as 0..1. `y` holds one class for each sample, of any type, or is a matrix `(n, K)` of 0 and 1, where each of K
+    labels holds or not. There are no sample weights.
 
     Args:
         network: a name in `scanwise.models`; a `Sequential` with as many outputs as there are classes; or None: for

@@ -149,8 +149,8 @@ def _signals(
     if len(x) == 0:
         raise DataError(f"{x_name} must hold at least one signal. Got none.")
     target = as_target(y, len(x), model.output_shape, loss, y_name)
-    for number, signal in enumerate(x):
-        name = f"{x_name}[{number}]"
+    for number in range(len(x)):
+        signal, name = x[number], f"{x_name}[{number}]"
         if not isinstance(signal, np.ndarray):
             raise ArgumentTypeError(f"{name} must be an array. Got {type(signal).__name__}.")
         array = as_signal(signal, model.input_shape, name)
