@@ -68,7 +68,7 @@ def test_running_statistics_stay_those_before_it() -> None:
     """The parameters of the last finished step are all finite: nothing has to be thrown away."""
     x = np.random.default_rng(0).standard_normal((24, 4)).astype(np.float32)
     y = np.arange(24) % 3
-    network = sw.Sequential(sw.Linear(5), sw.BatchNorm(), sw.ReLU(), sw.BatchNorm(affine=False), sw.Linear(3))
+    network = sw.Sequential(sw.Linear(5), sw.BatchNorm(), sw.Tanh(), sw.BatchNorm(affine=False), sw.Linear(3))
     found = []
     for bad in (False, True):
         model = sw.Model(network, (4,))
