@@ -20,6 +20,7 @@ from scanwise.cli.options import (
     FindRateOption,
     FolderOption,
     FromOption,
+    HistoryFileOption,
     HistoryPlotOption,
     ImageModeOption,
     JsonOption,
@@ -86,6 +87,7 @@ def train(
     find_lr: FindRateOption = False,
     checkpoint: CheckpointOption = None,
     origin: FromOption = None,
+    history: HistoryFileOption = None,
     plot: HistoryPlotOption = None,
     loss: LossOption = LossName.auto,
     labels: LabelKindOption = None,
@@ -113,7 +115,7 @@ def train(
 
     if origin is not None:
         given = [name for name in context.params if _is_given(context, name)]
-        again = as_before(origin, data, given, output=output, checkpoint=checkpoint)
+        again = as_before(origin, data, given, output=output, checkpoint=checkpoint, history=history)
         raise typer.Exit(run_train(again, as_json=json, plot=plot))
     if data is None:
         raise ArgumentError("DATA must be given, unless --from names a model. Got none.")
@@ -135,6 +137,7 @@ def train(
         backend=backend.value,
         find_rate=find_lr,
         checkpoint=checkpoint,
+        history=history,
         loss=loss.value,
         clips=clips.value,
         labels=LabelOptions(

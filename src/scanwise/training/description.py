@@ -45,7 +45,7 @@ def describe(
         "loss": settings.loss,
         "seed": settings.seed,
         "augment": None if augment is None else _told(augment),
-        "callbacks": [_callback(callback) for callback in settings.callbacks],
+        "callbacks": [_callback(callback) for callback in settings.deciding],
         "samples": _samples(train),
         "validation": None if validation is None else _samples(validation),
     }

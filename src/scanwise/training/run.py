@@ -95,7 +95,7 @@ class Run:
             program.write_parameters(self.model.parameters)
         else:
             self.history.take_json(saved.history)
-            for callback, state in zip(self.settings.callbacks, saved.callbacks, strict=True):
+            for callback, state in zip(self.settings.deciding, saved.callbacks, strict=True):
                 callback.restore(state)
             self.model.parameters.update(saved.parameters)
             program.write_parameters(self.model.parameters)
@@ -182,7 +182,7 @@ class Run:
     def _close(self) -> None:
         """The epochs in the history are done with everything."""
         self.between = None
-        states = tuple(callback.state() for callback in self.settings.callbacks) if self.keeper.wanted else ()
+        states = tuple(callback.state() for callback in self.settings.deciding) if self.keeper.wanted else ()
         self.between = self.history.to_json(), states
 
     def _moment(self) -> Saved | None:

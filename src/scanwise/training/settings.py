@@ -29,6 +29,11 @@ class Settings:
     seed: int
     callbacks: tuple[Callback, ...]
 
+    @property
+    def deciding(self) -> tuple[Callback, ...]:
+        """The callbacks that a training depends on."""
+        return tuple(callback for callback in self.callbacks if callback.decides)
+
 
 class FunctionCallback(Callback):
     """A plain function as a callback."""
