@@ -33,6 +33,19 @@ class LabelOptions:
     unlabelled: bool = False
     cut: float = 0.0
 
+    def open(
+        self, path: Path, kind: str | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Collection:
+        """What the labels say; `kind` where it is known already."""
+        return open_labels(
+            path,
+            kind=kind or self.kind,
+            folder=self.folder,
+            column=self.column,
+            encoding=self.encoding,
+            progress=progress,
+        )
+
 
 def open_labelled(
     path: Path,
@@ -85,9 +98,7 @@ def open_labelled(
     if input_shape is not None:
         taken, window, mode = taken_by(input_shape, sample_rate)
         image_mode = image_mode or mode
-    collection = open_labels(
-        path, kind=kind, folder=options.folder, column=options.column, encoding=options.encoding
-    )
+    collection = options.open(path, kind)
     presence = _is_presence(collection) if presence is None else presence
     dataset = windows_from(
         collection,

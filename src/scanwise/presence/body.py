@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,9 @@ from scanwise.presence.parts import Part
 from scanwise.presence.signals import read
 from scanwise.presence.tiles import Band, Grid
 
-__all__ = ["Layout", "Signal", "pieces", "read_tile"]
+__all__ = ["Layout", "Signal", "batches", "pieces", "read_tile"]
+
+T = TypeVar("T")
 
 _BATCH_BYTES = 1 << 24
 _BATCH_TILES = 16
@@ -70,11 +72,6 @@ class _Tile:
     values: NDArray[Any]
     last: bool  # of its band
 
-    @property
-    def form(self) -> tuple[object, ...]:
-        """Tiles of one form can go through the body together."""
-        return self.values.shape, self.values.dtype
-
 
 def pieces(
     body: Part, channels: int, signals: Sequence[Signal]
@@ -89,7 +86,7 @@ def pieces(
         values = read(signal.values, signal.number, (0,) * (len(shape) - 1), shape[1:])
         yield signal, body.at(shape).executor.forward(values[None])[0].reshape(channels, -1)
     tiled = sorted((s for s in signals if not s.layout.whole), key=lambda s: s.layout.grid.counts)
-    for group in _groups(_tiles(tiled, channels)):
+    for group in batches(_tiles(tiled, channels), lambda tile: tile.values):
         window = (group[0].values.shape[0], *group[0].signal.layout.grid.field)
         maps = body.at(window).executor.forward_at([np.ascontiguousarray(tile.values) for tile in group])
         for tile, values in zip(group, maps, strict=True):
@@ -98,17 +95,20 @@ def pieces(
                 yield tile.signal, tile.band.take()
 
 
-def _groups(tiles: Iterator[_Tile]) -> Iterator[list[_Tile]]:
-    """Neighbouring tiles of one form, a bounded number at a time."""
-    group: list[_Tile] = []
+def batches(tiles: Iterable[T], values_of: Callable[[T], NDArray[Any]]) -> Iterator[list[T]]:
+    """Neighbouring tiles that can go through the body together, of one shape and dtype, a bounded number at a time."""
+    batch: list[T] = []
     for tile in tiles:
-        full = len(group) == _BATCH_TILES or (len(group) + 1) * tile.values.nbytes > _BATCH_BYTES
-        if group and (full or tile.form != group[0].form):
-            yield group
-            group = []
-        group.append(tile)
-    if group:
-        yield group
+        values = values_of(tile)
+        if batch:
+            first = values_of(batch[0])
+            full = len(batch) == _BATCH_TILES or (len(batch) + 1) * values.nbytes > _BATCH_BYTES
+            if full or (values.shape, values.dtype) != (first.shape, first.dtype):
+                yield batch
+                batch = []
+        batch.append(tile)
+    if batch:
+        yield batch
 
 
 def _tiles(signals: Sequence[Signal], channels: int) -> Iterator[_Tile]:

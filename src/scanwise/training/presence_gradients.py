@@ -28,7 +28,7 @@ from scanwise.errors import ArgumentError
 from scanwise.layers import BatchNorm, Dropout, Sequential, Shape
 from scanwise.presence.aggregating import AggregatingNetwork
 from scanwise.presence.aggregation import Aggregation
-from scanwise.presence.body import Signal, pieces, read_tile
+from scanwise.presence.body import Signal, batches, pieces, read_tile
 from scanwise.presence.signals import read
 from scanwise.training.losses import correct, gives_probabilities, losses
 
@@ -36,8 +36,6 @@ __all__ = ["PresenceGradients", "SignalGradients"]
 
 # Values of signals, or of the body, that are kept at a time, unless one signal has more: 16 MiB.
 _KEPT_VALUES = 1 << 22
-_BATCH_BYTES = 1 << 24
-_BATCH_TILES = 16
 
 
 @dataclass(frozen=True)
@@ -181,22 +179,10 @@ class PresenceGradients:
     ) -> Iterator[dict[str, NDArray[np.float64]]]:
         """Gradients by the body's parameters, a batch of tiles at a time."""
         body = self._parts.body
-        batch: list[tuple[NDArray[Any], NDArray[np.float32]]] = []
-
-        def finish() -> dict[str, NDArray[np.float64]]:
+        for batch in batches(self._tiles(signals, slopes), lambda tile: tile[0]):
             x, dy = (np.ascontiguousarray(np.stack(each)) for each in zip(*batch, strict=True))
-            batch.clear()
-            executor = body.at(x.shape[1:]).executor
-            found = executor.parameter_gradients(x, dy)
-            return {body.place(name): gradient.astype(np.float64) for name, gradient in found.items()}
-
-        for x, dy in self._tiles(signals, slopes):
-            full = len(batch) == _BATCH_TILES or (len(batch) + 1) * x.nbytes > _BATCH_BYTES
-            if batch and (full or (x.shape, x.dtype) != (batch[0][0].shape, batch[0][0].dtype)):
-                yield finish()
-            batch.append((x, dy))
-        if batch:
-            yield finish()
+            found = body.at(x.shape[1:]).executor.parameter_gradients(x, dy)
+            yield {body.place(name): gradient.astype(np.float64) for name, gradient in found.items()}
 
     def _tiles(
         self, signals: Sequence[Signal], slopes: Mapping[int, NDArray[np.float32]]
