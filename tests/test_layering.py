@@ -21,7 +21,7 @@ STAGES = (
     ("kernels",),
     ("plan",),
     ("executor",),
-    ("inputs", "initialization", "parameters"),
+    ("inputs", "initialization", "parameters", "facts"),
     ("model", "model_file", "self_check", "presence"),
     ("augment",),
     ("training",),
