@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scanwise.cli.console import plain, say
 from scanwise.data import Collection, Dataset, open_dataset, open_labels, windows_from
 from scanwise.data.annotation.collection import is_background
 from scanwise.data.annotation.opening import kind_of_labels
@@ -99,6 +100,9 @@ def open_labelled(
         taken, window, mode = taken_by(input_shape, sample_rate)
         image_mode = image_mode or mode
     collection = options.open(path, kind)
+    for finding in collection.findings:
+        if finding.kind == "unknown-columns":  # a misspelt start_time turns events into clips
+            say(plain(finding.message))
     presence = _is_presence(collection) if presence is None else presence
     dataset = windows_from(
         collection,

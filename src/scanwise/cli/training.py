@@ -6,17 +6,15 @@ import time
 from pathlib import Path
 from typing import Literal, cast
 
-import numpy as np
-
 from scanwise import models
-from scanwise.cli.clips import ClipChoice, padded_for
-from scanwise.cli.console import parse_extent, print_json, progress_bar, say, say_skipped
+from scanwise.cli.clips import padded_for
+from scanwise.cli.console import print_json, say
 from scanwise.cli.history_picture import draw_history, require_plot
-from scanwise.cli.labels import open_labelled
 from scanwise.cli.network_file import read_network
 from scanwise.cli.recipe import choose_batch_size, choose_epochs, make_optimizer
 from scanwise.cli.request import Request, say_differences
 from scanwise.cli.standardisation import Standardisation
+from scanwise.cli.training_data import open_training, validation_fraction
 from scanwise.cli.training_report import (
     describe,
     epochs_text,
@@ -28,8 +26,7 @@ from scanwise.cli.training_report import (
     summary_of,
 )
 from scanwise.cli.writable import require_writable
-from scanwise.data import Dataset, split
-from scanwise.data.dataset import ImageMode, OnError
+from scanwise.data import Dataset
 from scanwise.errors import ArgumentError, ShapeError
 from scanwise.layers import Sequential
 from scanwise.model import Model
@@ -41,14 +38,14 @@ INTERRUPTED = 130
 def run_train(request: Request, *, as_json: bool, plot: Path | None = None) -> int:
     """Read the data, train, save; the exit code."""
     inputs = [request.data]
-    if _fraction(request.validation) is None:
+    if validation_fraction(request.validation) is None:
         inputs.append(Path(request.validation))
     described = request.described
     if described is None and request.network.endswith(".json"):
         inputs.append(Path(request.network))
         described = read_network(Path(request.network))
     _require_places(request, plot, inputs)
-    training, validation = _data(request, described)
+    training, validation = open_training(request, described)
     standardisation = Standardisation.of(training) if described is None else None
     model = _model(request, training, described)
     training = padded_for(model.network, training)
@@ -105,69 +102,6 @@ def _require_places(request: Request, plot: Path | None, inputs: list[Path]) -> 
     if plot is not None:
         require_plot(plot)
         require_writable(plot, request.output, *inputs, name="plot")
-
-
-def _data(request: Request, described: Sequential | None) -> tuple[Dataset, Dataset | float | None]:
-    """Training data, and validation data or, for a mapped file, the fraction that `fit` holds out without a copy."""
-    fraction = _fraction(request.validation)
-    if fraction == 0 and request.patience is not None:
-        raise ArgumentError("patience must be left out without validation data. Got --validation 0.")
-    window = None if request.window is None else parse_extent(request.window, "window")
-    if isinstance(window, tuple) and len(window) != 2:
-        raise ArgumentError(f"window must be a number, or HxW. Got {request.window!r}.")
-    choice = ClipChoice(request.clips, request.network if described is None else described)
-    with progress_bar("reading") as show:
-        data = open_labelled(
-            request.data,
-            request.labels,
-            presence={"auto": None, "cross_entropy": False, "binary_cross_entropy": True}[request.loss],
-            seed=request.seed,
-            window=window,
-            sample_rate=request.sample_rate,
-            image_mode=cast("ImageMode | None", request.image_mode),
-            clips=choice,
-            on_error=cast("OnError", request.on_error),
-            progress=show,
-        )
-    say_skipped(data)
-    if fraction is None:
-        held_out = open_labelled(
-            Path(request.validation),
-            request.labels,
-            presence=data.y.ndim == 2,
-            seed=request.seed,
-            input_shape=data.input_shape,
-            sample_rate=data.sample_rate,
-            image_mode=data.image_mode,
-            labels=data.labels,
-            clips=choice.made,
-            on_error=cast("OnError", request.on_error),
-            part="test",
-        )
-        say_skipped(held_out)
-        return data, held_out
-    if fraction == 0:
-        return data, None
-    if (
-        isinstance(data.x, np.ndarray)
-        and isinstance(data.x.base, np.memmap)
-        and min(data.counts().values()) > 1
-    ):
-        return data, fraction
-    return split(data, fraction, seed=request.seed)
-
-
-def _fraction(text: str) -> float | None:
-    """A fraction from 0 (no validation) to below 1, or None where the text is a path."""
-    try:
-        fraction = float(text)
-    except ValueError:
-        return None
-    if not 0 <= fraction < 1:
-        raise ArgumentError(
-            f"validation must be a path, or a fraction of at least 0 and less than 1. Got {text}."
-        )
-    return fraction
 
 
 def _model(request: Request, data: Dataset, described: Sequential | None) -> Model:
