@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import scanwise as sw
+from scanwise import reference
 from scanwise.presence import tiles
 from scanwise.training.presence_gradients import PresenceGradients, SignalGradients
 
@@ -133,6 +134,109 @@ class TestGradients:
         y = targets("cross_entropy", 3)
         as_float = [(each / np.float32(255.0)).astype(np.float32) for each in x]
         assert_close(of(model, x, y, "cross_entropy"), of(model, as_float, y, "cross_entropy"))
+
+
+def dropping(mode: str, *, padding: int = 0) -> sw.Sequential:
+    """Dropout at the front, twice in a row, before a stride, and behind the aggregate."""
+    body = [sw.Dropout(0.2), sw.Conv1d(6, 3, padding=padding), sw.Tanh(), sw.Dropout(0.3), sw.Dropout(0.1)]
+    body += [sw.MaxPool1d(2), sw.Conv1d(5, 3), sw.Dropout(0.5)]
+    return sw.Sequential(
+        *body, sw.Aggregate(mode), sw.Dropout(0.25), sw.Linear(4), sw.Tanh(), sw.Dropout(0.5), sw.Linear(3)
+    )
+
+
+def masked_one_by_one(
+    model: sw.Model, x: list[NDArray[Any]], y: NDArray[Any], loss: str, keys: NDArray[np.uint32]
+) -> SignalGradients:
+    """By the reference, each signal as the only sample of a network that is made for its size."""
+    losses, total = [], {name: np.zeros(value.shape) for name, value in model.parameters.items()}
+    for number, (signal, target) in enumerate(zip(x, y, strict=True)):
+        masks = reference.dropout_masks(model.network, signal.shape, keys[[number]])
+        given: dict[str, NDArray[Any]] = {**model.parameters, **masks}
+        wide = signal[None].astype(float) / (255.0 if signal.dtype == np.uint8 else 1.0)
+        value, gradients = reference.loss_and_gradients(
+            model.network, wide, np.asarray(target)[None], given, loss
+        )
+        losses.append(value)
+        for name, gradient in gradients.items():
+            total[name] += gradient / len(x)
+    return SignalGradients(np.array(losses), None, total)
+
+
+class TestDropout:
+    keys = reference.sample_keys(3, 1, np.array([5, 0, 17, 2]))
+
+    def found(self, model: sw.Model, x: list[NDArray[Any]], y: NDArray[Any], loss: str) -> SignalGradients:
+        gradients = PresenceGradients(model.network, model.input_shape, model.backend)
+        gradients.take(model.parameters)
+        return gradients(x, y, loss, self.keys[: len(x)])
+
+    @pytest.mark.parametrize("mode", MODES)
+    def test_drops_what_a_network_of_the_signals_size_drops(self, mode: str) -> None:
+        model, y = sw.Model(dropping(mode), (2, 40), seed=2), targets("cross_entropy", 3)
+        expected = masked_one_by_one(model, signals(0), y, "cross_entropy", self.keys)
+        assert_close(self.found(model, signals(0), y, "cross_entropy"), expected)
+
+    @pytest.mark.parametrize("positions", [1, 4])
+    def test_whatever_the_tiles(self, positions: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        model, y = sw.Model(dropping("logsumexp"), (2, 40), seed=2), targets("binary_cross_entropy", 3)
+        expected = masked_one_by_one(model, signals(0), y, "binary_cross_entropy", self.keys)
+        monkeypatch.setattr(tiles, "TILE_POSITIONS", {1: positions, 2: positions})
+        assert_close(self.found(model, signals(0), y, "binary_cross_entropy"), expected)
+
+    def test_in_images_and_where_signals_go_whole(self) -> None:
+        layers = (sw.Conv2d(4, 3), sw.Dropout(0.3), sw.MaxPool2d(2), sw.Dropout(0.3), sw.Conv2d(3, 2))
+        image = sw.Model(sw.Sequential(*layers, sw.Aggregate("mean"), sw.Linear(2)), (1, 12, 12))
+        random = np.random.default_rng(0)
+        x = [
+            random.integers(0, 256, (1, *extent)).astype(np.uint8)
+            for extent in ((12, 12), (13, 31), (80, 90))
+        ]
+        y = targets("cross_entropy", 2, 3)
+        expected = masked_one_by_one(image, x, y, "cross_entropy", self.keys)
+        assert_close(self.found(image, x, y, "cross_entropy"), expected)
+        padded, y = sw.Model(dropping("max", padding=1), (2, 40)), targets("cross_entropy", 3)
+        expected = masked_one_by_one(padded, signals(0), y, "cross_entropy", self.keys)
+        assert_close(self.found(padded, signals(0), y, "cross_entropy"), expected)
+
+    def test_backends_agree(self) -> None:
+        y = targets("cross_entropy", 3, 2)
+        native, oracle = (
+            sw.Model(dropping("softmax"), (2, 40), backend=each) for each in ("native", "reference")
+        )
+        x = signals(0, (40, 57))
+        assert_close(self.found(native, x, y, "cross_entropy"), self.found(oracle, x, y, "cross_entropy"))
+
+    def test_training(self) -> None:
+        """Another mask in every epoch and for every seed, the same for every number of threads; none in predictions."""
+        layers = (
+            sw.Conv1d(4, 5),
+            sw.Tanh(),
+            sw.Dropout(0.5),
+            sw.Aggregate("max"),
+            sw.Dropout(0.5),
+            sw.Linear(2),
+        )
+        x, y = signals(0, (40, 70, 55), 1), [0, 1, 0]
+        before, found = sw.get_threads(), []
+        for threads, seed in ((1, 0), (3, 0), (1, 1)):
+            sw.set_threads(threads)
+            model = sw.Model(sw.Sequential(*layers), (1, 40))
+            history = sw.fit(
+                model,
+                x,
+                y,
+                epochs=3,
+                batch_size=3,
+                seed=seed,
+                optimizer=sw.SGD(1e-30),
+                validation_data=(x, y),
+            )
+            found.append(history["loss"])
+            assert len(set(history["validation_loss"])) == 1
+        sw.set_threads(before)
+        assert found[0] == found[1] != found[2]
+        assert len(set(found[0])) == 3
 
 
 class TestFit:
@@ -263,9 +367,27 @@ class TestBadInput:
         with pytest.raises(sw.ArgumentError, match="network must end in Aggregate"):
             self.fit(signals(0, (12, 13), 1), [0, 1], (sw.Flatten(), sw.Linear(2)))
 
-    def test_dropout(self) -> None:
-        layers = (sw.Conv1d(2, 3), sw.Aggregate("max"), sw.Dropout(0.5), sw.Linear(2))
-        with pytest.raises(sw.ArgumentError, match="must have no BatchNorm or Dropout"):
+    @pytest.mark.parametrize(
+        ("layer", "message"),
+        [
+            (sw.BatchNorm(), r"Got layer 1 BatchNorm\(\)\.$"),
+            (
+                sw.Residual(sw.Conv1d(2, 1), sw.Dropout(0.5)),
+                r"Got layer 1 Residual.*, which has Dropout\(\)\.$",
+            ),
+            (
+                sw.Residual(sw.Sequential(sw.BatchNorm())),
+                r"Got layer 1 Residual.*, which has BatchNorm\(\)\.$",
+            ),
+            (
+                sw.Scan1d(sw.Sequential(sw.Linear(2), sw.Dropout(0.5)), 3),
+                "Got layer 1 Scan1d.*, which has Dropout",
+            ),
+        ],
+    )
+    def test_what_depends_on_other_tiles(self, layer: sw.Layer, message: str) -> None:
+        layers = (sw.Conv1d(2, 3), layer, sw.Aggregate("max"), sw.Linear(2))
+        with pytest.raises(sw.ArgumentError, match="must have no BatchNorm, and Dropout neither.*" + message):
             self.fit(signals(0, (12, 13), 1), [0, 1], layers)
 
     def test_too_short(self) -> None:

@@ -17,7 +17,7 @@ from scanwise.memory import gibibytes
 from scanwise.model import Model
 from scanwise.parameters import Parameters
 from scanwise.presence.aggregation import Aggregation
-from scanwise.presence.body import Layout, Signal, pieces
+from scanwise.presence.body import Layout, PlainBody, Signal, pieces
 from scanwise.presence.parts import Part, split
 from scanwise.presence.result import Presence
 from scanwise.presence.signals import as_signals
@@ -55,6 +55,7 @@ class AggregatingNetwork:
     def __init__(self, network: Sequential, input_shape: Shape, backend: str) -> None:
         self._input_shape = input_shape
         self.body, self.mode, self.tail = split(network, input_shape, backend)
+        self._plain = PlainBody(self.body)
         self._whole_network = Part(list(network.flat()), backend) if backend == "reference" else None
         last = shapes.walk(self.body.network, input_shape)[-1]
         self._field, self._stride = last.receptive_field, last.stride
@@ -164,7 +165,7 @@ class AggregatingNetwork:
         pieces go through the body twice.
         """
         found = [Aggregation(self.mode, self.channels) for _ in signals]
-        for signal, piece in pieces(self.body, self.channels, signals):
+        for signal, piece in pieces(self._plain, self.channels, signals):
             _require_finite(signal.number, piece, "before the Aggregate")
             found[signal.number].look(piece)
             if found[signal.number].sums_exponentials and signal.layout.pieces(self.channels) == 1:
@@ -174,7 +175,7 @@ class AggregatingNetwork:
             for signal in signals
             if found[signal.number].sums_exponentials and signal.layout.pieces(self.channels) > 1
         ]
-        for signal, piece in pieces(self.body, self.channels, again):
+        for signal, piece in pieces(self._plain, self.channels, again):
             found[signal.number].add_exponentials(piece)
         return found
 

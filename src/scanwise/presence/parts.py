@@ -26,6 +26,7 @@ class Part:
     """
 
     def __init__(self, named: Sequence[tuple[str, Layer]], backend: str) -> None:
+        self.named = list(named)
         self.network = Sequential(*(layer for _, layer in named))
         self._places = [place for place, _ in named]
         self._backend = backend

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.layers import Sequential, Shape
+from scanwise.training.masked import Keys
 from scanwise.training.optimizers import Optimizer
 from scanwise.training.presence_gradients import PresenceGradients
 from scanwise.training.stepped_program import Evaluated, SteppedProgram
@@ -28,7 +29,7 @@ class PresenceProgram(SteppedProgram):
         loss: its name.
         optimizer: its learning rate is not read; `begin_epoch` gives one for every step.
         batch_size: signals in a step.
-        seed: not used, since nothing is drawn.
+        seed: of dropout.
         backend: `"native"` or `"reference"`.
 
     Raises:
@@ -47,10 +48,19 @@ class PresenceProgram(SteppedProgram):
         backend: str = "native",
     ) -> None:
         super().__init__(loss=loss, optimizer=optimizer, batch_size=batch_size)
-        del seed
+        self._seed = seed
         self._gradients = PresenceGradients(network, input_shape, backend)
 
     def _evaluate(self, rows: NDArray[np.int64], parameters: Mapping[str, NDArray[np.float32]]) -> Evaluated:
         self._gradients.take(parameters)
-        found = self._gradients((self._x[row] for row in rows), self._y[rows], self._loss)
+        signals = (self._x[row] for row in rows)
+        found = self._gradients(signals, self._y[rows], self._loss, self._keys(rows))
         return Evaluated(float(found.losses.mean()), found.correct or 0, found.gradients)
+
+    def _keys(self, rows: NDArray[np.int64]) -> Keys | None:
+        """What dropout draws from: of the seed, the epoch and the signal alone."""
+        if not self._gradients.drops:
+            return None
+        from scanwise import reference
+
+        return reference.sample_keys(self._seed, self._epochs - 1, rows)
