@@ -141,8 +141,9 @@ WindowOption = Annotated[
     str | None,
     typer.Option(
         metavar="EXTENT",
-        help="Window: seconds of audio, elements of a series, HxW pixels. Longer clips are cropped to it, shorter "
-        "ones padded with zeros, both about their centre.  [default: what 95 % of the clips fit into]",
+        help="Window: seconds of audio, elements of a series, HxW pixels. Longer clips are cropped to it (unless they "
+        "stay whole, see --clips), shorter ones padded with zeros, both about their centre.  [default: what 95 % of "
+        "the clips fit into]",
     ),
 ]
 ClipsOption = Annotated[
