@@ -192,9 +192,10 @@ class TestDropout:
         y = targets("cross_entropy", 2, 2)
         expected = masked_one_by_one(image, x, y, "cross_entropy", self.keys)
         assert_close(self.found(image, x, y, "cross_entropy"), expected)
-        padded, y = sw.Model(dropping("max", padding=1), (2, 40)), targets("cross_entropy", 3)
-        expected = masked_one_by_one(padded, signals(0), y, "cross_entropy", self.keys)
-        assert_close(self.found(padded, signals(0), y, "cross_entropy"), expected)
+        padded, pair = sw.Model(dropping("max", padding=1), (2, 40)), signals(0, (40, 57))
+        y = targets("cross_entropy", 3, 2)
+        expected = masked_one_by_one(padded, pair, y, "cross_entropy", self.keys)
+        assert_close(self.found(padded, pair, y, "cross_entropy"), expected)
 
     def test_backends_agree(self) -> None:
         y = targets("cross_entropy", 3, 2)
