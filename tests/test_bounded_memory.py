@@ -7,8 +7,9 @@ import struct
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import pytest
@@ -48,6 +49,33 @@ def test_training_on_a_mapped_file(dtype: type, tmp_path: Path) -> None:
     peak = peak_of(lambda: sw.fit(model, x, y, epochs=1, validation_data=0.1))
     assert x.nbytes > 78 * MIB
     assert peak < 40 * MIB
+
+
+class Made(Sequence[NDArray[np.float32]]):
+    """Noise of unequal length, made when it is asked for: all together it is larger than what a training may take."""
+
+    def __len__(self) -> int:
+        return 64
+
+    @overload
+    def __getitem__(self, index: int) -> NDArray[np.float32]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[NDArray[np.float32]]: ...
+    def __getitem__(self, index: int | slice) -> NDArray[np.float32] | list[NDArray[np.float32]]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(64)[index]]
+        number = range(64)[index]
+        return np.full((1, 500_000 + 5000 * number), number % 3, np.float32)
+
+
+def test_training_on_signals_of_unequal_length() -> None:
+    network = sw.Sequential(sw.Conv1d(4, 64, stride=32), sw.ReLU(), sw.Aggregate("max"), sw.Linear(2))
+    model, x = sw.Model(network, (1, 4096)), Made()
+    y = np.arange(len(x)) % 2
+    sw.fit(model, x[:2], y[:2], epochs=1)  # compiles
+    peak = peak_of(lambda: sw.fit(model, x, y, epochs=1, batch_size=64, validation_data=0.25))
+    assert sum(each.nbytes for each in x) > 150 * MIB
+    assert peak < 60 * MIB
 
 
 @pytest.mark.parametrize("padding", [0, "same"], ids=["shared", "windows"])

@@ -23,6 +23,7 @@ STAGES = (
     ("executor",),
     ("inputs", "initialization", "parameters"),
     ("calibration",),
+    ("facts",),
     ("model", "model_file", "self_check", "presence"),
     ("augment",),
     ("training",),

@@ -20,6 +20,7 @@ PUBLIC = {
     "Callback", "Checkpoint", "CheckpointError", "Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "Cosine",
     "Coverage", "DataError", "Detection", "DivergedError", "Downsample1d", "Downsample2d", "Dropout",
     "EarlyStopping", "EngineError", "EquivalentMatrix", "FileError", "Findings", "Flatten", "GELU", "History",
+    "HistoryFile",
     "LeakyReLU", "LearningRates", "Linear", "LogMel", "MaxByLabel", "MaxPool1d", "MaxPool2d", "Model",
     "ModelFileError", "Neocognitron", "OneCycle", "PReLU", "Pad1d", "Pad2d", "Presence", "RadialBasis", "ReLU",
     "Residual", "Route", "SGD", "SPlane", "ScaledTanh", "Scan1d", "Scan2d", "ScanResult", "ScanwiseError",

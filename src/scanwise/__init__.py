@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from scanwise.training import Cosine as Cosine
     from scanwise.training import EarlyStopping as EarlyStopping
     from scanwise.training import History as History
+    from scanwise.training import HistoryFile as HistoryFile
     from scanwise.training import LearningRates as LearningRates
     from scanwise.training import OneCycle as OneCycle
     from scanwise.training import Step as Step
@@ -134,8 +135,8 @@ _PLACES = {
     "scanning": ("Coverage", "Detection", "Findings", "ScanResult", "Stream", "StreamPool", "detect", "scan"),
     "threads": ("get_threads", "set_threads"),
     "training": (
-        "AdamW", "Callback", "Checkpoint", "Cosine", "EarlyStopping", "History", "LearningRates", "OneCycle", "SGD",
-        "Step", "find_learning_rate", "fit",
+        "AdamW", "Callback", "Checkpoint", "Cosine", "EarlyStopping", "History", "HistoryFile", "LearningRates",
+        "OneCycle", "SGD", "Step", "find_learning_rate", "fit",
     ),
     "tuning": ("Tuning", "autotune"),
 }  # fmt: skip

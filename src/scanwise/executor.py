@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from scanwise.layers import Sequential
+    from scanwise.layers import Sequential, Shape
 
 Samples = NDArray[np.float32] | NDArray[np.uint8]
 Inputs = list[NDArray[Any]]  # float32 or uint8, each C-contiguous and aligned
@@ -151,3 +151,12 @@ def unit_range(x: Samples) -> NDArray[np.float64]:
 
 def _narrow(values: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.ascontiguousarray(values, np.float32)
+
+
+def make_executor(network: Sequential, input_shape: Shape, backend: str) -> Executor:
+    """What runs a network on a backend."""
+    if backend == "reference":
+        return ReferenceExecutor(network, input_shape)
+    from scanwise.plan.executor import NativeExecutor
+
+    return NativeExecutor(network, input_shape)

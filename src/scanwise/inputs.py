@@ -12,6 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ScanwiseError, ShapeError
 from scanwise.executor import Samples, Target
+from scanwise.memory import available_bytes, gibibytes
+from scanwise.shapes import Row
 
 LOSSES = ("cross_entropy", "binary_cross_entropy", "mse")
 
@@ -225,3 +227,17 @@ def as_sample_rate(rate: float) -> float:
     if not 0 < rate < math.inf:
         raise ArgumentError(f"sample_rate must be a positive number of samples per second. Got {rate!r}.")
     return rate if isinstance(rate, int) else float(rate)
+
+
+def check_memory(rows: list[Row]) -> None:
+    """Refuse a network that cannot fit into memory: its parameters (the model's, the engine's, and one copy on the way
+    between them) and its largest two maps.
+    """
+    memory = available_bytes()
+    maps = max(math.prod(row.input_shape) + math.prod(row.output_shape) for row in rows)
+    needed = 4 * (3 * sum(row.parameters for row in rows) + maps)
+    if needed > memory:
+        raise ArgumentError(
+            f"input_shape must leave the network small enough for memory ({gibibytes(memory)} available). "
+            f"Got {rows[0].input_shape}, which needs {gibibytes(needed)}."
+        )

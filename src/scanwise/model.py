@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import threading
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -14,33 +13,25 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise import shapes
 from scanwise.errors import ArgumentError, ArgumentTypeError
+from scanwise.executor import Executor, make_executor
+from scanwise.facts import BACKGROUND_NAMES as BACKGROUND_NAMES
+from scanwise.facts import IMAGE_MODES as IMAGE_MODES
+from scanwise.facts import Facts
 from scanwise.initialization import initial_parameters
-from scanwise.inputs import (
-    as_gradient,
-    as_labels,
-    as_sample_rate,
-    as_samples,
-    as_target,
-    check_loss,
-    is_window,
-)
+from scanwise.inputs import as_gradient, as_samples, as_target, check_loss, check_memory, is_window
 from scanwise.layers import Sequential, Shape
-from scanwise.memory import available_bytes, gibibytes
 from scanwise.parameters import Parameters
 
 if TYPE_CHECKING:
-    from scanwise.calibration import Calibration, Threshold
-    from scanwise.executor import Executor
+    from scanwise.calibration import Calibration
     from scanwise.presence import AggregatingNetwork, Presence
     from scanwise.self_check import Golden
 
 BACKENDS = ("native", "reference")
-IMAGE_MODES = ("L", "RGB")
 PRECISIONS = ("exact", "fast")
-BACKGROUND_NAMES = ("background", "none")
 
 
-class Model:
+class Model(Facts):
     """A network with parameters: it predicts, gives gradients, is trained by `fit`, and is saved to a file.
 
     Args:
@@ -100,7 +91,7 @@ class Model:
         self.training: dict[str, Any] | None = None
         self.input_range: tuple[float, float] | None = None
         self._calibration: tuple[Calibration, object] | None = None  # and what it was measured with
-        _check_memory(rows)
+        check_memory(rows)
         self._parameters = Parameters(initial_parameters(network, self.input_shape, seed))
         self._executor: Executor | None = None
         self._loaded_version = -1  # of the parameters that the executor holds
@@ -260,7 +251,7 @@ class Model:
         with self._lock:
             if self._executor is None:
                 self._loaded_version = -1
-                self._executor = self._make_executor()
+                self._executor = make_executor(self.network, self.input_shape, self.backend)
             version = self._parameters.version
             if self._loaded_version != version:
                 self._executor.load_parameters(self._parameters)
@@ -290,15 +281,6 @@ class Model:
         """Check the first executor against golden outputs, unless the parameters have changed until then."""
         self._golden = golden, self._parameters.version
 
-    def _make_executor(self) -> Executor:
-        if self.backend == "reference":
-            from scanwise.executor import ReferenceExecutor
-
-            return ReferenceExecutor(self.network, self.input_shape)
-        from scanwise.plan.executor import NativeExecutor
-
-        return NativeExecutor(self.network, self.input_shape)
-
     def _zeros(self) -> dict[str, NDArray[np.float32]]:
         state = self.network.state_names()
         return {
@@ -318,85 +300,6 @@ class Model:
     @parameters.setter
     def parameters(self, values: Mapping[str, Any]) -> None:
         self._parameters.update(values)
-
-    @property
-    def labels(self) -> tuple[str, ...] | None:
-        """Names of the K outputs, or None."""
-        return self._labels
-
-    @labels.setter
-    def labels(self, labels: Sequence[str] | None) -> None:
-        self._labels = None if labels is None else as_labels(labels, self.output_shape[0])
-
-    @property
-    def sample_rate(self) -> float | None:
-        """Samples per second of the signals the model is for, or None."""
-        return self._sample_rate
-
-    @sample_rate.setter
-    def sample_rate(self, rate: float | None) -> None:
-        self._sample_rate = None if rate is None else as_sample_rate(rate)
-
-    @property
-    def image_mode(self) -> str | None:
-        """`"L"` (grey) or `"RGB"`, or None."""
-        return self._image_mode
-
-    @image_mode.setter
-    def image_mode(self, mode: str | None) -> None:
-        if mode is not None and mode not in IMAGE_MODES:
-            raise ArgumentError(
-                f"image_mode must be one of {', '.join(map(repr, IMAGE_MODES))}. Got {mode!r}."
-            )
-        self._image_mode = mode
-
-    @property
-    def background(self) -> str | None:
-        """The label that means "nothing here", or None."""
-        if self._background is not None or self._labels is None:
-            return self._background
-        return next((label for label in self._labels if label.lower() in BACKGROUND_NAMES), None)
-
-    @background.setter
-    def background(self, label: str | None) -> None:
-        if label is not None and label not in (self._labels or ()):
-            raise ArgumentError(f"background must be one of the labels {self._labels!r}. Got {label!r}.")
-        self._background = label
-
-    @property
-    def calibration(self) -> Calibration | None:
-        """What the model was calibrated to, or None; see `scanwise.evaluation.calibrate`.
-
-        It holds for the parameters, labels and loss that it was measured with: once one of them is assigned, as `fit`
-        does, it is None.
-        """
-        if self._calibration is None or self._calibration[1] != self._measured_with:
-            return None
-        return self._calibration[0]
-
-    @calibration.setter
-    def calibration(self, calibration: Calibration | None) -> None:
-        names = self.labels or tuple(map(str, range(self.output_shape[0])))
-        unknown = (
-            [] if calibration is None else [name for name in calibration.thresholds if name not in names]
-        )
-        if unknown:
-            raise ArgumentError(f"calibration must be of the labels {names}. Got {unknown[0]!r}.")
-        self._calibration = None if calibration is None else (calibration, self._measured_with)
-
-    @property
-    def _measured_with(self) -> object:
-        return self._parameters.version, self._labels, self.loss
-
-    @property
-    def thresholds(self) -> Mapping[str, Threshold] | None:
-        """Label -> the threshold that scans take by default, with what is promised of it; None if not calibrated."""
-        return None if self.calibration is None else self.calibration.thresholds
-
-    def take_facts(self, other: Model) -> None:
-        """Take the labels, sample rate, image mode, background and loss of another model with as many outputs."""
-        self.labels, self.sample_rate, self.image_mode = other.labels, other.sample_rate, other.image_mode
-        self.background, self.loss = other._background, other.loss
 
     @property
     def connections(self) -> int:
@@ -530,17 +433,3 @@ def load(path: str | PathLike[str], *, backend: str = "native") -> Model:
     from scanwise.model_file import load as read
 
     return read(path, backend=backend)
-
-
-def _check_memory(rows: list[shapes.Row]) -> None:
-    """Refuse a network that cannot fit into memory: its parameters (the model's, the engine's, and one copy on the way
-    between them) and its largest two maps.
-    """
-    memory = available_bytes()
-    maps = max(math.prod(row.input_shape) + math.prod(row.output_shape) for row in rows)
-    needed = 4 * (3 * sum(row.parameters for row in rows) + maps)
-    if needed > memory:
-        raise ArgumentError(
-            f"input_shape must leave the network small enough for memory ({gibibytes(memory)} available). "
-            f"Got {rows[0].input_shape}, which needs {gibibytes(needed)}."
-        )

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 import pytest
 
-from scanwise.cli import options
+from scanwise.cli import options, scan_options
 from scanwise.cli.forms import ENDINGS, FORMS
 from scanwise.data.annotation.opening import KINDS
+from scanwise.data.clips import MODES
 from scanwise.data.pcm import DTYPES
 from scanwise.model import BACKENDS
 from scanwise.scanning.finite import RULES
@@ -20,11 +21,12 @@ from scanwise.scanning.grid import EDGES
     ("listed", "known"),
     [
         (options.BackendName, BACKENDS),
-        (options.EdgeName, EDGES),
-        (options.FormatName, FORMS),
+        (options.ClipsName, ("auto", *MODES)),
+        (scan_options.EdgeName, EDGES),
+        (scan_options.FormatName, FORMS),
         (options.LabelKindName, KINDS),
         (options.LossName, ("auto", "cross_entropy", "binary_cross_entropy")),
-        (options.NanName, RULES),
+        (scan_options.NanName, RULES),
         (options.SampleName, DTYPES),
     ],
 )

@@ -123,7 +123,7 @@ def test_from_a_folder_of_recordings_to_their_places_in_a_longer_one(run: Run) -
 def test_a_mapped_archive_is_split_without_a_copy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = pulses(40)
     np.savez("d.npz", x=(x / x.std()).astype(np.float32), y=y)
-    monkeypatch.setattr("scanwise.cli.training.split", lambda *_, **__: pytest.fail("copied"))
+    monkeypatch.setattr("scanwise.cli.training_data.split", lambda *_, **__: pytest.fail("copied"))
     outcome = run("train", "d.npz", "-o", "m", "--network", "mlp", *QUICK, "--json")
     assert outcome.code == 0, outcome.err
     assert outcome.json["validation_accuracy"] is not None

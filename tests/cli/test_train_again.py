@@ -224,3 +224,32 @@ def test_a_rate_that_diverges_is_one_line(run: Run, series: Path) -> None:
     )
     last_line(outcome, "find_learning_rate suggests. The first value that is not finite")
     assert not Path("m").exists()
+
+
+class TestHistoryLines:
+    def test_a_line_an_epoch_and_the_same_from_the_model(self, run: Run, series: Path, network: Path) -> None:
+        outcome = run("train", series, "-o", "m", "--network", network, *OPTIONS, "--history", "h.jsonl")
+        assert outcome.code == 0, outcome.err
+        rows = [json.loads(line) for line in Path("h.jsonl").read_text().splitlines()]
+        assert [row["epoch"] for row in rows] == list(range(1, len(rows) + 1))
+        assert [json.loads(line) for line in run("inspect", "m", "--history").out.splitlines()] == rows
+        again = run("train", "--from", "m", "-o", "again", "--history", "again.jsonl")
+        assert again.code == 0, again.err
+        told = [json.loads(line)["loss"] for line in Path("again.jsonl").read_text().splitlines()]
+        assert told == [row["loss"] for row in rows]
+
+    def test_wrong_places(self, run: Run, series: Path, network: Path) -> None:
+        arguments = ("train", series, "-o", "m", "--network", network, *QUICK)
+        for place, message in (
+            ("m", "history must be another file than output and checkpoint. Got m for both."),
+            (series, "history must be another file than those that are read."),
+            ("gone/h", "history must be in a folder that exists."),
+        ):
+            outcome = run(*arguments, "--history", place)
+            assert (outcome.code, outcome.out) == (2, "")
+            assert outcome.err.startswith(f"error: {message}")
+
+    def test_a_model_without(self, run: Run, model: Path) -> None:
+        outcome = run("inspect", model, "--history")
+        assert outcome.code == 2
+        assert outcome.err.startswith("error: model must have been trained to have a history. Got")

@@ -138,7 +138,10 @@ def test_statistics_of_shards(
         harness.call(statistics.BatchSums(x_map), high - low, harness.filled(x_map, x[low:high]), own)
     merge = statistics.BatchStatistics(channels, stride, layer.eps, layer.momentum)
     running = [values.packed[name] for name in BatchNorm.state]
+    before = [each.copy() for each in running]
     harness.call(merge, 3, sums, *running, values.block)
+    np.testing.assert_array_equal(running, before)  # until the loss is known
+    harness.call(statistics.RunningStatistics(channels), 3, values.block, *running)
     values.complete()
     given = values.exact | {"training": np.ones(())}
     news = batch_norm.running_statistics(layer, x.astype(float), given)
@@ -192,6 +195,7 @@ def test_variance_keeps_its_digits(level: float) -> None:
     block = np.zeros(statistics.ROWS * extent.pitch, np.float32)
     mean, var = np.zeros((2, extent.pitch), np.float32)
     harness.call(statistics.BatchStatistics(5, size, 1e-5, 1.0), 1, sums, mean, var, block)
+    harness.call(statistics.RunningStatistics(5), 1, block, mean, var)
     wide = x.astype(float)
     np.testing.assert_allclose(mean[:5], wide.mean((0, 2, 3)), rtol=1e-6)
     np.testing.assert_allclose(var[:5], wide.var((0, 2, 3), ddof=1), rtol=1e-6)

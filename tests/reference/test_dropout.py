@@ -49,6 +49,16 @@ def test_a_samples_mask_does_not_depend_on_its_batch() -> None:
     assert together[1].tolist() == alone[0].tolist()
 
 
+def test_a_part_of_a_larger_map_has_the_parts_mask() -> None:
+    keys = sample_keys(0, 0, [3, 4])
+    for whole, part, start in (((3, 20), (3, 7), (5,)), ((2, 6, 9), (2, 3, 4), (2, 5)), ((4,), (4,), ())):
+        cut = tuple(slice(first, first + extent) for first, extent in zip(start, part[1:], strict=True))
+        found = mask(Dropout(0.5), part, keys, 1, whole=whole, start=start)
+        np.testing.assert_array_equal(
+            found, mask(Dropout(0.5), whole, keys, 1)[(slice(None), slice(None), *cut)]
+        )
+
+
 def test_layers_epochs_seeds_and_samples_differ() -> None:
     network = Sequential(Dropout(), Residual(Dropout()), Sequential(Flatten(), Dropout()))
     masks = dropout_masks(network, (4, 64), sample_keys(0, 0, [0, 1]))

@@ -172,11 +172,55 @@ class TestSeries:
         x, y = signals(time=50, seed=9)
         assert trained.score(x, y) > 0.85
 
-    def test_of_unequal_lengths_are_not_trained_on(self) -> None:
+    def unequal(self, n: int = 40, seed: int = 0) -> tuple[list[NDArray[np.float64]], NDArray[Any]]:
+        """Series of 24 to 87 elements."""
+        x, y = signals(n, time=24, seed=seed)
+        noise = np.random.default_rng(seed).normal(0.0, 0.3, (n, 1, 63))
+        return [
+            np.concatenate([a, b[:, : i % 64]], 1) for i, (a, b) in enumerate(zip(x, noise, strict=True))
+        ], y
+
+    def test_of_unequal_lengths_are_trained_on(self) -> None:
+        x, y = self.unequal()
+        found = classifier(epochs=20).fit(x, y)
+        assert found.model_.input_shape == (1, 64)  # most fit into it
+        assert found.score(*self.unequal(seed=1)) > 0.9
+        np.testing.assert_allclose(found.predict_proba(x).sum(axis=1), 1.0)
+        objects = np.empty(len(x), object)
+        objects[:] = [each[0] for each in x]
+        same = classifier(epochs=20).fit(objects, y)
+        np.testing.assert_array_equal(same.predict_proba(objects), found.predict_proba(x))
+
+    def test_of_unequal_lengths_and_labels_that_hold_at_once(self) -> None:
+        x, y = several_labels(30)
+        cut = [each[:, : 24 - i % 3] for i, each in enumerate(x)]
+        found = classifier(network=LABELS, epochs=2).fit(cut, y)
+        assert found.predict_proba(cut).shape == (30, 3)
+
+    def test_of_unequal_lengths_held_out(self) -> None:
+        x, y = self.unequal()
+        found = classifier(epochs=3, early_stopping=True, validation_fraction=0.25).fit(x, y)
+        assert "validation_loss" in found.history_[-1]
+
+    def test_training_goes_on_with_any_length(self) -> None:
+        x, y = self.unequal()
+        found = classifier().partial_fit(x[:10], y[:10], classes=CLASSES).partial_fit(x[10:], y[10:])
+        found.partial_fit(np.stack([each[:, :24] for each in x]), y)
+        assert len(found.history_) == 3
+
+    def test_of_unequal_lengths_are_not_trained_on_by_a_network_of_one(self) -> None:
         with pytest.raises(
             sw.DataError, match=r"signals of one extent.* Got extents from \(20,\) to \(30,\)"
         ):
-            classifier().fit([np.zeros((1, 20)), np.zeros((1, 30))], [0, 1])
+            classifier(network="mlp").fit([np.zeros((1, 20)), np.zeros((1, 30))], [0, 1])
+
+    def test_too_short_to_be_trained_on(self) -> None:
+        with pytest.raises(sw.ShapeError, match=r"x\[0\] must be at least as large.*\(5,\). Got \(4,\)"):
+            classifier().fit([np.zeros((1, 4)), np.zeros((1, 30))], [0, 1])
+
+    def test_more_or_fewer_targets_than_series(self) -> None:
+        with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+            classifier().fit([np.zeros((1, 20)), np.zeros((1, 30))], [0, 1, 1])
 
     def test_a_network_of_one_length_says_so(self) -> None:
         x, y = signals(20)
@@ -358,7 +402,7 @@ def test_wrong_targets() -> None:
     with pytest.raises(sw.ArgumentError, match="classes must stay"):
         found.partial_fit(x, y, classes=["bump"])
     with pytest.raises(sw.ShapeError, match=r"X must have samples of shape \(1, 32\). Got \(1, 20\)"):
-        found.partial_fit(x[:, :, :20], y)
+        classifier(network="mlp").partial_fit(x, y, classes=CLASSES).partial_fit(x[:, :, :20], y)
     matrix = classifier().partial_fit(x, labels)
     with pytest.raises(sw.ShapeError, match=r"one column for each of the 2 labels. Got 3"):
         matrix.partial_fit(x, np.eye(8, 3, dtype=int))

@@ -8,6 +8,8 @@ import pytest
 import scanwise as sw
 from scanwise.training.divergence import where_it_diverged
 from scanwise.training.native_program import NativeProgram
+from scanwise.training.program import make_program
+from scanwise.training.settings import checked_settings
 from tests.backends import BACKENDS
 
 DEEP = sw.Sequential(
@@ -60,6 +62,32 @@ def test_the_loss_alone() -> None:
     with pytest.raises(sw.DivergedError, match=r"in epoch 1, step 1 of 2") as caught:
         sw.fit(model, np.ones((4, 1)), np.zeros((4, 1)), epochs=9, batch_size=2, loss="mse")
     assert "The outputs of all layers are finite, up to 3e+38: it is the loss of them" in str(caught.value)
+
+
+def test_running_statistics_stay_those_before_it() -> None:
+    """The parameters of the last finished step are all finite: nothing has to be thrown away."""
+    x = np.random.default_rng(0).standard_normal((24, 4)).astype(np.float32)
+    y = np.arange(24) % 3
+    network = sw.Sequential(sw.Linear(5), sw.BatchNorm(), sw.Tanh(), sw.BatchNorm(affine=False), sw.Linear(3))
+    found = []
+    for bad in (False, True):
+        model = sw.Model(network, (4,))
+        program = make_program(
+            model, checked_settings(model, 1, 8, sw.SGD(0.1), "cross_entropy", 0, (), None), 8, unequal=False
+        )
+        program.write_parameters(model.parameters)
+        values = x.copy()
+        if bad:
+            values[8:16] = np.nan
+        order = np.arange(24) if bad else np.arange(8)
+        program.begin_epoch(values, y, order, np.full(len(order) // 8, 0.1, np.float32))
+        assert program.advance(9.0) == 1
+        assert program.diverged == bad
+        found.append(program.read_parameters())
+    assert np.isfinite(found[1]["1.running_mean"]).all()
+    assert not np.array_equal(found[1]["1.running_mean"], model.parameters["1.running_mean"])
+    for name, value in found[0].items():
+        np.testing.assert_array_equal(found[1][name], value)
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -93,7 +93,22 @@ class AddNoise(Augmentation):
 
 
 @dataclass(frozen=True)
-class TimeMask(Augmentation):
+class _Mask(Augmentation):
+    """Stretches along one axis, `count` of them, each at most `most` long."""
+
+    axes: ClassVar[tuple[int, ...]] = (2,)
+
+    most: int
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._settle("most", arguments.integer(self.kind, "most", self.most))
+        self._settle("count", arguments.integer(self.kind, "count", self.count))
+
+
+@dataclass(frozen=True)
+class TimeMask(_Mask):
     """Set stretches of time to zero in all channels: each 0 to `most` samples long, anywhere within the signal.
 
     Source: Park et al., "SpecAugment", Interspeech 2019, section 2.
@@ -110,16 +125,6 @@ class TimeMask(Augmentation):
     TimeMask(p=1.0, most=20, count=2)
     """
 
-    axes: ClassVar[tuple[int, ...]] = (2,)
-
-    most: int
-    count: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._settle("most", arguments.integer(self.kind, "most", self.most))
-        self._settle("count", arguments.integer(self.kind, "count", self.count))
-
     def check(self, input_shape: Shape) -> None:
         """Raise ShapeError unless the longest mask lies within the signal."""
         super().check(input_shape)
@@ -130,7 +135,7 @@ class TimeMask(Augmentation):
 
 
 @dataclass(frozen=True)
-class FrequencyMask(Augmentation):
+class FrequencyMask(_Mask):
     """Set bands of neighbouring channels to zero at all times: for signals whose channels are frequencies.
 
     Source: Park et al., "SpecAugment", Interspeech 2019, section 2.
@@ -145,16 +150,6 @@ class FrequencyMask(Augmentation):
 
     >>> FrequencyMask(8).check((40, 100))
     """
-
-    axes: ClassVar[tuple[int, ...]] = (2,)
-
-    most: int
-    count: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._settle("most", arguments.integer(self.kind, "most", self.most))
-        self._settle("count", arguments.integer(self.kind, "count", self.count))
 
     def check(self, input_shape: Shape) -> None:
         """Raise ShapeError unless a band leaves channels."""

@@ -12,25 +12,27 @@ from scanwise.cli.eval_command import calibrate, evaluate
 from scanwise.cli.options import (
     BackendName,
     BackendOption,
+    JsonOption,
+    ModelArgument,
+    SampleName,
+    ThresholdOption,
+)
+from scanwise.cli.scan_options import (
     EdgeName,
     EdgeOption,
     FilesArgument,
     FormatOption,
-    JsonOption,
     LowOption,
     MaxExtentOption,
     MergeOption,
     MinExtentOption,
-    ModelArgument,
     NanName,
     NanOption,
     PlotOption,
     RestartOption,
     ResultOption,
-    SampleName,
     StepOption,
     SupportOption,
-    ThresholdOption,
 )
 from scanwise.cli.train_command import train
 
@@ -169,12 +171,18 @@ def inspect(
     input_shape: Annotated[
         str | None, typer.Option(metavar="CxT|CxHxW", help="Input of a network file, such as 1x28x28.")
     ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Print the model's training alone, a line of JSON an epoch.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Show a model's or network's layers: shapes, parameters, operations, receptive field."""
-    from scanwise.cli.inspection import run_inspect
+    from scanwise.cli.inspection import run_inspect, run_inspect_history
 
-    run_inspect(source, input_shape, as_json=json)
+    if history:
+        run_inspect_history(source)
+    else:
+        run_inspect(source, input_shape, as_json=json)
 
 
 @app.command(short_help="Hide digits in photographs and find them again.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from scanwise.cli.console import plain, print_json, progress_bar, table
 from scanwise.cli.labels import LabelOptions
-from scanwise.data import Collection, Finding, check_labels, open_labels
+from scanwise.data import Collection, Finding, check_labels
 from scanwise.data.annotation.collection import FINDINGS
 from scanwise.data.dataset import PLURAL
 from scanwise.errors import ArgumentError
@@ -63,14 +63,7 @@ def run_check(
 
 def _opened(path: Path, options: LabelOptions) -> Collection:
     with progress_bar("reading headers") as show:
-        return open_labels(
-            path,
-            kind=options.kind,
-            folder=options.folder,
-            column=options.column,
-            encoding=options.encoding,
-            progress=show,
-        )
+        return options.open(path, progress=show)
 
 
 def _described(collection: Collection) -> dict[str, Any]:

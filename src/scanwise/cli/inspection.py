@@ -15,6 +15,7 @@ from scanwise.model import load
 from scanwise.scanning.methods import method_for
 from scanwise.scanning.sharing import advice
 from scanwise.shapes import receptive_field, summary_table, walk
+from scanwise.training import History
 
 
 def run_inspect(source: Path, input_shape: str | None, *, as_json: bool) -> None:
@@ -46,6 +47,16 @@ def run_inspect(source: Path, input_shape: str | None, *, as_json: bool) -> None
         print_json(_as_json(network, shape, facts))
     else:
         print(_text(network, shape, facts, thresholds))
+
+
+def run_inspect_history(source: Path) -> None:
+    """Print the epochs of a saved model's training as lines of JSON."""
+    epochs = load(source, backend="reference").history
+    if epochs is None:
+        raise ArgumentError(f"model must have been trained to have a history. Got {source}, which was not.")
+    history = History()
+    history.epochs = list(epochs)
+    print(history.json_lines(), end="")
 
 
 def _shape(text: str | None) -> Shape:

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from scanwise.cli.console import plain, say
 from scanwise.data import Collection, Dataset, open_dataset, open_labels, windows_from
 from scanwise.data.annotation.collection import is_background
 from scanwise.data.annotation.opening import kind_of_labels
+from scanwise.data.clips import ClipRule
 from scanwise.data.dataset import ImageMode, OnError
 from scanwise.data.opening import require_input_shape, taken_by
 from scanwise.data.window import Window
@@ -32,6 +34,19 @@ class LabelOptions:
     unlabelled: bool = False
     cut: float = 0.0
 
+    def open(
+        self, path: Path, kind: str | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Collection:
+        """What the labels say; `kind` where it is known already."""
+        return open_labels(
+            path,
+            kind=kind or self.kind,
+            folder=self.folder,
+            column=self.column,
+            encoding=self.encoding,
+            progress=progress,
+        )
+
 
 def open_labelled(
     path: Path,
@@ -44,6 +59,7 @@ def open_labelled(
     sample_rate: int | None = None,
     image_mode: ImageMode | None = None,
     labels: tuple[str, ...] | None = None,
+    clips: ClipRule = "windows",
     on_error: OnError = "fatal",
     part: str = "train",
     progress: Callable[[int, int], None] | None = None,
@@ -73,6 +89,7 @@ def open_labelled(
             sample_rate=sample_rate,
             image_mode=image_mode,
             labels=labels,
+            clips=clips,
             on_error=on_error,
             part=part,
             progress=progress,
@@ -93,6 +110,7 @@ def open_labelled(
         sample_rate=sample_rate,
         image_mode=image_mode,
         labels=labels,
+        clips=clips,
         on_error=on_error,
         progress=progress,
     )
@@ -117,9 +135,11 @@ def open_collection(path: Path, options: LabelOptions, *, presence: bool | None)
                 f"options of labels must be left out for data that are no label files. Got {path}."
             )
         return None
-    return open_labels(
-        path, kind=kind, folder=options.folder, column=options.column, encoding=options.encoding
-    )
+    collection = options.open(path, kind)
+    for finding in collection.findings:
+        if finding.kind == "unknown-columns":  # a misspelt start_time turns events into clips
+            say(plain(finding.message))
+    return collection
 
 
 def _kind(path: Path, options: LabelOptions) -> str | None:

@@ -30,35 +30,6 @@ class ImageModeName(StrEnum):
     rgb = "rgb"
 
 
-class EdgeName(StrEnum):
-    """Choices of `--edge`."""
-
-    valid = "valid"
-    pad = "pad"
-    extend = "extend"
-
-
-class NanName(StrEnum):
-    """Choices of `--nan`."""
-
-    error = "error"
-    zero = "zero"
-    skip = "skip"
-
-
-class FormatName(StrEnum):
-    """Choices of `--format`."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    jsonl = "jsonl"
-    audacity = "audacity"
-    raven = "raven"
-    coco = "coco"
-    geojson = "geojson"
-
-
 class SampleName(StrEnum):
     """Choices of `--dtype`."""
 
@@ -87,6 +58,15 @@ class LabelKindName(StrEnum):
     raven = "raven"
     coco = "coco"
     voc = "voc"
+
+
+class ClipsName(StrEnum):
+    """Choices of `--clips`."""
+
+    auto = "auto"
+    windows = "windows"
+    whole = "whole"
+    mixed = "mixed"
 
 
 class BackendName(StrEnum):
@@ -166,8 +146,17 @@ WindowOption = Annotated[
     str | None,
     typer.Option(
         metavar="EXTENT",
-        help="Window: seconds of audio, elements of a series, HxW pixels. Longer clips are cropped to it, shorter "
-        "ones padded with zeros, both about their centre.  [default: what 95 % of the clips fit into]",
+        help="Window: seconds of audio, elements of a series, HxW pixels. Longer clips are cropped to it (unless they "
+        "stay whole, see --clips), shorter ones padded with zeros, both about their centre.  [default: what 95 % of "
+        "the clips fit into]",
+    ),
+]
+ClipsOption = Annotated[
+    ClipsName,
+    typer.Option(
+        help="Each file as windows of one size, whole at its own length (for networks that end in Aggregate, such as "
+        "tdnn), or mixed: windows where places are known, other files whole. auto: whole or mixed where windows would "
+        "lose or waste much, and the network pads nowhere.",
     ),
 ]
 SampleRateOption = Annotated[
@@ -206,94 +195,13 @@ AugmentOption = Annotated[
         show_default=False,
     ),
 ]
+HistoryFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--history", metavar="JSONL", help="Write each epoch as a line of JSON when it ends, to be followed."
+    ),
+]
 HistoryPlotOption = Annotated[
     Path | None,
     typer.Option(metavar="PNG", help="Draw losses, accuracies and learning rate (needs scanwise[plot])."),
-]
-
-# Of `scan`.
-FilesArgument = Annotated[
-    list[Path],
-    typer.Argument(
-        metavar="FILE...",
-        help="Signals of any size: audio, images, .npy, or CSV (a column a channel). A folder stands for all under "
-        "it that the model can read. A file that is named twice is scanned once.",
-    ),
-]
-LowOption = Annotated[
-    float | None,
-    typer.Option(
-        help="Join neighbouring windows to one event that goes on while the probability reaches this, if it "
-        "reaches the threshold somewhere."
-    ),
-]
-MergeOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="GAP",
-        help="Join events of one label that are at most so far apart; 0: that touch or overlap. Seconds of audio, "
-        "elements of a series, pixels or HxW of an image.",
-    ),
-]
-MinExtentOption = Annotated[
-    str | None,
-    typer.Option(metavar="EXTENT", help="Leave out what is shorter or smaller; in the same units."),
-]
-MaxExtentOption = Annotated[
-    str | None,
-    typer.Option(metavar="EXTENT", help="Leave out what is longer or larger; in the same units."),
-]
-SupportOption = Annotated[
-    bool,
-    typer.Option(
-        "--support", help="Find which part of the signal decided each score; told by json and jsonl."
-    ),
-]
-StepOption = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Samples or pixels between neighbouring windows.  [default: the network's own stride]"
-    ),
-]
-EdgeOption = Annotated[
-    EdgeName,
-    typer.Option(
-        help="The last window: the last that fits, one more filled up with zeros, or one more that ends with the "
-        "signal, where the end is not covered otherwise."
-    ),
-]
-NanOption = Annotated[
-    NanName,
-    typer.Option(
-        help="What a value that is not finite does: end the run, be taken as zero, or leave out the windows that "
-        "hold it."
-    ),
-]
-FormatOption = Annotated[
-    FormatName | None,
-    typer.Option(
-        "--format",
-        help="Of the result; audacity, raven: of recordings; coco, geojson: of images.  [default: by OUT's ending, "
-        ".csv, .json, .jsonl or .geojson, else table]",
-    ),
-]
-ResultOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="OUT",
-        help="Write the result to a file. Of several files, OUT.journal keeps what is finished until then: after "
-        "an interruption the same command goes on from there.",
-    ),
-]
-RestartOption = Annotated[
-    bool, typer.Option("--restart", help="Throw OUT.journal away, and scan all files again.")
-]
-PlotOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="PNG",
-        help="Draw the signal, the probabilities and what was found (of one file; needs scanwise[plot]).",
-    ),
 ]

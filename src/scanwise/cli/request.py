@@ -15,9 +15,9 @@ from scanwise.layers import Sequential
 from scanwise.model import Model, load
 
 # Options that say where something is put, not what the training is.
-_PLACES = ("output", "checkpoint", "origin", "described")
+_PLACES = ("output", "checkpoint", "history", "origin", "described")
 # What may be said beside `--from`, which says the rest.
-_BESIDE_FROM = {"data", "output", "checkpoint", "origin", "plot", "json"}
+_BESIDE_FROM = {"data", "output", "checkpoint", "history", "origin", "plot", "json"}
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,10 @@ class Request:
     loss: str
     labels: LabelOptions
     augment: tuple[str, ...] = ()
+    clips: str = "windows"  # as before there was a choice
     find_rate: bool = False
     checkpoint: Path | None = None
+    history: Path | None = None
     origin: Path | None = None
     described: Sequential | None = None
 
@@ -77,7 +79,7 @@ def as_before(origin: Path, data: Path | None, given: Iterable[str], **places: P
         origin: the model.
         data: another path of the data.
         given: names of the options that the user has given.
-        places: where the new model and its check-point go.
+        places: where the new model, its check-point and its history go.
 
     Raises:
         ArgumentError: an option is given that the model's training has decided, or the model was not trained here.

@@ -7,6 +7,7 @@ run on later (scan, stream, another program) needs no preparation.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from scanwise.augment import Augment, standardised
 from scanwise.data import Dataset
+from scanwise.data.clips import Clips
 from scanwise.layers import Conv1d, Conv2d, Sequential
 from scanwise.model import Model
 
@@ -47,10 +49,12 @@ class Standardisation:
 
     def apply(self, dataset: Dataset) -> Dataset:
         """The data at mean 0 and deviation 1, as float32."""
-        form = (-1,) + (1,) * (dataset.x.ndim - 2)
+        form = (-1,) + (1,) * (len(dataset.input_shape) - 1)
         mean, deviation = self.mean.reshape(form), self.deviation.reshape(form)
+        if isinstance(dataset.x, Clips):
+            return replace(dataset, x=dataset.x.standardised(mean, deviation))
         x = np.empty(dataset.x.shape, np.float32)
-        for piece in _pieces(dataset.x):
+        for piece in _slices(dataset.x):
             x[piece] = (dataset.x[piece] - mean) / deviation
         return replace(dataset, x=x)
 
@@ -86,17 +90,28 @@ class Standardisation:
         return result
 
 
-def _moments(x: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    axes = (0, *range(2, x.ndim))
-    count = x.size // x.shape[1]
-    mean = sum((x[p].sum(axis=axes, dtype=np.float64) for p in _pieces(x)), np.zeros(x.shape[1])) / count
-    form = (-1,) + (1,) * (x.ndim - 2)
-    squares = sum(
-        (np.square(x[p] - mean.reshape(form)).sum(axis=axes) for p in _pieces(x)), np.zeros(x.shape[1])
-    )
+def _moments(x: NDArray[Any] | Clips) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    count, total = 0, np.zeros(1)
+    for piece in _pieces(x):
+        axes = (0, *range(2, piece.ndim))
+        count += piece.size // piece.shape[1]
+        total = total + piece.sum(axis=axes, dtype=np.float64)
+    mean = total / count
+    squares = np.zeros(len(mean))
+    for piece in _pieces(x):
+        form = (-1,) + (1,) * (piece.ndim - 2)
+        squares = squares + np.square(piece - mean.reshape(form)).sum(axis=axes)
     return mean, np.sqrt(squares / count)
 
 
-def _pieces(x: NDArray[Any]) -> list[slice]:
+def _pieces(x: NDArray[Any] | Clips) -> Iterator[NDArray[Any]]:
+    """Samples (n, C, ...), some at a time."""
+    if isinstance(x, Clips):
+        yield from (clip[np.newaxis] for clip in x)
+    else:
+        yield from (x[piece] for piece in _slices(x))
+
+
+def _slices(x: NDArray[Any]) -> list[slice]:
     step = max(_PIECE // max(int(np.prod(x.shape[1:])), 1), 1)
     return [slice(start, start + step) for start in range(0, len(x), step)]

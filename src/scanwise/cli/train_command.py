@@ -13,12 +13,15 @@ from scanwise.cli.options import (
     BackendOption,
     BackgroundOption,
     CheckpointOption,
+    ClipsName,
+    ClipsOption,
     ColumnOption,
     CutOption,
     EncodingOption,
     FindRateOption,
     FolderOption,
     FromOption,
+    HistoryFileOption,
     HistoryPlotOption,
     ImageModeOption,
     JsonOption,
@@ -86,6 +89,7 @@ def train(
     find_lr: FindRateOption = False,
     checkpoint: CheckpointOption = None,
     origin: FromOption = None,
+    history: HistoryFileOption = None,
     plot: HistoryPlotOption = None,
     loss: LossOption = LossName.auto,
     labels: LabelKindOption = None,
@@ -95,6 +99,7 @@ def train(
     background: BackgroundOption = 1.0,
     cut: CutOption = 0.0,
     unlabelled: UnlabelledOption = False,
+    clips: ClipsOption = ClipsName.auto,
     on_error: OnErrorOption = OnErrorName.fatal,
     backend: BackendOption = BackendName.native,
     json: JsonOption = False,
@@ -112,7 +117,7 @@ def train(
 
     if origin is not None:
         given = [name for name in context.params if _is_given(context, name)]
-        again = as_before(origin, data, given, output=output, checkpoint=checkpoint)
+        again = as_before(origin, data, given, output=output, checkpoint=checkpoint, history=history)
         raise typer.Exit(run_train(again, as_json=json, plot=plot))
     if data is None:
         raise ArgumentError("DATA must be given, unless --from names a model. Got none.")
@@ -135,7 +140,9 @@ def train(
         augment=tuple(augment or ()),
         find_rate=find_lr,
         checkpoint=checkpoint,
+        history=history,
         loss=loss.value,
+        clips=clips.value,
         labels=LabelOptions(
             None if labels is None else labels.value,
             folder,

@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any, Literal, cast
-
-import numpy as np
+from typing import Literal, cast
 
 from scanwise import models
 from scanwise.augment import Augment
 from scanwise.cli.augmentation import read_augment, with_backgrounds
-from scanwise.cli.console import parse_extent, plain, print_json, progress_bar, say, say_skipped
+from scanwise.cli.clips import padded_for
+from scanwise.cli.console import print_json, say
 from scanwise.cli.history_picture import draw_history, require_plot
-from scanwise.cli.labels import open_labelled
 from scanwise.cli.network_file import read_network
 from scanwise.cli.recipe import choose_batch_size, choose_epochs, make_optimizer
 from scanwise.cli.request import Request, say_differences
 from scanwise.cli.standardisation import Standardisation
+from scanwise.cli.training_data import open_training, validation_fraction
+from scanwise.cli.training_report import (
+    describe,
+    epochs_text,
+    labels_of,
+    network_name,
+    parameter_count,
+    result_of,
+    size_of,
+    summary_of,
+)
 from scanwise.cli.writable import require_writable
-from scanwise.data import Dataset, split
-from scanwise.data.dataset import ImageMode, OnError
+from scanwise.data import Dataset
 from scanwise.errors import ArgumentError, ShapeError
 from scanwise.layers import Sequential
-from scanwise.model import BACKGROUND_NAMES, Model
-from scanwise.training import EarlyStopping, History, find_learning_rate, fit
+from scanwise.model import Model
+from scanwise.training import Callback, EarlyStopping, History, HistoryFile, find_learning_rate, fit
 
 INTERRUPTED = 130
-LABELS_SHOWN = 20
 
 
 def run_train(request: Request, *, as_json: bool, plot: Path | None = None) -> int:
     """Read the data, train, save; the exit code."""
     inputs = [request.data]
-    if _fraction(request.validation) is None:
+    if validation_fraction(request.validation) is None:
         inputs.append(Path(request.validation))
     described = request.described
     if described is None and request.network.endswith(".json"):
@@ -41,13 +48,15 @@ def run_train(request: Request, *, as_json: bool, plot: Path | None = None) -> i
         described = read_network(Path(request.network))
     _require_places(request, plot, inputs)
     augment = read_augment(request.augment)
-    training, validation = _data(request)
+    training, validation = open_training(request, described)
     augment = with_backgrounds(augment, training)
     standardisation = Standardisation.of(training) if described is None else None
     model = _model(request, training, described)
-    say(f"{_describe(training)}; {'no validation' if validation is None else _size_of(validation, training)}")
-    say(_labels(training))
-    say(f"network {_network_name(request, training)}: {_parameter_count(model):,} parameters")
+    training = padded_for(model.network, training)
+    validation = padded_for(model.network, validation) if isinstance(validation, Dataset) else validation
+    say(f"{describe(training)}; {'no validation' if validation is None else size_of(validation, training)}")
+    say(labels_of(training))
+    say(f"network {network_name(request, training)}: {parameter_count(model):,} parameters")
     started = time.perf_counter()
     history = _fit(request, model, training, validation, standardisation, augment)
     seconds = time.perf_counter() - started
@@ -64,14 +73,14 @@ def run_train(request: Request, *, as_json: bool, plot: Path | None = None) -> i
         draw_history(plot, history, title=str(request.output))
     if request.checkpoint is not None and not history.interrupted:
         request.checkpoint.unlink(missing_ok=True)  # the model has it all
-    result = _result(request, training, model, history, seconds)
+    result = result_of(request, training, model, history, seconds)
     if as_json:
         print_json(result)
     else:
-        print(_summary(result))
+        print(summary_of(result))
     if history.interrupted:
         say(
-            f"interrupted after {_epochs(len(history))}; the model so far is saved in {request.output}{going_on}"
+            f"interrupted after {epochs_text(len(history))}; the model so far is saved in {request.output}{going_on}"
         )
         return INTERRUPTED
     return 0
@@ -88,65 +97,15 @@ def _require_places(request: Request, plot: Path | None, inputs: list[Path]) -> 
             raise ArgumentError(
                 f"checkpoint must be another file than output. Got {request.output} for both."
             )
+    if request.history is not None:
+        require_writable(request.history, request.output, *inputs, name="history")
+        if request.history in (request.output, request.checkpoint):
+            raise ArgumentError(
+                f"history must be another file than output and checkpoint. Got {request.history} for both."
+            )
     if plot is not None:
         require_plot(plot)
         require_writable(plot, request.output, *inputs, name="plot")
-
-
-def _data(request: Request) -> tuple[Dataset, Dataset | float | None]:
-    """Training data, and validation data or, for a mapped file, the fraction that `fit` holds out without a copy."""
-    fraction = _fraction(request.validation)
-    if fraction == 0 and request.patience is not None:
-        raise ArgumentError("patience must be left out without validation data. Got --validation 0.")
-    window = None if request.window is None else parse_extent(request.window, "window")
-    if isinstance(window, tuple) and len(window) != 2:
-        raise ArgumentError(f"window must be a number, or HxW. Got {request.window!r}.")
-    with progress_bar("reading") as show:
-        data = open_labelled(
-            request.data,
-            request.labels,
-            presence={"auto": None, "cross_entropy": False, "binary_cross_entropy": True}[request.loss],
-            seed=request.seed,
-            window=window,
-            sample_rate=request.sample_rate,
-            image_mode=cast("ImageMode | None", request.image_mode),
-            on_error=cast("OnError", request.on_error),
-            progress=show,
-        )
-    say_skipped(data)
-    if fraction is None:
-        held_out = open_labelled(
-            Path(request.validation),
-            request.labels,
-            presence=data.y.ndim == 2,
-            seed=request.seed,
-            input_shape=data.input_shape,
-            sample_rate=data.sample_rate,
-            image_mode=data.image_mode,
-            labels=data.labels,
-            on_error=cast("OnError", request.on_error),
-            part="test",
-        )
-        say_skipped(held_out)
-        return data, held_out
-    if fraction == 0:
-        return data, None
-    if isinstance(data.x.base, np.memmap) and min(data.counts().values()) > 1:
-        return data, fraction
-    return split(data, fraction, seed=request.seed)
-
-
-def _fraction(text: str) -> float | None:
-    """A fraction from 0 (no validation) to below 1, or None where the text is a path."""
-    try:
-        fraction = float(text)
-    except ValueError:
-        return None
-    if not 0 <= fraction < 1:
-        raise ArgumentError(
-            f"validation must be a path, or a fraction of at least 0 and less than 1. Got {text}."
-        )
-    return fraction
 
 
 def _model(request: Request, data: Dataset, described: Sequential | None) -> Model:
@@ -191,8 +150,9 @@ def _fit(
             seed=request.seed,
         ).suggestion
         say(f"learning rate {rate:.3g}, found by trying")
-    callbacks = [] if request.patience is None else [EarlyStopping(request.patience)]
-    return fit(
+    callbacks: list[Callback] = [] if request.patience is None else [EarlyStopping(request.patience)]
+    written = None if request.history is None else HistoryFile(request.history)
+    history = fit(
         model,
         training,
         epochs=choose_epochs(samples, batch_size) if request.epochs is None else request.epochs,
@@ -201,87 +161,15 @@ def _fit(
         loss=_loss(training),
         validation_data=validation,
         augment=augment,
-        callbacks=callbacks,
+        callbacks=callbacks if written is None else [*callbacks, written],
         seed=request.seed,
         checkpoint=request.checkpoint,
     )
+    if written is not None:
+        written.write(history)  # where the check-point was of a training at its end, no epoch was
+    return history
 
 
 def _loss(data: Dataset) -> str:
     """One sigmoid per label where samples may have several labels, or none."""
     return "binary_cross_entropy" if data.y.ndim == 2 else "cross_entropy"
-
-
-def _network_name(request: Request, data: Dataset) -> str:
-    if request.network == "auto":
-        return models.auto(data.input_shape, sample_rate=data.sample_rate)
-    return request.network
-
-
-def _parameter_count(model: Model) -> int:
-    return sum(value.size for value in model.parameters.values())
-
-
-def _describe(data: Dataset) -> str:
-    extent = "x".join(map(str, data.input_shape[1:]))
-    if data.sample_rate is not None:
-        window = f"{data.input_shape[-1] / data.sample_rate:g} s at {data.sample_rate} Hz"
-    else:
-        window = f"{extent} {'pixels' if data.kind == 'image' else 'elements'}"
-    return f"{len(data):,} samples of {len(data.labels)} labels, window {window}"
-
-
-def _labels(data: Dataset) -> str:
-    """What a wrong folder shows (`train, test`), and what a scan will do with the labels."""
-    shown = ", ".join(map(plain, data.labels[:LABELS_SHOWN]))
-    more = len(data.labels) - LABELS_SHOWN
-    line = f"labels {shown}{f' and {more:,} more' if more > 0 else ''}"
-    if data.y.ndim == 2:
-        none = len(data) - np.count_nonzero(data.y.any(axis=1))
-        return f"{line}; each by itself: {none:,} samples have none of them"
-    if any(label.lower() in BACKGROUND_NAMES for label in data.labels):
-        return line
-    return f"{line}; no 'background' or 'none': a scan takes every window for one of these"
-
-
-def _size_of(validation: Dataset | float, training: Dataset) -> str:
-    if isinstance(validation, float):
-        return f"{round(len(training) * validation):,} of them for validation"
-    return f"{len(validation):,} for validation"
-
-
-def _result(
-    request: Request, data: Dataset, model: Model, history: History, seconds: float
-) -> dict[str, Any]:
-    last = history[-1] if history.best_epoch is None else history[history.best_epoch]
-    return {
-        "model": str(request.output),
-        "network": _network_name(request, data),
-        "parameters": _parameter_count(model),
-        "labels": list(data.labels),
-        "input_shape": list(data.input_shape),
-        "sample_rate": data.sample_rate,
-        "samples": len(data),
-        "skipped": [skipped.source for skipped in data.skipped],
-        "epochs": len(history),
-        "seconds": seconds,
-        "loss": last["loss"],
-        "accuracy": last.get("accuracy"),
-        "validation_loss": last.get("validation_loss"),
-        "validation_accuracy": last.get("validation_accuracy"),
-        "history": history.to_json(),
-    }
-
-
-def _epochs(number: int) -> str:
-    return f"{number} epoch{'' if number == 1 else 's'}"
-
-
-def _summary(result: dict[str, Any]) -> str:
-    parts = [f"{_epochs(result['epochs'])} in {result['seconds']:.1f} s", f"loss {result['loss']:.4f}"]
-    for name, title in (("accuracy", "accuracy"), ("validation_accuracy", "validation accuracy")):
-        if result[name] is not None:
-            parts.append(f"{title} {100 * result[name]:.1f} %")
-    if result["history"]["stopped"]:
-        parts.append(result["history"]["stopped"])
-    return f"{', '.join(parts)}\nsaved {result['model']}"

@@ -8,6 +8,7 @@ from scanwise.data.annotation.collection import Finding as Finding
 from scanwise.data.annotation.opening import open_labels as open_labels
 from scanwise.data.annotation.windows import windows_from as windows_from
 from scanwise.data.archive import load_npz as load_npz
+from scanwise.data.clips import Clips as Clips
 from scanwise.data.dataset import Dataset as Dataset
 from scanwise.data.dataset import Skipped as Skipped
 from scanwise.data.dataset import split as split

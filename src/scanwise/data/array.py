@@ -90,6 +90,11 @@ class ArrayReader:
         bytes_only = self._dtypes == {np.dtype(np.uint8)}
         return (self._shapes[0][0], *extent), np.dtype(np.uint8 if bytes_only else np.float32)
 
+    @property
+    def extents(self) -> tuple[tuple[int, ...], ...]:
+        """Of every file that has been seen."""
+        return tuple(shape[1:] for shape in self._shapes)
+
     def read(self, path: Path) -> NDArray[Any]:
         """One file, (C, T) or (C, H, W)."""
         array = as_signal(read_npy(path), str(path), self.image_mode)

@@ -150,14 +150,17 @@ class AudioReader:
             rates = Counter(rate for _, rate in self._headers)
             self.sample_rate = min(rates, key=lambda rate: (-rates[rate], rate))
         if window is None:
-            rate = self.sample_rate
-            lengths = [math.ceil(frames * rate / own) for frames, own in self._headers]
-            extent = choose_extent(lengths, max(rate // 20, 1))
+            extent = choose_extent([length for (length,) in self.extents], max(self.sample_rate // 20, 1))
         elif isinstance(window, tuple) or not 0 < window < math.inf:
             raise ArgumentError(f"window must be a number of seconds above 0 for audio. Got {window!r}.")
         else:
             extent = max(round(window * self.sample_rate), 1)
         return (1, extent), np.dtype(np.float32)
+
+    @property
+    def extents(self) -> tuple[tuple[int, ...], ...]:
+        """Of every file that has been seen, at the settled rate."""
+        return tuple((math.ceil(frames * (self.sample_rate or own) / own),) for frames, own in self._headers)
 
     def read(self, path: Path) -> NDArray[Any]:
         """One file at the settled rate, (1, T)."""

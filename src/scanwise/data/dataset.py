@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from scanwise.data.clips import Clips
 from scanwise.data.decoding import shown
 from scanwise.data.dividing import held_out_files
 from scanwise.errors import ArgumentError, ArgumentTypeError, DataError
@@ -37,7 +38,8 @@ class Dataset:
     """Labelled windows of one kind of signal, ready for `scanwise.fit`.
 
     Attributes:
-        x: (N, C, T) or (N, C, H, W); uint8 (taken as 0..1 by a model) or float32. May be a `numpy.memmap`.
+        x: (N, C, T) or (N, C, H, W); uint8 (taken as 0..1 by a model) or float32. May be a `numpy.memmap`. Or `Clips`,
+            a sequence of arrays of unequal extent.
         y: (N,) int64, index into `labels`; or (N, K) float32, 0 or 1 for every label, for
             `loss="binary_cross_entropy"`: several labels at once, or none, which is background.
         labels: the label names, in the order of a model's outputs.
@@ -54,7 +56,7 @@ class Dataset:
         (3, (1, 8), {'no': 1, 'yes': 2})
     """
 
-    x: NDArray[Any]
+    x: Any
     y: NDArray[Any]
     labels: tuple[str, ...]
     kind: Kind
@@ -68,8 +70,8 @@ class Dataset:
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """The shape of one sample: (C, T) or (C, H, W)."""
-        return tuple(self.x.shape[1:])
+        """The shape of one sample, of clips that of a window: (C, T) or (C, H, W)."""
+        return self.x.input_shape if isinstance(self.x, Clips) else tuple(self.x.shape[1:])
 
     def counts(self) -> dict[str, int]:
         """The number of samples of each label."""
@@ -82,7 +84,8 @@ class Dataset:
     def take(self, indices: NDArray[np.int64]) -> Dataset:
         """The data set of these samples, in this order (copied)."""
         files = tuple(self.files[i] for i in indices) if self.files else ()
-        return replace(self, x=self.x[indices], y=self.y[indices], files=files)
+        x = self.x.take(indices) if isinstance(self.x, Clips) else self.x[indices]
+        return replace(self, x=x, y=self.y[indices], files=files)
 
 
 def sort_labels(names: set[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.data import array, audio, image
+from scanwise.data.clips import ClipRule, Clips, Surveyed, settled_mode
 from scanwise.data.dataset import Dataset, ImageMode, Kind, OnError, Skipped, encode_labels, require_kind
 from scanwise.data.options import check_options
 from scanwise.data.window import Window, empty_windows, place
@@ -32,6 +33,9 @@ class Reader(Protocol):
     @property
     def image_mode(self) -> ImageMode | None: ...
 
+    @property
+    def extents(self) -> tuple[tuple[int, ...], ...]: ...
+
     def survey(self, path: Path) -> None:
         """Take note of one file's header, or raise DataError."""
 
@@ -50,6 +54,7 @@ def load_folder(
     sample_rate: int | None = None,
     image_mode: ImageMode | None = None,
     labels: tuple[str, ...] | None = None,
+    clips: ClipRule = "windows",
     on_error: OnError = "fatal",
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
@@ -66,6 +71,8 @@ def load_folder(
         sample_rate: Hz that audio is resampled to; None takes that of most files.
         image_mode: "L" or "RGB"; None takes RGB if any file has colour.
         labels: a model's labels; None takes the sub-folders' names.
+        clips: "windows" crops and pads files to the window; "whole" (here the same as "mixed") leaves them as long as
+            they are, for a network that takes any extent. Or a function that decides when lengths are known.
         on_error: "fatal" raises at the first file that cannot be read; "skip" leaves it out and says so in
             `Dataset.skipped`.
         progress: is called with (files read, files in all) as they are read.
@@ -100,7 +107,10 @@ def load_folder(
             usable.append((name, file))
     _require_usable(folder, usable, skipped)
     require_kind(reader.kind, kind, str(folder))
-    x = empty_windows(len(usable), *reader.settle(window))
+    shape, dtype = reader.settle(window)
+    mode = settled_mode(clips, Surveyed(shape, reader.sample_rate, reader.extents))
+    whole = Clips(shape, dtype, reader.read)
+    x = empty_windows(len(usable) if mode == "windows" else 0, shape, dtype)
     kept: list[tuple[str, Path]] = []
     for done, (name, file) in enumerate(usable, 1):
         try:
@@ -108,14 +118,17 @@ def load_folder(
         except DataError as error:
             _leave_out(file, error, on_error, skipped)
         else:
-            place(clip, x[len(kept)])
+            if mode == "windows":
+                place(clip, x[len(kept)])
+            else:
+                whole.add_file(file, clip)
             kept.append((name, file))
         if progress is not None:
             progress(done, len(usable))
     _require_usable(folder, kept, skipped)
     y, labels = encode_labels([name for name, _ in kept], labels, str(folder))
     return Dataset(
-        x=x[: len(kept)],
+        x=x[: len(kept)] if mode == "windows" else whole,
         y=y,
         labels=labels,
         kind=reader.kind,

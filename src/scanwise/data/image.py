@@ -93,6 +93,11 @@ class ImageReader:
         self._dtype = max((dtype for _, _, _, dtype in self._headers), key=lambda dtype: dtype.itemsize)
         return (1 if self.image_mode == "L" else 3, H, W), self._dtype
 
+    @property
+    def extents(self) -> tuple[tuple[int, ...], ...]:
+        """Of every file that has been seen."""
+        return tuple((height, width) for height, width, _, _ in self._headers)
+
     def read(self, path: Path) -> NDArray[Any]:
         """One file in the settled mode, (C, H, W)."""
         planes: NDArray[Any] = read_image(path, self.image_mode or "L")

@@ -14,6 +14,7 @@ from scanwise.data import array, audio, image
 from scanwise.data.archive import load_npz
 from scanwise.data.array import as_signal, image_mode_of, read_npy
 from scanwise.data.audio import read_audio
+from scanwise.data.clips import ClipRule
 from scanwise.data.dataset import PLURAL, Dataset, ImageMode, Kind, OnError, require_finite, require_kind
 from scanwise.data.folder import load_folder
 from scanwise.data.image import read_image
@@ -47,6 +48,7 @@ def open_dataset(
     sample_rate: int | None = None,
     image_mode: ImageMode | None = None,
     labels: tuple[str, ...] | None = None,
+    clips: ClipRule = "windows",
     on_error: OnError = "fatal",
     part: str = "train",
     progress: Callable[[int, int], None] | None = None,
@@ -62,6 +64,7 @@ def open_dataset(
         sample_rate: Hz that audio is resampled to; None takes that of most files.
         image_mode: "L" or "RGB"; None takes it from the files.
         labels: a model's labels; None takes those that occur, at least two, sorted (numbers by value).
+        clips: of a folder, see `load_folder`.
         on_error: "fatal" raises at the first file or row that cannot be read; "skip" leaves it out.
         part: of a `.npz` with `x_train`, `x_test`: "train" or "test".
         progress: is called with (files read, files in all) while a folder is read.
@@ -111,6 +114,7 @@ def open_dataset(
             sample_rate=sample_rate,
             image_mode=image_mode,
             labels=labels,
+            clips=clips,
             on_error=on_error,
             progress=progress,
         )

@@ -220,6 +220,9 @@ class BatchNormOperation(Operation):
             return ()
         return (*statistics.forward_merges(self.extent[0], self.eps, self.momentum), self._scale)
 
+    def commits(self) -> Sequence[Merge]:
+        return statistics.forward_commits(self.extent[0]) if self.training else ()
+
     def backward_merges(self) -> Sequence[Merge]:
         return batch_gradient.backward_merges(self.extent[0]) if self.training else ()
 

@@ -27,6 +27,8 @@ __all__ = [
     "BatchStatistics",
     "BatchSums",
     "Double",
+    "RunningStatistics",
+    "forward_commits",
     "forward_merges",
     "merged",
     "normalised",
@@ -37,8 +39,8 @@ __all__ = [
 ]
 
 # Rows of a block.
-SCALE, SHIFT, MEAN, SLOPE, GRADIENT_MEAN, PRODUCT_MEAN = range(6)
-ROWS = 6
+SCALE, SHIFT, MEAN, SLOPE, GRADIENT_MEAN, PRODUCT_MEAN, RUNNING_MEAN, RUNNING_VAR = range(8)
+ROWS = 8
 
 _HEAD = 16  # floats in front of a shard's sums: a cache line, whose first float64 is the number of values a channel
 
@@ -168,7 +170,7 @@ class BatchSums:
 
 @dataclass(frozen=True)
 class BatchStatistics:
-    """Mean and s of a batch into the block, and a step of the running statistics. n is the number of shards.
+    """Mean and s of a batch into the block, and what the running statistics become. n is the number of shards.
 
     Arguments: sums of the first shard, running mean, running var, block.
 
@@ -199,24 +201,53 @@ class BatchStatistics:
             slope = d.narrow(b.fdiv(d.constant(1.0), d.root(b.fadd(var, d.constant(self.eps)))))
             e.store(d.narrow(mean), block, row(e, self.channels, MEAN, c))
             e.store(e.keep(slope, lanes, valid), block, row(e, self.channels, SLOPE, c))
-            self._run(e, d, running_mean, c, mean)
+            self._run(e, d, running_mean, c, mean, block, RUNNING_MEAN)
             # Unbiased. One value alone has no variance.
             several = b.fcmp_ordered(">", count, ir.Constant(F64, 1.0))
             rest = b.select(several, b.fsub(count, ir.Constant(F64, 1.0)), ir.Constant(F64, 1.0))
             unbiased = b.fdiv(b.fmul(var, values), d.spread(rest))
             unbiased = b.select(several, unbiased, d.wide(e.load(running_var, c, lanes)))
-            self._run(e, d, running_var, c, unbiased)
+            self._run(e, d, running_var, c, unbiased, block, RUNNING_VAR)
 
         over_channels(e, plain_map(self.channels, 1, 1), vector)
 
-    def _run(self, e: Emitter, d: Double, running: Value, c: Index, statistic: Value) -> None:
-        """running = (1 - momentum) running + momentum statistic."""
+    def _run(
+        self, e: Emitter, d: Double, running: Value, c: Index, statistic: Value, block: Value, number: int
+    ) -> None:
+        """(1 - momentum) running + momentum statistic, into a row of the block."""
         b = e.builder
         kept = b.fmul(d.constant(1.0 - self.momentum), d.wide(e.load(running, c, d.lanes)))
-        e.store(d.narrow(b.fadd(kept, b.fmul(d.constant(self.momentum), statistic))), running, c)
+        new = b.fadd(kept, b.fmul(d.constant(self.momentum), statistic))
+        e.store(d.narrow(new), block, row(e, self.channels, number, c))
+
+
+@dataclass(frozen=True)
+class RunningStatistics:
+    """The running statistics become what the block says, once the step's loss is known to be finite.
+
+    Arguments: block, running mean, running var.
+    """
+
+    channels: int
+    pointers: int = 3
+
+    def emit(self, e: Emitter) -> None:
+        block, *running = e.arguments
+
+        def vector(c: Index, *_: int) -> None:
+            for goal, number in zip(running, (RUNNING_MEAN, RUNNING_VAR), strict=True):
+                value = e.load(block, row(e, self.channels, number, c), lanes_for(self.channels))
+                e.store(value, goal, c)
+
+        over_channels(e, plain_map(self.channels, 1, 1), vector)
 
 
 def forward_merges(channels: int, eps: float, momentum: float) -> Sequence[Merge]:
     """What follows every shard's `BatchSums`."""
     names = ("sums", "running_mean", "running_var", "transformed")
     return (Merge(lambda stride: BatchStatistics(channels, stride, eps, momentum), names),)
+
+
+def forward_commits(channels: int) -> Sequence[Merge]:
+    """What a step whose loss is finite leaves."""
+    return (Merge(lambda _: RunningStatistics(channels), ("transformed", "running_mean", "running_var")),)

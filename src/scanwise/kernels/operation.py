@@ -259,6 +259,10 @@ class Operation:
         """Calls of each shard that leave what `merges` read."""
         return ()
 
+    def commits(self) -> Sequence[Merge]:
+        """What becomes of parameters that are not trained, at the end of a step whose loss is finite."""
+        return ()
+
     def backward_merges(self) -> Sequence[Merge]:
         """What all shards of a step must come together for between `parameter_gradients` and `backward`."""
         return ()

@@ -21,8 +21,27 @@ from scanwise.layers import PReLU, Shape
 __all__ = ["PReLUBackward", "PReLUForward", "PReLUGradient", "PReLUOperation"]
 
 
-def _slope(e: Emitter, weight: Value, channel: Index, lanes: int, shared: bool) -> Value:
-    return e.load_broadcast(weight, 0, lanes) if shared else e.load(weight, channel, lanes)
+def _leak(
+    e: Emitter,
+    weight: Value,
+    shared: bool,
+    fields: tuple[tuple[Value, FeatureMap], tuple[Value, FeatureMap], tuple[Value, FeatureMap]],
+) -> None:
+    """Of fields (z, given, goal): goal = given where z > 0, a given otherwise."""
+    z, given, goal = fields
+
+    def vector(n: Index, p: Index, q: Index, c: Index, lanes: int, _: int) -> None:
+        def load(field: tuple[Value, FeatureMap]) -> Value:
+            return e.load(field[0], address(e, field[1], n, p, q, c), lanes)
+
+        value = load(z)
+        passed = value if given == z else load(given)
+        slope = e.load_broadcast(weight, 0, lanes) if shared else e.load(weight, c, lanes)
+        positive = e.builder.fcmp_ordered(">", value, e.constant(0.0, lanes))
+        leaked = e.builder.fmul(passed, slope)
+        e.store(e.builder.select(positive, passed, leaked), goal[0], address(e, goal[1], n, p, q, c))
+
+    each_vector(e, goal[1], vector)
 
 
 # y = z for z > 0, a z otherwise
@@ -43,14 +62,7 @@ class PReLUForward:
 
     def emit(self, e: Emitter) -> None:
         z, weight, y = e.arguments
-
-        def vector(n: Index, p: Index, q: Index, c: Index, lanes: int, _: int) -> None:
-            value = e.load(z, address(e, self.z, n, p, q, c), lanes)
-            leaked = e.builder.fmul(value, _slope(e, weight, c, lanes, self.shared))
-            positive = e.builder.fcmp_ordered(">", value, e.constant(0.0, lanes))
-            e.store(e.builder.select(positive, value, leaked), y, address(e, self.y, n, p, q, c))
-
-        each_vector(e, self.y, vector)
+        _leak(e, weight, self.shared, ((z, self.z), (z, self.z), (y, self.y)))
 
 
 # dL/dz = dL/dy for z > 0, a dL/dy otherwise
@@ -68,15 +80,7 @@ class PReLUBackward:
 
     def emit(self, e: Emitter) -> None:
         z, weight, dy, dz = e.arguments
-
-        def vector(n: Index, p: Index, q: Index, c: Index, lanes: int, _: int) -> None:
-            value = e.load(z, address(e, self.z, n, p, q, c), lanes)
-            error = e.load(dy, address(e, self.dy, n, p, q, c), lanes)
-            leaked = e.builder.fmul(error, _slope(e, weight, c, lanes, self.shared))
-            positive = e.builder.fcmp_ordered(">", value, e.constant(0.0, lanes))
-            e.store(e.builder.select(positive, error, leaked), dz, address(e, self.dz, n, p, q, c))
-
-        each_vector(e, self.dz, vector)
+        _leak(e, weight, self.shared, ((z, self.z), (dy, self.dy), (dz, self.dz)))
 
 
 # dL/da = sum of z dL/dy where z <= 0: over (n, p, q) for each channel, and over all channels where they share a slope

@@ -8,7 +8,8 @@ Phases of a step, with a barrier after each:
 1. shards: a thread takes the next shard of the step's samples and runs the calls on it, a few samples at a time. A
    shard adds to its own gradients. Which samples form a shard does not depend on the number of threads. If the sum of
    the step's losses is not finite, the loop ends here: no parameter has changed, and STEP stays.
-2. updates: chunks of the parameters: sum the shards' gradients in order, and the optimizer's step.
+2. updates: chunks of the parameters: sum the shards' gradients in order, and the optimizer's step. Running statistics
+   become what the step's merges (`phases`) made of them.
 3. derived: what is computed from the parameters (transposed weights).
 """
 

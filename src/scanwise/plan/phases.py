@@ -39,11 +39,13 @@ class Phases:
     Attributes:
         compiled: its calls.
         merges: records of all merges.
+        commits: records of what else changes with the parameters.
         table: for each phase (first call, end of its calls, first merge, end of its merges).
     """
 
     compiled: Compiled
     merges: NDArray[np.int64]
+    commits: NDArray[np.int64]
     table: NDArray[np.int64]
 
 
@@ -61,6 +63,7 @@ class _PhasedProgram(Program):
     ) -> None:
         super().__init__(graph, layout, dtype, goal, samples, steps=steps)
         self.merges: list[tuple[Merge, list[Place]]] = []
+        self.commits: list[tuple[Call, list[Place]]] = []
         self.ends: list[tuple[int, int]] = []  # numbers of calls and of merges up to the end of each phase
 
     def _plan_forward(self) -> None:
@@ -73,6 +76,8 @@ class _PhasedProgram(Program):
                 for call in node.operation.before_merges(maps):
                     self.call(call, node)
                 self.meet(node, merges)
+            for commit in node.operation.commits():
+                self.commits.append((Call(commit.kernel(0), ()), self.places_of(commit.arguments, node)))
             for call in node.operation.forward(maps):
                 self.call(call, node)
         self.close_stage()
@@ -92,7 +97,12 @@ class _PhasedProgram(Program):
         table = [
             (call, end, merge, merged) for (call, merge), (end, merged) in zip(starts, ends, strict=True)
         ]
-        return Phases(compiled, records_of(merges, target), np.array(table, np.int64))
+        return Phases(
+            compiled,
+            records_of(merges, target),
+            records_of(self.commits, target),
+            np.array(table, np.int64),
+        )
 
 
 def compile_phases(
@@ -220,6 +230,10 @@ class PhasedRunner(Runner):
             super().run_records(records, samples, gradients)
         finally:
             self.function = self._phased
+
+    def set_updates(self, records: NDArray[np.int64]) -> None:
+        """The optimizer's, and with them what becomes of running statistics."""
+        super().set_updates(np.concatenate([records, self._phases.commits]))
 
     @property
     def floats(self) -> int:

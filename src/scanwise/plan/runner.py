@@ -77,6 +77,11 @@ class Runner:
         for bases in self._bases:
             bases[base] = address
 
+    def set_updates(self, records: NDArray[np.int64]) -> None:
+        """What a training step does when its loss is known to be finite."""
+        self._updates = records
+        self.context[Field.UPDATES], self.context[Field.UPDATE_COUNT] = _pointer(records), len(records)
+
     def set_order(self, order: NDArray[np.int64]) -> None:
         self._kept["order"] = order
         self.context[Field.ORDER] = _pointer(order)

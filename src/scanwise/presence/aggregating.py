@@ -17,7 +17,7 @@ from scanwise.memory import gibibytes
 from scanwise.model import Model
 from scanwise.parameters import Parameters
 from scanwise.presence.aggregation import Aggregation
-from scanwise.presence.body import Layout, Signal, pieces
+from scanwise.presence.body import Layout, PlainBody, Signal, pieces
 from scanwise.presence.parts import Part, split
 from scanwise.presence.result import Presence
 from scanwise.presence.signals import as_signals
@@ -27,6 +27,7 @@ from scanwise.presence.tiles import Grid
 MOST_WHOLE = 1 << 30
 
 _TAIL_ROWS = 1 << 8  # aggregates whose gradients are computed in one go
+_KEPT_LAYOUTS = 1 << 12
 
 
 class AggregatingNetwork:
@@ -54,10 +55,12 @@ class AggregatingNetwork:
     def __init__(self, network: Sequential, input_shape: Shape, backend: str) -> None:
         self._input_shape = input_shape
         self.body, self.mode, self.tail = split(network, input_shape, backend)
+        self._plain = PlainBody(self.body)
         self._whole_network = Part(list(network.flat()), backend) if backend == "reference" else None
         last = shapes.walk(self.body.network, input_shape)[-1]
         self._field, self._stride = last.receptive_field, last.stride
         self.channels = last.output_shape[0]
+        self._layouts: dict[Shape, Layout] = {}
         self._lock = threading.Lock()
         self._version = -1  # of the parameters that the parts hold
 
@@ -82,7 +85,8 @@ class AggregatingNetwork:
                 part.load(parameters)
 
     def _presence(self, signals: Sequence[ArrayLike] | ArrayLike, labels: tuple[str, ...] | None) -> Presence:
-        checked = self.laid_out(as_signals(signals, self._input_shape))
+        arrays = as_signals(signals, self._input_shape)
+        checked = [self.laid_out(number, values) for number, values in enumerate(arrays)]
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is named on the next lines
             found = self._aggregate(checked)
             aggregates = np.stack([each.value for each in found])
@@ -103,39 +107,46 @@ class AggregatingNetwork:
             starts, stops = starts[:, :, 0], stops[:, :, 0]
         return Presence(scores, starts, stops, labels)
 
-    def laid_out(self, signals: Sequence[NDArray[Any]]) -> list[Signal]:
-        """Checked signals, each with where the network's positions lie on it."""
-        known: dict[Shape, Layout] = {}
-        found = []
-        for number, values in enumerate(signals):
-            if values.shape not in known:
-                known[values.shape] = self._layout(number, values.shape)
-            found.append(Signal(number, values, known[values.shape]))
-        return found
+    def laid_out(self, number: int, values: NDArray[Any], name: str = "signals") -> Signal:
+        """A checked signal with where the network's positions lie on it, which a training asks again in every epoch.
 
-    def _layout(self, number: int, shape: Shape) -> Layout:
+        Args:
+            number: its place in the list.
+            values: `(C, T)` or `(C, H, W)`.
+            name: of the list, for messages.
+
+        Raises:
+            ShapeError: the network does not take signals of its size.
+        """
+        if values.shape not in self._layouts:
+            if len(self._layouts) == _KEPT_LAYOUTS:
+                self._layouts.clear()
+            self._layouts[values.shape] = self._layout(f"{name}[{number}]", values.shape)
+        return Signal(number, values, self._layouts[values.shape])
+
+    def _layout(self, name: str, shape: Shape) -> Layout:
         """Where the network's positions lie on a signal, and whether it goes through the body whole."""
         network = self.body.network
         missing = tuple(max(0, f - e) for f, e in zip(self._field, shape[1:], strict=True))
         if any(missing) and shapes.has_padding(network, self._input_shape) is None:
             raise ShapeError(
-                f"signals[{number}] must be at least as large as the network's receptive field {self._field}. "
+                f"{name} must be at least as large as the network's receptive field {self._field}. "
                 f"Got {shape[1:]}, which lacks {missing}."
             )
         try:
             rows = shapes.walk(network, shape)
         except (ShapeError, ArgumentError) as error:
-            raise ShapeError(f"signals[{number}] must fit the network. Got shape {shape}: {error}") from None
+            raise ShapeError(f"{name} must fit the network. Got shape {shape}: {error}") from None
         padded = shapes.has_padding(network, shape)
         whole = (
             padded is not None or self._whole_network is not None or any(map(shapes.pairs_positions, rows))
         )
         if whole:
-            self._check_size(number, rows, padded)
+            self._check_size(name, rows, padded)
         grid = Grid(rows[-1].output_shape[1:], self._field, self._stride)
         return Layout(grid, whole, shapes.padding_before(network, shape))
 
-    def _check_size(self, number: int, rows: list[shapes.Row], padded: shapes.Row | None) -> None:
+    def _check_size(self, name: str, rows: list[shapes.Row], padded: shapes.Row | None) -> None:
         """Refuse a signal that would take much memory as a whole."""
         needed = 4 * max(math.prod(row.input_shape) + math.prod(row.output_shape) for row in rows)
         if needed > MOST_WHOLE:
@@ -144,7 +155,7 @@ class AggregatingNetwork:
                 reason = f"since layer {self.body.place(padded.name)} {padded.layer.label()} pads"
                 advice = "a network without padding"
             raise ShapeError(
-                f"signals[{number}] must be small enough to be evaluated whole, {reason}: at most "
+                f"{name} must be small enough to be evaluated whole, {reason}: at most "
                 f"{gibibytes(MOST_WHOLE)} for a layer's input and output. Got shape {rows[0].input_shape}, which takes "
                 f"{gibibytes(needed)}; {advice} takes signals of any size."
             )
@@ -154,7 +165,7 @@ class AggregatingNetwork:
         pieces go through the body twice.
         """
         found = [Aggregation(self.mode, self.channels) for _ in signals]
-        for signal, piece in pieces(self.body, self.channels, signals):
+        for signal, piece in pieces(self._plain, self.channels, signals):
             _require_finite(signal.number, piece, "before the Aggregate")
             found[signal.number].look(piece)
             if found[signal.number].sums_exponentials and signal.layout.pieces(self.channels) == 1:
@@ -164,7 +175,7 @@ class AggregatingNetwork:
             for signal in signals
             if found[signal.number].sums_exponentials and signal.layout.pieces(self.channels) > 1
         ]
-        for signal, piece in pieces(self.body, self.channels, again):
+        for signal, piece in pieces(self._plain, self.channels, again):
             found[signal.number].add_exponentials(piece)
         return found
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,19 @@ from scanwise.presence.parts import Part
 from scanwise.presence.signals import read
 from scanwise.presence.tiles import Band, Grid
 
-__all__ = ["Layout", "Signal", "pieces", "read_tile"]
+__all__ = [
+    "Body",
+    "Layout",
+    "PlainBody",
+    "Signal",
+    "Tile",
+    "batches",
+    "pieces",
+    "read_tile",
+    "read_whole",
+]
+
+T = TypeVar("T")
 
 _BATCH_BYTES = 1 << 24
 _BATCH_TILES = 16
@@ -61,23 +73,73 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class _Tile:
-    """A tile that has been read."""
+class Tile:
+    """A part of a signal that has been read, or all of it.
 
-    band: Band
+    Attributes:
+        signal: that it is of.
+        start: the first position that it gives, along each axis.
+        values: C-contiguous float32, or uint8.
+    """
+
     signal: Signal
     start: tuple[int, ...]
     values: NDArray[Any]
-    last: bool  # of its band
 
     @property
-    def form(self) -> tuple[object, ...]:
-        """Tiles of one form can go through the body together."""
-        return self.values.shape, self.values.dtype
+    def first(self) -> tuple[int, ...]:
+        """Its first sample or pixel, along each axis."""
+        return tuple(p * s for p, s in zip(self.start, self.signal.layout.grid.stride, strict=True))
+
+
+class Body(Protocol):
+    """The layers before the `Aggregate`."""
+
+    def forward(self, tiles: Sequence[Tile]) -> NDArray[np.float32]:
+        """Values `(N, J, *positions)` of tiles of one shape and dtype."""
+        ...
+
+    def parameter_gradients(
+        self, tiles: Sequence[Tile], dy: NDArray[np.float32]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Gradients of `sum(y * dy)` by the parameters, by their names in the network."""
+        ...
+
+
+class PlainBody:
+    """The layers as they predict."""
+
+    def __init__(self, part: Part) -> None:
+        self._part = part
+
+    def forward(self, tiles: Sequence[Tile]) -> NDArray[np.float32]:
+        """Values; tiles are inputs of a network made for one position's receptive field."""
+        layout, values = tiles[0].signal.layout, [tile.values for tile in tiles]
+        if layout.whole:
+            return self._part.at(values[0].shape).executor.forward(np.stack(values))
+        window = (values[0].shape[0], *layout.grid.field)
+        return self._part.at(window).executor.forward_at(values)
+
+    def parameter_gradients(
+        self, tiles: Sequence[Tile], dy: NDArray[np.float32]
+    ) -> dict[str, NDArray[np.float64]]:
+        """Gradients of `sum(y * dy)`."""
+        x = np.stack([tile.values for tile in tiles])
+        found = self._part.at(x.shape[1:]).executor.parameter_gradients(x, dy)
+        return {self._part.place(name): gradient.astype(np.float64) for name, gradient in found.items()}
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A tile on its way into a band."""
+
+    tile: Tile
+    band: Band
+    last: bool  # of the band
 
 
 def pieces(
-    body: Part, channels: int, signals: Sequence[Signal]
+    body: Body, channels: int, signals: Sequence[Signal]
 ) -> Iterator[tuple[Signal, NDArray[np.float32]]]:
     """The body's values of all signals, `(J, n)` after `(J, n)`. The pieces of a signal come in row-major order.
 
@@ -85,42 +147,49 @@ def pieces(
     several go through the body together.
     """
     for signal in sorted((s for s in signals if s.layout.whole), key=lambda s: s.values.shape):
-        shape = signal.values.shape
-        values = read(signal.values, signal.number, (0,) * (len(shape) - 1), shape[1:])
-        yield signal, body.at(shape).executor.forward(values[None])[0].reshape(channels, -1)
+        yield signal, body.forward([read_whole(signal)])[0].reshape(channels, -1)
     tiled = sorted((s for s in signals if not s.layout.whole), key=lambda s: s.layout.grid.counts)
-    for group in _groups(_tiles(tiled, channels)):
-        window = (group[0].values.shape[0], *group[0].signal.layout.grid.field)
-        maps = body.at(window).executor.forward_at([np.ascontiguousarray(tile.values) for tile in group])
-        for tile, values in zip(group, maps, strict=True):
-            tile.band.put(tile.start, values)
-            if tile.last:
-                yield tile.signal, tile.band.take()
+    for group in batches(_tiles(tiled, channels), lambda placed: placed.tile.values):
+        maps = body.forward([placed.tile for placed in group])
+        for placed, values in zip(group, maps, strict=True):
+            placed.band.put(placed.tile.start, values)
+            if placed.last:
+                yield placed.tile.signal, placed.band.take()
 
 
-def _groups(tiles: Iterator[_Tile]) -> Iterator[list[_Tile]]:
-    """Neighbouring tiles of one form, a bounded number at a time."""
-    group: list[_Tile] = []
+def batches(tiles: Iterable[T], values_of: Callable[[T], NDArray[Any]]) -> Iterator[list[T]]:
+    """Neighbouring tiles that can go through the body together, of one shape and dtype, a bounded number at a time."""
+    batch: list[T] = []
     for tile in tiles:
-        full = len(group) == _BATCH_TILES or (len(group) + 1) * tile.values.nbytes > _BATCH_BYTES
-        if group and (full or tile.form != group[0].form):
-            yield group
-            group = []
-        group.append(tile)
-    if group:
-        yield group
+        values = values_of(tile)
+        if batch:
+            first = values_of(batch[0])
+            full = len(batch) == _BATCH_TILES or (len(batch) + 1) * values.nbytes > _BATCH_BYTES
+            if full or (values.shape, values.dtype) != (first.shape, first.dtype):
+                yield batch
+                batch = []
+        batch.append(tile)
+    if batch:
+        yield batch
 
 
-def _tiles(signals: Sequence[Signal], channels: int) -> Iterator[_Tile]:
+def _tiles(signals: Sequence[Signal], channels: int) -> Iterator[_Placed]:
     """Tiles are read when they are asked for."""
     for signal in signals:
         for band in signal.layout.grid.bands(channels):
             starts = band.tiles()
             for start in starts:
-                yield _Tile(band, signal, start, read_tile(signal, start), start is starts[-1])
+                yield _Placed(read_tile(signal, start), band, start is starts[-1])
 
 
-def read_tile(signal: Signal, start: tuple[int, ...]) -> NDArray[Any]:
+def read_whole(signal: Signal) -> Tile:
+    """A signal that goes through the body as a whole."""
+    extent = signal.values.shape[1:]
+    nowhere = (0,) * len(extent)
+    return Tile(signal, nowhere, read(signal.values, signal.number, nowhere, extent))
+
+
+def read_tile(signal: Signal, start: tuple[int, ...]) -> Tile:
     """The part of the signal that a tile sees. What lies between it and the next tile or the signal's end is read
     too: no position looks there, but it must be finite as well.
     """
@@ -133,4 +202,5 @@ def read_tile(signal: Signal, start: tuple[int, ...]) -> NDArray[Any]:
             signal.values.shape[1:], first, start, grid.counts, grid.positions, span, grid.stride, strict=True
         )
     )
-    return read(signal.values, signal.number, first, reach)[(slice(None), *map(slice, span))]
+    values = read(signal.values, signal.number, first, reach)[(slice(None), *map(slice, span))]
+    return Tile(signal, start, np.ascontiguousarray(values))

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise import shapes
-from scanwise.errors import ArgumentError
+from scanwise.errors import ArgumentError, ShapeError
 from scanwise.layers import Aggregate, Downsample1d, Downsample2d, Layer, Sequential, Shape
 from scanwise.model import Model
 
-__all__ = ["Part", "split"]
+__all__ = ["Part", "smallest_extent", "split", "takes_any_extent"]
 
 _KEPT_SHAPES = 8
 
@@ -26,6 +26,7 @@ class Part:
     """
 
     def __init__(self, named: Sequence[tuple[str, Layer]], backend: str) -> None:
+        self.named = list(named)
         self.network = Sequential(*(layer for _, layer in named))
         self._places = [place for place, _ in named]
         self._backend = backend
@@ -85,3 +86,46 @@ def split(network: Sequential, input_shape: Shape, backend: str) -> tuple[Part, 
             )
     after = named[index + 1 :]
     return before, aggregate.mode, Part(after, backend) if after else None
+
+
+def takes_any_extent(network: Sequential, input_shape: Shape) -> bool:
+    """Whether a network takes signals of any size.
+
+    >>> from scanwise.layers import Conv1d, Flatten, Linear
+    >>> takes_any_extent(Sequential(Conv1d(4, 5), Aggregate("max"), Linear(2)), (1, 20))
+    True
+    >>> takes_any_extent(Sequential(Conv1d(4, 5), Flatten(), Linear(2)), (1, 20))
+    False
+    """
+    try:
+        split(network, input_shape, "reference")
+    except ArgumentError:
+        return False
+    return True
+
+
+def smallest_extent(network: Sequential, input_shape: Shape) -> Shape:
+    """The smallest signal that the layers before the `Aggregate` give a position for, `(T,)` or `(H, W)`.
+
+    >>> from scanwise.layers import Conv1d, MaxPool1d
+    >>> smallest_extent(Sequential(Conv1d(4, 5), MaxPool1d(2), Aggregate("max")), (1, 20))
+    (6,)
+    """
+    body, _, _ = split(network, input_shape, "reference")
+    if shapes.has_padding(body.network, input_shape) is None:
+        return shapes.walk(body.network, input_shape)[-1].receptive_field
+    return tuple(_smallest(body.network, input_shape, axis) for axis in range(1, len(input_shape)))
+
+
+def _smallest(body: Sequential, input_shape: Shape, axis: int) -> int:
+    """Along one axis, by bisection, the others as in `input_shape`, which is large enough."""
+    too_small, enough = 0, input_shape[axis]
+    while enough - too_small > 1:
+        middle = (too_small + enough) // 2
+        try:
+            shapes.walk(body, (*input_shape[:axis], middle, *input_shape[axis + 1 :]))
+        except (ShapeError, ArgumentError):
+            too_small = middle
+        else:
+            enough = middle
+    return enough

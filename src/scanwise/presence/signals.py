@@ -12,7 +12,9 @@ from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 from scanwise.inputs import check_finite, number_array, real_array
 from scanwise.layers import Shape
 
-__all__ = ["as_signals", "read"]
+__all__ = ["as_signal", "as_signals", "read"]
+
+_AXES = {2: "C, T", 3: "C, H, W"}
 
 
 def as_signals(
@@ -25,7 +27,7 @@ def as_signals(
         ArgumentError: there is none.
         ShapeError: one has other axes or channels.
     """
-    axes = "C, T" if len(input_shape) == 2 else "C, H, W"
+    axes = _AXES.get(len(input_shape), "C, H, W")
     if isinstance(signals, np.ndarray):
         if signals.ndim != len(input_shape) + 1:
             hint = "; a single signal is [signal]" if signals.ndim == len(input_shape) else ""
@@ -34,13 +36,17 @@ def as_signals(
         raise ArgumentTypeError(f"{name} must be a list of arrays ({axes}). Got {type(signals).__name__}.")
     if len(signals) == 0:
         raise ArgumentError(f"{name} must hold at least one signal. Got none.")
-    arrays = [number_array(signal, f"{name}[{number}]") for number, signal in enumerate(signals)]
-    for number, array in enumerate(arrays):
-        if array.ndim != len(input_shape) or array.shape[0] != input_shape[0]:
-            raise ShapeError(
-                f"{name}[{number}] must have shape ({axes}) with {input_shape[0]} channels. Got {array.shape}."
-            )
-    return arrays
+    return [as_signal(signal, input_shape, f"{name}[{number}]") for number, signal in enumerate(signals)]
+
+
+def as_signal(signal: ArrayLike, input_shape: Shape, name: str) -> NDArray[Any]:
+    """One of them."""
+    array = number_array(signal, name)
+    if array.ndim != len(input_shape) or array.shape[0] != input_shape[0]:
+        raise ShapeError(
+            f"{name} must have shape ({_AXES[len(input_shape)]}) with {input_shape[0]} channels. Got {array.shape}."
+        )
+    return array
 
 
 def read(signal: NDArray[Any], number: int, start: Shape, extent: Shape) -> NDArray[Any]:

@@ -30,7 +30,15 @@ def ddropout(layer: Dropout, x: Array, dy: Array, parameters: Parameters) -> tup
     return (dy * parameters["mask"] if "mask" in parameters else dy), {}
 
 
-def mask(layer: Dropout, shape: Shape, sample_keys: Keys, ordinal: int) -> Array:
+def mask(
+    layer: Dropout,
+    shape: Shape,
+    sample_keys: Keys,
+    ordinal: int,
+    *,
+    whole: Shape | None = None,
+    start: Shape | None = None,
+) -> Array:
     """M for every sample, `(N, *shape)`.
 
     Args:
@@ -38,11 +46,20 @@ def mask(layer: Dropout, shape: Shape, sample_keys: Keys, ordinal: int) -> Array
         shape: of the layer's input, without the sample axis.
         sample_keys: one of `sample_keys` for each sample.
         ordinal: how many dropout layers come before this one in the network.
+        whole: where the input is a part of a larger map, in which its elements have their numbers, the shape of that.
+        start: where the part begins, along each axis but the first.
     """
     layer_keys = mix(sample_keys + _u32(_GOLDEN * (ordinal + 1)))
     # Elements are counted channels innermost, e = (h W + w) C + c, as the native engine lays them out.
-    counted = np.arange(int(np.prod(shape)), dtype=np.uint64).reshape(*shape[1:], shape[0])
-    element = np.moveaxis(counted, -1, 0)
+    channels, *extent = shape
+    position = np.zeros((1,) * len(extent), np.uint64)
+    places = zip(extent, (whole or shape)[1:], start or (0,) * len(extent), strict=True)
+    for axis, (inside, in_all, first) in enumerate(places):
+        along = np.arange(first, first + inside, dtype=np.uint64)
+        position = position * np.uint64(in_all) + along.reshape(-1, *[1] * (len(extent) - 1 - axis))
+    element = position * np.uint64(channels) + np.arange(channels, dtype=np.uint64).reshape(
+        -1, *[1] * len(extent)
+    )
     words = mix(layer_keys[(..., *[None] * len(shape))] + _u32(_GOLDEN * (element + np.uint64(1))))
     kept = words >= np.uint32(int(layer.p * 2**32))
     return np.where(kept, np.float64(np.float32(1 / (1 - layer.p))), 0.0)

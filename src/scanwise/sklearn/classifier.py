@@ -17,7 +17,14 @@ from scanwise.layers import Sequential
 from scanwise.model import Model
 from scanwise.sklearn import targets
 from scanwise.sklearn.networks import network_for
-from scanwise.sklearn.samples import as_input, outputs, prediction_samples, training_samples
+from scanwise.sklearn.samples import (
+    Series,
+    outputs,
+    prediction_samples,
+    sample_shape,
+    trained_on,
+    training_samples,
+)
 from scanwise.training import AdamW, EarlyStopping, History, OneCycle, Optimizer, fit
 from scanwise.training.losses import gives_probabilities
 
@@ -43,8 +50,9 @@ class ScanClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     """A scanning network as a classifier of scikit-learn.
 
     `X` is a table `(n, features)`, signals `(n, channels, time)`, images `(n, channels, rows, columns)`, or a list of
-    arrays `(channels, time)`, as aeon takes series; uint8 is taken as 0..1. `y` holds one class for each sample, of any
-    type, or is a matrix `(n, K)` of 0 and 1, where each of K labels holds or not. There are no sample weights.
+    arrays `(channels, time)`, as aeon takes series, of unequal length if the network has an `Aggregate`; uint8 is taken
+    as 0..1. `y` holds one class for each sample, of any type, or is a matrix `(n, K)` of 0 and 1, where each of K
+    labels holds or not. There are no sample weights.
 
     Args:
         network: a name in `scanwise.models`; a `Sequential` with as many outputs as there are classes; or None: for
@@ -179,9 +187,9 @@ class ScanClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """
         return targets.decisions(self._scores(X), multilabel=self.multilabel_, given=self._given())
 
-    def _anew(self, x: NDArray[Any], y: NDArray[Any], classes: NDArray[Any]) -> _Start:
+    def _anew(self, x: NDArray[Any] | Series, y: NDArray[Any], classes: NDArray[Any]) -> _Start:
         """A new model for these samples and classes."""
-        network, input_shape = network_for(self.network, x.shape[1:], len(classes), self.sample_rate)
+        network, input_shape = network_for(self.network, sample_shape(x), len(classes), self.sample_rate)
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         multilabel = targets.is_multilabel(y)
         model = Model(
@@ -204,7 +212,7 @@ class ScanClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     def _train(
         self,
         start: _Start,
-        x: NDArray[Any],
+        x: NDArray[Any] | Series,
         y: NDArray[Any],
         epochs: int,
         optimizer: Optimizer,
@@ -213,13 +221,11 @@ class ScanClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     ) -> Self:
         """Train, and only then become what `start` and the training have made."""
         model = start.model
-        x = as_input(x, model.input_shape)
+        x = trained_on(model, x)
         if targets.is_multilabel(y) != start.multilabel:
             raise ShapeError(
                 "y must be a matrix of labels if it was one before, and else classes. Got the other."
             )
-        if x.shape[1:] != model.input_shape:
-            raise ShapeError(f"X must have samples of shape {model.input_shape}. Got {x.shape[1:]}.")
         loss = self._checked_loss(multilabel=start.multilabel)
         target = targets.as_target(y, start.classes, loss)
         model.loss = loss  # it goes on, and so may see one class only, as a part of the data may have
@@ -261,12 +267,6 @@ class ScanClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     def _scores(self, X: Any) -> NDArray[np.float32]:
         check_is_fitted(self, "model_")
         return outputs(self.model_, prediction_samples(self, X))
-
-    def _require_same_classes(self, classes: NDArray[Any]) -> None:
-        if not np.array_equal(classes, self.classes_):
-            raise ArgumentError(
-                f"classes must stay {self.classes_.tolist()} while training goes on. Got {classes.tolist()}."
-            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -11,31 +11,41 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import validate_data
 
+from scanwise.data.window import choose_extent
 from scanwise.errors import ArgumentError, DataError, ShapeError
 from scanwise.layers import Shape
 from scanwise.model import Model
+from scanwise.presence.parts import takes_any_extent
 
-__all__ = ["outputs", "prediction_samples", "training_samples"]
+__all__ = ["outputs", "prediction_samples", "sample_shape", "trained_on", "training_samples"]
+
+_ROUND = 8  # of the extent that most series fit into, as of clips in files
 
 Series = list[NDArray[Any]]
 
 
-def training_samples(estimator: Any, X: object, y: object, *, reset: bool) -> tuple[NDArray[Any], Any]:
-    """`X` as one array `(n, ...)`, and `y`, both checked. Whether signals can be trained on is decided here alone.
+def training_samples(
+    estimator: Any, X: object, y: object, *, reset: bool
+) -> tuple[NDArray[Any] | Series, Any]:
+    """`X` as one array `(n, ...)` or, where extents differ, as a list of series; and `y`, both checked.
 
     Args:
         estimator: what scikit-learn keeps the number and names of features in.
-        X: an array of at least two axes, or a list of series of one shape.
+        X: an array of at least two axes, or a list of series.
         y: targets, one for each sample.
         reset: whether this is a new training, rather than one that goes on.
 
     Raises:
-        DataError: series of unequal length.
         ValueError: from scikit-learn, where `X` or `y` is not as it says.
     """
     series = _series(X)
+    if series is not None and _unequal(series):
+        # scikit-learn looks at the first values; `fit` checks the others.
+        first = np.stack([each[(slice(None), *(slice(1),) * (each.ndim - 1))] for each in series])
+        _, target = validate_data(estimator, first, y, reset=reset, allow_nd=True, multi_output=True)
+        return series, target
     if series is not None:
-        X = _one_array(series)
+        X = np.stack(series)
     x, target = validate_data(estimator, X, y, reset=reset, allow_nd=True, multi_output=True)
     return x, target
 
@@ -67,6 +77,36 @@ def outputs(model: Model, samples: NDArray[Any] | Series) -> NDArray[np.float32]
         raise type(error)(
             f"X must hold samples of shape ({shape}), as in fit, or such as the network can take: {error}"
         ) from error
+
+
+def sample_shape(x: NDArray[Any] | Series) -> Shape:
+    """The shape of one sample; of unequal series, what most of them fit into (`scanwise.data.window`)."""
+    if not isinstance(x, list):
+        return x.shape[1:]
+    extents = zip(*(each.shape[1:] for each in x), strict=True)
+    return (x[0].shape[0], *(choose_extent(lengths, _ROUND) for lengths in extents))
+
+
+def trained_on(model: Model, x: NDArray[Any] | Series) -> NDArray[Any] | Series:
+    """Samples as `fit` takes them: those of other extents than the model's as a list, if its network aggregates.
+
+    Raises:
+        DataError: it does not, and series are of unequal extent.
+        ShapeError: it does not, and samples have another shape than the model's.
+    """
+    if not isinstance(x, list):
+        x = as_input(x, model.input_shape)
+        if x.shape[1:] == model.input_shape:
+            return x
+    if len(model.input_shape) > 1 and takes_any_extent(model.network, model.input_shape):
+        return list(x)
+    if not isinstance(x, list):
+        raise ShapeError(f"X must have samples of shape {model.input_shape}. Got {x.shape[1:]}.")
+    extents = sorted({each.shape[1:] for each in x})
+    raise DataError(
+        "X must hold signals of one extent to train a network without Aggregate: cut or pad them to one, or take one "
+        f'that aggregates, as "tdnn" does. Got extents from {extents[0]} to {extents[-1]}.'
+    )
 
 
 def as_input(x: NDArray[Any], input_shape: Shape) -> NDArray[Any]:
@@ -101,18 +141,6 @@ def _series(X: object) -> Series | None:
             f"X must hold arrays with equally many channels. Got {', '.join(map(str, channels))}."
         )
     return list(X)
-
-
-def _one_array(series: Series) -> NDArray[Any]:
-    """Series of one shape as one array. The others cannot be trained on."""
-    if _unequal(series):
-        extents = sorted({each.shape[1:] for each in series})
-        raise DataError(
-            "X must hold signals of one extent to be trained on: cut or pad them to one. (predict takes signals of "
-            'unequal extents if the network has an Aggregate, as "tdnn" has.) '
-            f"Got extents from {extents[0]} to {extents[-1]}."
-        )
-    return np.stack(series)
 
 
 def _unequal(series: Series) -> bool:

@@ -3,6 +3,7 @@
 from scanwise.training.callbacks import Callback, EarlyStopping
 from scanwise.training.checkpoint import Checkpoint
 from scanwise.training.history import History
+from scanwise.training.history_file import HistoryFile
 from scanwise.training.loop import fit
 from scanwise.training.losses import Score
 from scanwise.training.optimizers import SGD, AdamW, Optimizer
@@ -19,6 +20,7 @@ __all__ = [
     "Cosine",
     "EarlyStopping",
     "History",
+    "HistoryFile",
     "LearningRates",
     "OneCycle",
     "Optimizer",

@@ -43,10 +43,10 @@ def checked_augment(augment: object) -> Augment | None:
     return augment
 
 
-def require_fitting(augment: Augment | None, x: NDArray[Any] | list[NDArray[Any]]) -> None:
+def require_fitting(augment: Augment | None, x: NDArray[Any] | Sequence[NDArray[Any]]) -> None:
     """Raise ShapeError unless every augmentation takes these samples."""
     if augment is not None:
-        for shape in {each.shape for each in x} if isinstance(x, list) else [x.shape[1:]]:
+        for shape in [x.shape[1:]] if isinstance(x, np.ndarray) else {x[i].shape for i in range(len(x))}:
             augment.check(shape)
 
 

@@ -23,11 +23,16 @@ class Callback:
     The model holds the epoch's parameters when a callback sees it; if the callback assigns parameters, training goes on
     from those.
 
+    Attributes:
+        decides: False for callbacks that only look on. They may come and go between check-points, and keep no state.
+
     >>> import scanwise as sw
     >>> class Print(sw.Callback):
     ...     def epoch(self, model, history):
     ...         print(history[-1]["loss"])
     """
+
+    decides = True
 
     def begin(self, model: Model, history: History) -> None:
         """Called once, before the first epoch."""

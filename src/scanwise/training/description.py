@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def describe(model: Model, train: Samples, validation: Samples | None, settings:
         "loss": settings.loss,
         "seed": settings.seed,
         "augment": None if settings.augment is None else repr(settings.augment),
-        "callbacks": [_callback(callback) for callback in settings.callbacks],
+        "callbacks": [_callback(callback) for callback in settings.deciding],
         "samples": _samples(train),
         "validation": None if validation is None else _samples(validation),
     }
@@ -50,20 +51,21 @@ def describe(model: Model, train: Samples, validation: Samples | None, settings:
 
 def value_range(samples: Samples) -> Range:
     """The smallest and largest value of samples, as a model sees them; of many, those of some rows."""
-    if isinstance(samples.x, list):
-        signals = [samples.x[row] for row in samples.rows[:ROWS]]
-        if all(signal.dtype == np.uint8 for signal in signals):
-            return 0.0, 1.0
-        return float(min(signal.min() for signal in signals)), float(max(signal.max() for signal in signals))
+    if not isinstance(samples.x, np.ndarray):
+        limits = [_limits(samples.x[row]) for row in samples.rows[:ROWS]]  # one signal at a time in memory
+        return min(low for low, _ in limits), max(high for _, high in limits)
     if samples.x.dtype == np.uint8:
         return 0.0, 1.0
-    rows = samples.x[_some(samples.rows, samples.x)]
-    return float(rows.min()), float(rows.max())
+    return _limits(samples.x[_some(samples.rows, samples.x)])
+
+
+def _limits(values: NDArray[Any]) -> Range:
+    return (0.0, 1.0) if values.dtype == np.uint8 else (float(values.min()), float(values.max()))
 
 
 def _samples(samples: Samples) -> dict[str, Any]:
     x, y = samples.x, samples.y
-    if isinstance(x, list):
+    if not isinstance(x, np.ndarray):
         return _signals(x, y, samples.rows)
     digest = hashlib.sha256(np.ascontiguousarray(samples.rows).data)
     for values in (x, y):
@@ -77,16 +79,18 @@ def _samples(samples: Samples) -> dict[str, Any]:
     }
 
 
-def _signals(x: list[NDArray[Any]], y: NDArray[Any], rows: NDArray[np.int64]) -> dict[str, Any]:
+def _signals(x: Sequence[NDArray[Any]], y: NDArray[Any], rows: NDArray[np.int64]) -> dict[str, Any]:
     """Of signals the first and last samples, and how many there are, stand for all."""
     digest = hashlib.sha256(np.ascontiguousarray(rows).data)
     digest.update(np.ascontiguousarray(y[rows]).data)
+    dtype = ""
     for row in rows:
         signal = x[row]
+        dtype = dtype or signal.dtype.name
         digest.update(f"{signal.dtype.str} {signal.shape}".encode())
         for part in (signal[..., :ROWS], signal[..., -ROWS:]):
             digest.update(np.ascontiguousarray(part[..., :ROWS]).data)
-    return {"number": len(rows), "shape": None, "dtype": x[0].dtype.name, "sha256": digest.hexdigest()}
+    return {"number": len(rows), "shape": None, "dtype": dtype, "sha256": digest.hexdigest()}
 
 
 def _some(rows: NDArray[np.int64], values: NDArray[Any]) -> NDArray[np.int64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
@@ -58,6 +60,21 @@ class History(Sequence[Epoch]):
 
     def __iter__(self) -> Iterator[Epoch]:
         return iter(self.epochs)
+
+    def json_lines(self) -> str:
+        """The epochs as lines of JSON, with their numbers from 1. What is not finite is null, since JSON has no name
+        for it.
+
+        >>> history = History()
+        >>> history.append({"loss": 0.5, "validation_loss": math.nan})
+        >>> print(history.json_lines(), end="")
+        {"epoch": 1, "loss": 0.5, "validation_loss": null}
+        """
+        lines = []
+        for number, epoch in enumerate(self.epochs, 1):
+            values = {name: value if math.isfinite(value) else None for name, value in epoch.items()}
+            lines.append(json.dumps({"epoch": number, **values}) + "\n")
+        return "".join(lines)
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain JSON data."""

@@ -48,9 +48,9 @@ def fit(
     Args:
         model: the model to train.
         x: samples `(N, *input_shape)`: an array, a `numpy.memmap` (uint8, int16, float32 or float64, C-contiguous; read
-            as needed, never whole), or a data set from `scanwise.data`. uint8 is taken as 0..1. Or a list of signals
-            `(C, T)` or `(C, H, W)` of unequal sizes, for a network that takes them (as `Model.presence` does): each is
-            labelled as a whole, none is padded, and memory does not grow with the longest.
+            as needed, never whole), or a data set from `scanwise.data`. uint8 is taken as 0..1. Or signals `(C, T)` or
+            `(C, H, W)` of unequal sizes, for a network that takes them (as `Model.presence` does): a list, or any
+            sequence of arrays, which may read each when it is asked for. Each is labelled as a whole, none is padded.
         y: targets, one for each sample: label numbers for `"cross_entropy"`, values of the output's shape for the
             others. None if `x` is a data set.
         epochs: times that every sample is used, at least 1.

@@ -218,7 +218,7 @@ class NativeProgram:
         c[Field.SHARDS] = self._shards
         c[Field.GRADIENTS] = self._gradients.ctypes.data
         c[Field.GRADIENT_FLOATS] = self._stride
-        c[Field.UPDATES], c[Field.UPDATE_COUNT] = self._updates.ctypes.data, len(self._updates)
+        runner.set_updates(self._updates)
         self._runners[dtype] = runner
         return runner
 
@@ -235,7 +235,7 @@ class NativeProgram:
 
     @functools.cached_property
     def _updates(self) -> NDArray[np.int64]:
-        """One call for every chunk of the parameters; every runner points to these records.
+        """One call for every chunk of the parameters.
 
         Gradients are addressed absolutely: shard 0 comes first.
         """

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,19 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError
-from scanwise.layers import BatchNorm, Dropout, Sequential, Shape
+from scanwise.layers import BatchNorm, Dropout, Layer, Scan1d, Scan2d, Sequential, Shape
 from scanwise.presence.aggregating import AggregatingNetwork
 from scanwise.presence.aggregation import Aggregation
-from scanwise.presence.body import Signal, pieces, read_tile
-from scanwise.presence.signals import read
+from scanwise.presence.body import Body, PlainBody, Signal, Tile, batches, pieces, read_tile, read_whole
 from scanwise.training.losses import correct, gives_probabilities, losses
+from scanwise.training.masked import Keys, MaskedBody, MaskedPart
 
 __all__ = ["PresenceGradients", "SignalGradients"]
 
-# Values of the body that are kept at a time, unless one signal has more: 16 MiB.
+# Values of signals, or of the body, that are kept at a time, unless one signal has more: 16 MiB.
 _KEPT_VALUES = 1 << 22
-_BATCH_BYTES = 1 << 24
-_BATCH_TILES = 16
 
 
 @dataclass(frozen=True)
@@ -64,33 +62,56 @@ class PresenceGradients:
         backend: `"native"` or `"reference"`.
 
     Raises:
-        ArgumentError: the network does not take signals of any size, or has `BatchNorm` or `Dropout`.
+        ArgumentError: the network does not take signals of any size, or has `BatchNorm`, or `Dropout` within a
+            `Residual` or `Scan1d`, `Scan2d`.
     """
 
     def __init__(self, network: Sequential, input_shape: Shape, backend: str) -> None:
-        for place, layer in network.flat():
-            if isinstance(layer, BatchNorm | Dropout):
-                raise ArgumentError(
-                    "network must have no BatchNorm or Dropout to be trained on signals of unequal size. "
-                    f"Got layer {place} {layer.label()}."
-                )
-        self._network, self._input_shape = network, input_shape
+        _require_trainable(network)
+        self._network = network
         self._parts = AggregatingNetwork(network, input_shape, backend)
+        body = MaskedPart(self._parts.body.named, backend)
+        after = [] if self._parts.tail is None else self._parts.tail.named
+        self._tail = MaskedPart(after, backend, before=len(body.dropouts))
+        self._masked = MaskedBody(body, self._parts.body.network) if body.dropouts else None
+        self._body: Body = PlainBody(self._parts.body) if self._masked is None else self._masked
+        self._masked_parts = [self._tail] if self._masked is None else [body, self._tail]
+        self._shapes: dict[str, tuple[int, ...]] = {}
+
+    @property
+    def drops(self) -> bool:
+        """Whether there is dropout."""
+        return self._masked is not None or bool(self._tail.dropouts)
 
     def take(self, parameters: Mapping[str, NDArray[np.float32]]) -> None:
         """Take the network's parameters."""
         self._parts.take(parameters)
+        for part in self._masked_parts:
+            part.load(parameters)
+        self._shapes = {name: value.shape for name, value in parameters.items()}
 
-    def __call__(self, signals: Sequence[NDArray[Any]], targets: NDArray[Any], loss: str) -> SignalGradients:
-        """Loss and gradients of checked signals, with targets as `inputs.as_target` gives them."""
-        laid_out = self._parts.laid_out(signals)
-        total: dict[str, NDArray[np.float64]] = {}
-        found = np.empty(len(signals))
+    def __call__(
+        self, signals: Iterable[NDArray[Any]], targets: NDArray[Any], loss: str, keys: Keys | None = None
+    ) -> SignalGradients:
+        """Loss and gradients of checked signals.
+
+        Args:
+            signals: asked for when their turn comes: those that are read from files need not all be in memory.
+            targets: as `inputs.as_target` gives them.
+            loss: its name.
+            keys: `reference.sample_keys` of the signals, from which dropout draws.
+        """
+        keys = np.zeros(len(targets), np.uint32) if keys is None else keys
+        if self._masked is not None:
+            self._masked.keys = keys
+        # Of a network that is sure of all signals nothing depends on any tile.
+        total = {name: np.zeros(shape) for name, shape in self._shapes.items()}
+        found = np.empty(len(targets))
         hits: list[int] = []
-        for group in self._groups(laid_out):
+        for group in self._groups(signals):
             numbers = [signal.number for signal in group]
             values = self._values(group)
-            scores, of_tail, by_aggregate = self._tail(group, values, targets[numbers], loss)
+            scores, of_tail, by_aggregate = self._scored(group, values, targets[numbers], loss, keys[numbers])
             probabilities = gives_probabilities(self._network, loss)
             found[numbers] = losses(scores, targets[numbers], loss, probabilities=probabilities)
             right = correct(scores, targets[numbers], loss)
@@ -105,15 +126,16 @@ class PresenceGradients:
             }
             for gradients in self._backward(group, slopes):
                 _add(total, gradients)
-        mean = {name: value / len(signals) for name, value in total.items()}
+        mean = {name: value / len(targets) for name, value in total.items()}
         return SignalGradients(found, sum(hits) if hits else None, mean)
 
-    def _groups(self, signals: Sequence[Signal]) -> Iterator[list[Signal]]:
-        """Some signals at a time, as the values of their positions allow."""
+    def _groups(self, signals: Iterable[NDArray[Any]]) -> Iterator[list[Signal]]:
+        """Some signals at a time, as their values and those of their positions allow."""
         group: list[Signal] = []
         kept = 0
-        for signal in signals:
-            size = self._parts.channels * math.prod(signal.layout.grid.positions)
+        for number, values in enumerate(signals):
+            signal = self._parts.laid_out(number, values)
+            size = max(self._parts.channels * math.prod(signal.layout.grid.positions), values.size)
             if group and kept + size > _KEPT_VALUES:
                 yield group
                 group, kept = [], 0
@@ -124,26 +146,27 @@ class PresenceGradients:
     def _values(self, signals: Sequence[Signal]) -> dict[int, NDArray[np.float32]]:
         """`(J, positions)` of each signal."""
         found: dict[int, list[NDArray[np.float32]]] = {signal.number: [] for signal in signals}
-        for signal, piece in pieces(self._parts.body, self._parts.channels, signals):
+        for signal, piece in pieces(self._body, self._parts.channels, signals):
             found[signal.number].append(piece)
         return {number: np.concatenate(parts, axis=1) for number, parts in found.items()}
 
-    def _tail(
+    def _scored(
         self,
         signals: Sequence[Signal],
         values: Mapping[int, NDArray[np.float32]],
         targets: NDArray[Any],
         loss: str,
+        keys: Keys,
     ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float64]], NDArray[np.float32]]:
         """Scores, the gradients of the summed loss by the tail's parameters, and those by the aggregates."""
         aggregates = np.stack([self._aggregate(values[signal.number]) for signal in signals])
-        tail = self._parts.tail
-        if tail is None:
-            return aggregates, {}, self._by_score(aggregates, targets, loss)
-        model = tail.at((self._parts.channels,))
-        scores = model.executor.forward(aggregates)
-        by_aggregate, gradients = model.executor.gradients(aggregates, self._by_score(scores, targets, loss))
-        return scores, {tail.place(name): g.astype(np.float64) for name, g in gradients.items()}, by_aggregate
+        passed = self._tail.forward(
+            aggregates, lambda number, shape: self._tail.mask(number, shape, keys, shape, ())
+        )
+        by_score = self._by_score(passed.y, targets, loss)
+        by_aggregate, gradients = self._tail.backward(passed, by_score, to_input=True)
+        assert by_aggregate is not None
+        return passed.y, gradients, by_aggregate
 
     def _aggregate(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         found = Aggregation(self._parts.mode, len(values))
@@ -174,27 +197,13 @@ class PresenceGradients:
         self, signals: Sequence[Signal], slopes: Mapping[int, NDArray[np.float32]]
     ) -> Iterator[dict[str, NDArray[np.float64]]]:
         """Gradients by the body's parameters, a batch of tiles at a time."""
-        body = self._parts.body
-        batch: list[tuple[NDArray[Any], NDArray[np.float32]]] = []
-
-        def finish() -> dict[str, NDArray[np.float64]]:
-            x, dy = (np.ascontiguousarray(np.stack(each)) for each in zip(*batch, strict=True))
-            batch.clear()
-            executor = body.at(x.shape[1:]).executor
-            found = executor.parameter_gradients(x, dy)
-            return {body.place(name): gradient.astype(np.float64) for name, gradient in found.items()}
-
-        for x, dy in self._tiles(signals, slopes):
-            full = len(batch) == _BATCH_TILES or (len(batch) + 1) * x.nbytes > _BATCH_BYTES
-            if batch and (full or (x.shape, x.dtype) != (batch[0][0].shape, batch[0][0].dtype)):
-                yield finish()
-            batch.append((x, dy))
-        if batch:
-            yield finish()
+        for batch in batches(self._tiles(signals, slopes), lambda tile: tile[0].values):
+            tiles, dy = zip(*batch, strict=True)
+            yield self._body.parameter_gradients(tiles, np.stack(dy))
 
     def _tiles(
         self, signals: Sequence[Signal], slopes: Mapping[int, NDArray[np.float32]]
-    ) -> Iterator[tuple[NDArray[Any], NDArray[np.float32]]]:
+    ) -> Iterator[tuple[Tile, NDArray[np.float32]]]:
         """Inputs of the body, one size after another, and the gradients by the positions that they have alone."""
         for signal in sorted(
             signals,
@@ -202,8 +211,7 @@ class PresenceGradients:
         ):
             own = slopes[signal.number]
             if signal.layout.whole:
-                extent = signal.values.shape[1:]
-                yield read(signal.values, signal.number, (0,) * len(extent), extent), own
+                yield read_whole(signal), own
                 continue
             counts, positions = signal.layout.grid.counts, signal.layout.grid.positions
             for wanted in itertools.product(
@@ -241,4 +249,26 @@ def _by_position(mode: str, values: NDArray[np.float32], dy: NDArray[np.float32]
 
 def _add(total: dict[str, NDArray[np.float64]], more: Mapping[str, NDArray[np.float64]]) -> None:
     for name, value in more.items():
-        total[name] = total[name] + value if name in total else value
+        total[name] += value
+
+
+def _require_trainable(network: Sequential) -> None:
+    """Raise ArgumentError for what depends on more than one tile at a time."""
+    for place, layer in network.flat():
+        within = [] if isinstance(layer, Dropout) else list(_leaves(layer))
+        found = next((leaf for leaf in within if isinstance(leaf, BatchNorm | Dropout)), None)
+        if found is not None:
+            inside = "" if found is layer else f", which has {found.label()}"
+            raise ArgumentError(
+                "network must have no BatchNorm, and Dropout neither in a Residual nor in a Scan, to be trained on "
+                f"signals of unequal size. Got layer {place} {layer.label()}{inside}."
+            )
+
+
+def _leaves(layer: Layer) -> Iterator[Layer]:
+    """The layers within a layer, at any depth; it itself, if it has none."""
+    inside = layer.mlp.layers if isinstance(layer, Scan1d | Scan2d) else getattr(layer, "layers", None)
+    if inside is None:
+        yield layer
+    for each in inside or ():
+        yield from _leaves(each)

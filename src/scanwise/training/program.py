@@ -45,7 +45,7 @@ class Program(Protocol):
         Args:
             x: `(M, *input_shape)` C-contiguous, one of `SAMPLE_DTYPES`, array or memory map. Only rows in `order` are
                 read, when they are needed. uint8 is taken as 0..1. The program for signals of unequal size takes a
-                list of them.
+                sequence of them.
             y: int64 `(M,)` for cross_entropy, else float32 `(M, *output_shape)`, C-contiguous.
             order: `(n,)` rows of `x`.
             learning_rates: `(ceil(n / batch_size),)`, one for every step.
@@ -90,7 +90,7 @@ class Program(Protocol):
         ...
 
 
-def make_program(model: Model, settings: Settings, batch_size: int, *, unequal: bool = False) -> Program:
+def make_program(model: Model, settings: Settings, batch_size: int, *, unequal: bool) -> Program:
     """The program that trains a model on its backend, for signals of unequal size if that is so. It has no parameters
     yet.
     """

@@ -91,7 +91,7 @@ def find_learning_rate(
     size = min(settings.batch_size, len(train.rows))
     epochs = -(-steps * size // len(train.rows))
     order = np.concatenate([train.shuffled(settings.seed, epoch) for epoch in range(epochs)])[: steps * size]
-    program = make_program(model, settings, size)
+    program = make_program(model, settings, size, unequal=train.unequal)
     program.write_parameters(model.parameters)
     program.begin_epoch(train.x, train.y, order, rates.astype(np.float32))
     done, too_large = 0, False

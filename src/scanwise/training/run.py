@@ -91,14 +91,12 @@ class Run:
     def _begin(self, saved: Saved | None) -> None:
         for callback in self.settings.callbacks:
             callback.begin(self.model, self.history)
-        program = make_program(
-            self.model, self.settings, self.batch_size, unequal=isinstance(self.train.x, list)
-        )
+        program = make_program(self.model, self.settings, self.batch_size, unequal=self.train.unequal)
         if saved is None:
             program.write_parameters(self.model.parameters)
         else:
             self.history.take_json(saved.history)
-            for callback, state in zip(self.settings.callbacks, saved.callbacks, strict=True):
+            for callback, state in zip(self.settings.deciding, saved.callbacks, strict=True):
                 callback.restore(state)
             self.model.parameters.update(saved.parameters)
             program.write_parameters(self.model.parameters)
@@ -185,7 +183,7 @@ class Run:
     def _close(self) -> None:
         """The epochs in the history are done with everything."""
         self.between = None
-        states = tuple(callback.state() for callback in self.settings.callbacks) if self.keeper.wanted else ()
+        states = tuple(callback.state() for callback in self.settings.deciding) if self.keeper.wanted else ()
         self.between = self.history.to_json(), states
 
     def _moment(self) -> Saved | None:
@@ -239,13 +237,12 @@ class Run:
         order: NDArray[np.int64],
     ) -> DivergedError:
         rows = order[step * self.batch_size : (step + 1) * self.batch_size]
-        x = self.train.x
-        batch = [x[row] for row in rows] if isinstance(x, list) else x[rows]
+        batch = self.train.gathered(rows)
         augment = self.settings.augment
         if augment is not None:
             seed, backend = self.settings.seed, self.model.backend
-            batch = seen_in_training(augment, batch, seed=seed, epoch=epoch, samples=rows, backend=backend)
-            batch = batch if isinstance(x, list) else np.stack(batch)
+            seen = seen_in_training(augment, batch, seed=seed, epoch=epoch, samples=rows, backend=backend)
+            batch = seen if self.train.unequal else np.stack(seen)
         where = where_it_diverged(self.model, program.read_parameters(), batch)
         return DivergedError(
             f"training must stay finite. Got a loss of {program.losses[step]} in epoch {epoch + 1}, step {step + 1} of "

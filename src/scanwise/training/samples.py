@@ -15,9 +15,12 @@ from scanwise.executor import Target
 from scanwise.initialization import raw_words
 from scanwise.inputs import as_target, check_finite, number_array, real_array, wrong_shape
 from scanwise.model import Model
-from scanwise.presence.signals import as_signals
+from scanwise.presence import AggregatingNetwork
+from scanwise.presence.signals import as_signal
 from scanwise.training.losses import Score, correct, gives_probabilities, losses
 from scanwise.training.program import SAMPLE_DTYPES
+
+_NO_SIGNALS = (str, bytes, bytearray, memoryview, range)  # sequences all the same
 
 _PIECE_BYTES = 1 << 24  # of samples looked at in one go: small beside the memory of any machine
 
@@ -39,11 +42,20 @@ class LabelledSamples(Protocol):
 
 @dataclass(frozen=True)
 class Samples:
-    """Rows `rows` of `x` and `y`; of signals of unequal size `x` is a list."""
+    """Rows `rows` of `x` and `y`; signals of unequal size are a list, or a sequence that reads them when asked."""
 
-    x: NDArray[Any] | list[NDArray[Any]]
+    x: NDArray[Any] | Sequence[NDArray[Any]]
     y: Target
     rows: NDArray[np.int64]
+
+    @property
+    def unequal(self) -> bool:
+        """Whether these are signals of unequal size."""
+        return not isinstance(self.x, np.ndarray)
+
+    def gathered(self, rows: NDArray[np.int64]) -> NDArray[Any] | list[NDArray[Any]]:
+        """Some of the samples."""
+        return self.x[rows] if isinstance(self.x, np.ndarray) else [self.x[row] for row in rows]
 
     def shuffled(self, seed: int, epoch: int) -> NDArray[np.int64]:
         """The rows in the order of epoch number `epoch`: the same for the same seed, everywhere."""
@@ -85,12 +97,9 @@ def evaluate(model: Model, samples: Samples, loss: str) -> Score:
     total, right = 0.0, 0
     probabilities = gives_probabilities(model.network, loss)
     counts = True
-    for piece in _pieces(samples.rows, samples.x):
-        if isinstance(samples.x, list):
-            outputs = model.presence([samples.x[row] for row in piece]).scores
-        else:
-            outputs = model(samples.x[piece])
-        target = samples.y[piece]
+    for rows, x in _pieces(samples):
+        outputs = model.presence(x).scores if isinstance(x, list) else model(x)
+        target = samples.y[rows]
         total += float(losses(outputs, target, loss, probabilities=probabilities).sum())
         hits = correct(outputs, target, loss)
         if hits is None:
@@ -110,40 +119,49 @@ def _samples(model: Model, x: object, y: ArrayLike, loss: str, x_name: str, y_na
     if len(array) == 0:
         raise DataError(f"{x_name} must hold at least one sample. Got none.")
     target = as_target(y, len(array), model.output_shape, loss, y_name)
-    rows = np.arange(len(array), dtype=np.int64)
     if array.dtype.kind == "f":
-        for piece in _pieces(rows, array):
-            first = int(piece[0])
+        step = _rows_at_once(array)
+        for first in range(0, len(array), step):
             with np.errstate(over="ignore"):
-                values = np.asarray(array[first : first + len(piece)], np.float32)
+                values = np.asarray(array[first : first + step], np.float32)
             check_finite(values, x_name, (first,), DataError)
-    return Samples(array, target, rows)
+    return Samples(array, target, np.arange(len(array), dtype=np.int64))
 
 
-def are_signals(x: object, input_shape: tuple[int, ...]) -> TypeGuard[list[Any] | tuple[Any, ...]]:
-    """Whether `x` is a list of signals of which at least one has another size than a sample."""
-    return (
-        isinstance(x, list | tuple)
-        and len(input_shape) > 1
-        and all(isinstance(each, np.ndarray) and each.ndim == len(input_shape) for each in x)
-        and any(each.shape != input_shape for each in x)
-    )
+def are_signals(x: object, input_shape: tuple[int, ...]) -> TypeGuard[Sequence[Any]]:
+    """Whether `x` is a list of signals of which at least one has another size than a sample, or any other sequence
+    of signals, which is not read to find out: a data set may have a class for clips that lie in files.
+    """
+    if len(input_shape) < 2:
+        return False
+    if isinstance(x, list | tuple):
+        return all(isinstance(each, np.ndarray) and each.ndim == len(input_shape) for each in x) and any(
+            each.shape != input_shape for each in x
+        )
+    return isinstance(x, Sequence) and not isinstance(x, _NO_SIGNALS) and not hasattr(x, "__array__")
 
 
 def _signals(
     model: Model, x: Sequence[NDArray[Any]], y: ArrayLike, loss: str, x_name: str, y_name: str
 ) -> Samples:
-    """Signals, checked a bounded piece at a time."""
-    arrays = as_signals(x, model.input_shape, x_name)
-    for number, array in enumerate(arrays):
+    """Signals, checked one after the other, and those a bounded piece at a time."""
+    network = AggregatingNetwork(model.network, model.input_shape, model.backend)
+    if len(x) == 0:
+        raise DataError(f"{x_name} must hold at least one signal. Got none.")
+    target = as_target(y, len(x), model.output_shape, loss, y_name)
+    for number in range(len(x)):
+        signal, name = x[number], f"{x_name}[{number}]"
+        if not isinstance(signal, np.ndarray):
+            raise ArgumentTypeError(f"{name} must be an array. Got {type(signal).__name__}.")
+        array = as_signal(signal, model.input_shape, name)
+        network.laid_out(number, array, x_name)
         flat = array.reshape(array.shape[0], -1) if array.flags.c_contiguous else array
         if array.dtype.kind == "f":
             for first in range(0, flat.shape[1], _PIECE_BYTES // 4):
                 with np.errstate(over="ignore"):
                     values = np.asarray(flat[:, first : first + _PIECE_BYTES // 4], np.float32)
-                check_finite(values, f"{x_name}[{number}]", (0, first), DataError)
-    target = as_target(y, len(arrays), model.output_shape, loss, y_name)
-    return Samples(arrays, target, np.arange(len(arrays), dtype=np.int64))
+                check_finite(values, name, (0, first), DataError)
+    return Samples(x, target, np.arange(len(x), dtype=np.int64))
 
 
 def _gatherable(x: object, name: str) -> NDArray[Any]:
@@ -206,11 +224,24 @@ def _adopt(model: Model, data: LabelledSamples) -> None:
         model.image_mode = data.image_mode
 
 
-def _pieces(rows: NDArray[np.int64], x: NDArray[Any] | list[NDArray[Any]]) -> Iterator[NDArray[np.int64]]:
-    values = max(each.size for each in x) if isinstance(x, list) else math.prod(x.shape[1:])
-    size = max(1, _PIECE_BYTES // max(1, 4 * values))
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+def _pieces(samples: Samples) -> Iterator[tuple[NDArray[np.int64], NDArray[Any] | list[NDArray[Any]]]]:
+    """Rows and their samples, a bounded piece at a time."""
+    x, rows = samples.x, samples.rows
+    if isinstance(x, np.ndarray):
+        step = _rows_at_once(x)
+        for start in range(0, len(rows), step):
+            yield rows[start : start + step], x[rows[start : start + step]]
+        return
+    held: list[NDArray[Any]] = []
+    for number, row in enumerate(rows):
+        held.append(x[row])
+        if number + 1 == len(rows) or 4 * sum(each.size for each in held) >= _PIECE_BYTES:
+            yield rows[number + 1 - len(held) : number + 1], held
+            held = []
+
+
+def _rows_at_once(x: NDArray[Any]) -> int:
+    return max(1, _PIECE_BYTES // max(1, 4 * math.prod(x.shape[1:])))
 
 
 def _permutation(seed: int, stream: int, n: int) -> NDArray[np.intp]:

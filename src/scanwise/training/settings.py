@@ -35,6 +35,11 @@ class Settings:
     callbacks: tuple[Callback, ...]
     augment: Augment | None = None
 
+    @property
+    def deciding(self) -> tuple[Callback, ...]:
+        """The callbacks that a training depends on."""
+        return tuple(callback for callback in self.callbacks if callback.decides)
+
 
 class FunctionCallback(Callback):
     """A plain function as a callback."""

@@ -19,6 +19,7 @@ from scanwise.data.annotation.collection import (
 from scanwise.data.annotation.cutting import fill
 from scanwise.data.annotation.gaps import Extent, Place, Surface, about, draw_background, draw_cut, presence
 from scanwise.data.annotation.usable import check_drawing, require_both, usable_files
+from scanwise.data.clips import ClipMode, ClipRule, Clips, Surveyed, settled_mode
 from scanwise.data.dataset import Dataset, ImageMode, Kind, OnError, Skipped
 from scanwise.data.folder import Reader, reader_for
 from scanwise.data.options import check_options
@@ -40,6 +41,7 @@ def windows_from(
     sample_rate: int | None = None,
     image_mode: ImageMode | None = None,
     labels: tuple[str, ...] | None = None,
+    clips: ClipRule = "windows",
     on_error: OnError = "fatal",
     progress: Callable[[int, int], None] | None = None,
 ) -> Dataset:
@@ -48,8 +50,8 @@ def windows_from(
     Where places are known, windows are cut about the events, centred on each, and background windows from the gaps.
     A window contains an event if it holds at least half of it, or is filled with it by half; background windows from
     the gaps overlap no event, and all targets of background are 0. A file of which it is only known that it contains
-    something gives no window. Where no places are known, every file is one window, cropped or padded to it about its
-    centre.
+    something gives no window, but with `clips="mixed"` it is a sample as long as it is. Where no places are known,
+    every file is one window, cropped or padded to it about its centre.
 
     Args:
         collection: what `open_labels` gives.
@@ -64,12 +66,15 @@ def windows_from(
         sample_rate: Hz that audio is resampled to; None takes that of most files.
         image_mode: "L" or "RGB"; None takes RGB if any file has colour.
         labels: a model's labels; None takes those that occur.
+        clips: "windows"; "whole": every file is one sample, as long as it is, by its labels, for a network that takes
+            any extent; "mixed": where places are known windows are cut, and other files stay whole. Or a function that
+            decides when lengths are known.
         on_error: "fatal" raises at the first label or file that cannot be used; "skip" leaves it out.
         progress: is called with (files read, files in all).
 
     Returns:
-        The data set: x (N, C, T) or (N, C, H, W), y (N, K) float32, in the order of files and places; `files` has the
-        file that each window is from. What was left out is in `skipped`.
+        The data set: x (N, C, T) or (N, C, H, W), or `Clips`; y (N, K) float32, in the order of files and places;
+        `files` has the file that each sample is from. What was left out is in `skipped`.
 
     Raises:
         ArgumentError, ArgumentTypeError: an option is not as stated.
@@ -104,20 +109,27 @@ def windows_from(
     reader = reader_for(Path(collection.source), [file.path for file in files], sample_rate, image_mode)
     for file in files:
         reader.survey(file.path)
-    if not collection.located:
-        windows = _clips(files, reader, window, names)
+    if window is None and collection.located:
+        reader.settle(None)  # the sample rate
+        window = _usual_window(files, reader)
+    shape, dtype = reader.settle(window)
+    mode = settled_mode(clips, Surveyed(shape, reader.sample_rate, reader.extents, collection.located))
+    windows = _Cut(shape, dtype, mode)
+    if collection.located and mode != "whole":
+        _cut(windows, files, reader, names, (background, cut), seed, skipped)
     else:
-        windows = _cut(files, reader, window, names, (background, cut), seed, skipped)
+        for file in files:
+            windows.add(file, None, [_target(file, names)])
     return _dataset(collection, windows, reader, names, labels is None, on_error, skipped, progress)
 
 
 class _Cut:
     """Which windows are cut from which file, and their targets."""
 
-    def __init__(self, extent: Extent, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.extent, self.shape, self.dtype = extent, shape, dtype
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any], mode: ClipMode) -> None:
+        self.shape, self.dtype, self.mode = shape, dtype, mode
         self.files: list[AnnotatedFile] = []
-        self.places: list[list[Place] | None] = []  # None: the whole file, about its centre
+        self.places: list[list[Place] | None] = []  # None: the whole file, as a window about its centre
         self.targets: list[NDArray[np.float32]] = []
 
     def add(
@@ -127,51 +139,48 @@ class _Cut:
         self.places.append(places)
         self.targets.append(np.array(targets, np.float32))
 
+    @property
+    def extent(self) -> Extent:
+        return self.shape[1:]
 
-def _clips(
-    files: Sequence[AnnotatedFile], reader: Reader, window: Window | None, names: tuple[str, ...]
-) -> _Cut:
-    shape, dtype = reader.settle(window)
-    cut = _Cut(shape[1:], shape, dtype)
-    for file in files:
-        target = np.array([label in file.labels for label in names], np.float32)
-        cut.add(file, None, [target])
-    return cut
+    @property
+    def stay_whole(self) -> bool:
+        """Whether files stay as long as they are, some of them."""
+        return self.mode != "windows" and None in self.places
+
+
+def _target(file: AnnotatedFile, names: tuple[str, ...]) -> NDArray[np.float32]:
+    return np.array([label in file.all_labels for label in names], np.float32)
 
 
 def _cut(
+    cut: _Cut,
     files: Sequence[AnnotatedFile],
     reader: Reader,
-    window: Window | None,
     names: tuple[str, ...],
     shares: tuple[float, float],
     seed: int,
     skipped: list[Skipped],
-) -> _Cut:
-    if window is None:
-        reader.settle(None)  # the sample rate
-        window = _usual_window(files, reader)
-    shape, dtype = reader.settle(window)
-    cut = _Cut(shape[1:], shape, dtype)
-    used, surfaces = [], []
-    for file in files:
-        vague = [label for label in file.labels if not is_background(label)]
-        if vague:
-            skipped.append(
-                Skipped(str(file.path), f"it contains {', '.join(vague)} at a place that is not known")
-            )
-            continue
-        used.append(file)
-        surfaces.append(_surface(file, reader, names))
+) -> None:
+    """Add windows about events and from gaps, and what stays whole."""
+    vague = {file.path: [name for name in file.labels if not is_background(name)] for file in files}
+    surfaces = [_surface(file, reader, names) for file in files if not vague[file.path]]
     wanted = [about(surface, cut.extent) for surface in surfaces]
     free, part = (round(share * sum(map(len, wanted))) for share in shares)
     gaps = draw_background(surfaces, cut.extent, free, np.random.default_rng(seed))
     parts = draw_cut(surfaces, cut.extent, part, np.random.default_rng([seed, 1]))
-    for file, surface, *groups in zip(used, surfaces, wanted, gaps, parts, strict=True):
-        places = sorted({place for group in groups for place in group})
-        if places:
-            cut.add(file, places, [presence(surface, cut.extent, at, len(names)) for at in places])
-    return cut
+    drawn = zip(surfaces, wanted, gaps, parts, strict=True)
+    for file in files:
+        if not vague[file.path]:
+            surface, *groups = next(drawn)
+            places = sorted({place for group in groups for place in group})
+            if places:
+                cut.add(file, places, [presence(surface, cut.extent, at, len(names)) for at in places])
+        elif cut.mode == "mixed":
+            cut.add(file, None, [_target(file, names)])
+        else:
+            told = f"it contains {', '.join(vague[file.path])} at a place that is not known"
+            skipped.append(Skipped(str(file.path), told))
 
 
 def _usual_window(files: Sequence[AnnotatedFile], reader: Reader) -> Window:
@@ -225,13 +234,18 @@ def _dataset(
     skipped: list[Skipped],
     progress: Callable[[int, int], None] | None,
 ) -> Dataset:
-    x = empty_windows(sum(map(len, cut.targets)), cut.shape, cut.dtype)
+    windows_of = [] if cut.stay_whole else cut.targets
+    x = empty_windows(sum(map(len, windows_of)), cut.shape, cut.dtype)
+    clips = Clips(cut.shape, cut.dtype, reader.read)
     kept: list[str] = []
     y: list[NDArray[np.float32]] = []
     for done, (file, places, targets) in enumerate(zip(cut.files, cut.places, cut.targets, strict=True), 1):
         windows = x[len(kept) : len(kept) + len(targets)]
         try:
-            fill(windows, file, places, reader)
+            if cut.stay_whole:
+                _add(clips, file, places, reader)
+            else:
+                fill(windows, file, places, reader)
         except DataError as error:
             if on_error == "fatal":
                 raise
@@ -248,7 +262,7 @@ def _dataset(
     if both:
         require_both(collection.source, targets, names)
     return Dataset(
-        x=x[: len(kept)],
+        x=clips if cut.stay_whole else x[: len(kept)],
         y=targets,
         labels=names,
         kind=reader.kind,
@@ -257,3 +271,14 @@ def _dataset(
         files=tuple(kept),
         skipped=tuple(skipped),
     )
+
+
+def _add(clips: Clips, file: AnnotatedFile, places: list[Place] | None, reader: Reader) -> None:
+    """Add a whole file, or the windows that are cut from it."""
+    if places is None:
+        clips.add_file(file.path, reader.read(file.path))
+        return
+    windows = empty_windows(len(places), clips.input_shape, clips.dtype)
+    fill(windows, file, places, reader)
+    for window in windows:
+        clips.add_window(window)
