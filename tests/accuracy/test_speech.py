@@ -58,6 +58,29 @@ def test_tdnn_learns_spoken_digits_from_raw_audio(
     assert float(np.mean(outputs.argmax(axis=1) == trained.unseen.y)) == pytest.approx(result["accuracy"])
 
 
+def test_batch_normalisation_and_augmentation_reach_99_percent(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, options = str(tmp_path / "words.safetensors"), ["--epochs", "25", "--learning-rate", "0.004"]
+    for augmentation in ("TimeShift(800)", "Gain(6)", "AddNoise((10, 40))"):
+        options += ["--augment", augmentation]
+    arguments = [
+        str(data_folder / "fsdd" / "train"),
+        "-o",
+        model,
+        "--network",
+        "tdnn-bn",
+        "--validation",
+        "0",
+    ]
+    assert main(["train", *arguments, *options]) == 0
+    capsys.readouterr()
+    assert main(["eval", model, str(data_folder / "fsdd" / "test"), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    print(f"FSDD test accuracy: {result['accuracy']:.4f}")
+    assert result["accuracy"] >= 0.99
+
+
 def test_digits_are_found_in_a_longer_recording(trained: Trained) -> None:
     """Test clips one after another: each window that is a clip has the clip's score, and most are detected in place."""
     model, unseen = trained.model, trained.unseen
