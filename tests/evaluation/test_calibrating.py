@@ -235,7 +235,7 @@ class TestRefusals:
             ({"false_alarms_per_megapixel": 1}, sw.ArgumentError, "must be asked of images. Got audio"),
             ({"precision": 0.5, "level": 1.0}, sw.ArgumentError, "level must lie between 0 and 1"),
             ({"precision": 0.5, "rule": 0.2}, sw.ArgumentTypeError, "rule must be a Tolerance or an Overlap"),
-            ({"precision": 0.5, "step": 0}, sw.ArgumentError, "step must be above 0"),
+            ({"precision": 0.5, "step": 0}, sw.ArgumentError, "step must be a positive integer"),
             (
                 {"precision": 0.5, "low": 2.0},
                 sw.ArgumentError,

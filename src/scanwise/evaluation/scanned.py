@@ -16,7 +16,8 @@ from scanwise.data.dataset import Kind, OnError, Skipped
 from scanwise.data.for_model import as_taken, whole_rate
 from scanwise.data.opening import kind_of
 from scanwise.errors import ArgumentError, DataError
-from scanwise.evaluation.events import EventMeasures, Located, Overlap, Rule, Tolerance, measure_events
+from scanwise.evaluation.events import EventMeasures, measure_events
+from scanwise.evaluation.matching import Located, Overlap, Rule, Tolerance
 from scanwise.model import Model
 from scanwise.scanning import Detection, detect
 from scanwise.scanning.reading import Reading
