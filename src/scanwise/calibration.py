@@ -152,19 +152,12 @@ class Calibration:
     low: float | None = None
 
     def __post_init__(self) -> None:
-        for entry in self.entries if isinstance(self.entries, tuple) else (None,):
-            if (
-                not isinstance(entry, tuple)
-                or len(entry) != 2
-                or not isinstance(entry[0], str)
-                or not isinstance(entry[1], Threshold)
-            ):
-                raise ArgumentTypeError(
-                    f"entries must be a tuple of (label, Threshold). Got {self.entries!r}."
-                )
-            if entry[1].value > 1:
+        if not _are_entries(self.entries):
+            raise ArgumentTypeError(f"entries must be a tuple of (label, Threshold). Got {self.entries!r}.")
+        for label, threshold in self.entries:
+            if threshold.value > 1:
                 raise ArgumentError(
-                    f"the threshold of {entry[0]!r} must be a probability, at most 1. Got {entry[1].value!r}."
+                    f"the threshold of {label!r} must be a probability, at most 1. Got {threshold.value!r}."
                 )
         if len(dict(self.entries)) != len(self.entries):
             raise ArgumentError(
@@ -217,3 +210,9 @@ class Calibration:
             raise ArgumentTypeError(
                 f"a calibration must be an object with thresholds. Got another: {error}."
             ) from error
+
+
+def _are_entries(entries: object) -> bool:
+    return isinstance(entries, tuple) and all(
+        isinstance(entry, tuple) and list(map(type, entry)) == [str, Threshold] for entry in entries
+    )

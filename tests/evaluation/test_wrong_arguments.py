@@ -94,7 +94,7 @@ def alarms(**changed: Any) -> Callable[[], Any]:
         (clips(thresholds=[0.5, 0.5]), ValueError, "thresholds must be one number, or one for each of 1"),
         (clips(thresholds=math.nan), ValueError, "thresholds must be one number"),
         (clips(exclusive="yes"), TypeError, "exclusive must be True or False. Got 'yes'"),
-        (clips(labels="b"), TypeError, "labels must be a sequence of names. Got 'b'"),
+        (clips(labels="b"), TypeError, "labels must be a sequence of names, at least one. Got 'b'"),
         (clips(files=[None, 1]), TypeError, "files must be names, or whole numbers"),
         (alarms(scores=[["x"]]), TypeError, "scores must be an array of real numbers"),
         (alarms(scores=[[[0.5]]]), ValueError, r"scores must be arrays \(n,\), one a file"),
@@ -132,7 +132,7 @@ def test_wrong_arguments(make: Callable[[], Any], error: type[Exception], messag
 
 
 def test_numbers_of_numpy_go_to_json() -> None:
-    threshold = replace(GOOD, value=np.float32(0.5), files=np.int64(3))
+    threshold = call(replace, GOOD, value=np.float32(0.5), files=np.int64(3))()
     assert threshold == replace(GOOD, files=3)
     calibration = Calibration((("a", threshold),))
     assert Calibration.from_json(json.loads(json.dumps(calibration.to_json()))) == calibration

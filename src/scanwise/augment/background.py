@@ -15,7 +15,7 @@ from scanwise.augment.base import Augmentation, Pair, decibels, interval
 from scanwise.augment.steps import Augment
 from scanwise.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError
 from scanwise.inputs import check_finite, real_array
-from scanwise.layers import Shape
+from scanwise.layers import Shape, arguments
 
 __all__ = ["MixBackground", "Recordings", "bind"]
 
@@ -37,14 +37,11 @@ class Recordings:
     """
 
     def __init__(self, signals: Sequence[NDArray[Any]] | NDArray[Any]) -> None:
-        if (
-            not isinstance(signals, Sequence | np.ndarray)
-            or isinstance(signals, str | bytes)
-            or (isinstance(signals, np.ndarray) and signals.ndim == 0)
-        ):
-            raise ArgumentTypeError(f"background must hold arrays (C, T). Got {signals!r}.")
         single = isinstance(signals, np.ndarray) and signals.ndim == 2
-        found = [real_array(each, "background") for each in ([signals] if single else signals)]
+        entries = [signals] if single else arguments.listed(signals)
+        if entries is None:
+            raise ArgumentTypeError(f"background must hold arrays (C, T). Got {signals!r}.")
+        found = [real_array(each, "background") for each in entries]
         if not found:
             raise DataError("background must hold at least one signal. Got none.")
         for each in found:

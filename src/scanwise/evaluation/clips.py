@@ -15,7 +15,7 @@ from scanwise.evaluation.curve import Curve
 from scanwise.inputs import number_array
 from scanwise.layers import arguments
 
-__all__ = ["ClipMeasures", "LabelMeasures", "measure_clips"]
+__all__ = ["ClipMeasures", "LabelMeasures", "check_names", "measure_clips"]
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,7 @@ def measure_clips(
     (0.5, 0.5, 0.833)
     """
     arguments.boolean("measure_clips", "exclusive", exclusive)
-    if (
-        not isinstance(labels, Sequence)
-        or isinstance(labels, str)
-        or not all(isinstance(label, str) for label in labels)
-    ):
-        raise ArgumentTypeError(f"labels must be a sequence of names. Got {labels!r}.")
+    check_names(labels)
     values, wanted = number_array(scores, "scores").astype(np.float64), number_array(targets, "targets")
     if values.ndim != 2 or values.shape != wanted.shape or values.shape[1] != len(labels):
         raise ShapeError(
@@ -153,6 +148,13 @@ def measure_clips(
         interval(mean_precision),
         tuple(of_label(k, name) for k, name in enumerate(labels)),
     )
+
+
+def check_names(labels: object) -> None:
+    """Raise ArgumentTypeError unless `labels` is a sequence of at least one name."""
+    names = arguments.listed(labels)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ArgumentTypeError(f"labels must be a sequence of names, at least one. Got {labels!r}.")
 
 
 def _highest(scores: NDArray[np.float64]) -> NDArray[np.bool_]:

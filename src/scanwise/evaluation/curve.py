@@ -97,7 +97,7 @@ class Curve:
 
     def at(self, threshold: float) -> tuple[int, int]:
         """(hits, false alarms) at a threshold."""
-        if not (isinstance(threshold, float) and math.isinf(threshold)):
+        if threshold is not math.inf:  # the first one
             threshold = arguments.number("Curve", "threshold", threshold)
         place = int(np.searchsorted(-self.thresholds, -threshold, side="right")) - 1
         return int(self.hits[max(place, 0)]), int(self.false_alarms[max(place, 0)])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.evaluation.bootstrap import Interval, bootstrap, of_share
+from scanwise.evaluation.clips import check_names
 from scanwise.evaluation.curve import Curve
 from scanwise.evaluation.matching import Located, Rule, check_located, match_events
 from scanwise.layers import arguments
@@ -79,13 +80,7 @@ def measure_events(
         raise ArgumentTypeError(
             f"amounts must be a mapping from files to numbers. Got {type(amounts).__name__}."
         )
-    if (
-        not isinstance(labels, Sequence)
-        or isinstance(labels, str)
-        or not labels
-        or not all(isinstance(label, str) for label in labels)
-    ):
-        raise ArgumentTypeError(f"labels must be a sequence of names, at least one. Got {labels!r}.")
+    check_names(labels)
     _check(detections, events, amounts)
     given = thresholds if isinstance(thresholds, Mapping) else dict.fromkeys(labels, thresholds)
     missing = [label for label in labels if label not in given]

@@ -141,17 +141,17 @@ def match_events(detections: Sequence[Located], events: Sequence[Located], rule:
 
 
 def check_located(detections: object, events: object) -> None:
+    """Raise ArgumentError or ArgumentTypeError unless both are sequences of what can be somewhere."""
     for name, located in (("detections", detections), ("events", events)):
-        if not isinstance(located, Sequence) or not all(isinstance(each, Located) for each in located):
-            raise ArgumentTypeError(
-                f"{name} must be a sequence of Located. Got {type(located).__name__} {located!r:.80}."
-            )
-        for each in located:
-            _check_one(each, name)
+        entries = arguments.listed(located)
+        if entries is None or not all(isinstance(each, Located) for each in entries):
+            raise ArgumentTypeError(f"{name} must be a sequence of Located. Got {located!r:.80}.")
+        for each in entries:
+            _check_one(name, each, {"file": each.file, "label": each.label})
 
 
-def _check_one(each: Located, name: str) -> None:
-    if not isinstance(each.file, str) or not isinstance(each.label, str):
+def _check_one(name: str, each: Located, texts: dict[str, object]) -> None:
+    if not all(isinstance(text, str) for text in texts.values()):
         raise ArgumentTypeError(f"{name} must have names of a file and a label. Got {each}.")
     start, stop = (number_array(place, name) for place in (each.start, each.stop))
     arguments.number(name, "score", each.score)

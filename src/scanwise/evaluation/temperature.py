@@ -47,7 +47,7 @@ def fit_temperature(scores: ArrayLike, targets: ArrayLike, activation: str) -> f
         raise ShapeError(f"scores and targets must have shape (N, K). Got {z.shape} and {y.shape}.")
     if not np.isfinite(z).all() or not np.isin(y, (0, 1)).all():
         raise ArgumentError("scores must be finite, and targets 0 or 1. Got another value.")
-    if not isinstance(activation, str) or activation not in ("softmax", "sigmoid"):
+    if activation not in ("softmax", "sigmoid"):
         raise ArgumentError(
             "temperature must be left out for a model whose outputs are probabilities already, or values. "
             f"Got activation {activation!r}."

@@ -59,10 +59,11 @@ def threshold_for_false_alarms(
     >>> round(threshold.value, 3), threshold.expected
     (0.6, 1.0)
     """
-    if not isinstance(scores, Sequence | np.ndarray) or (isinstance(scores, np.ndarray) and scores.ndim == 0):
+    entries = arguments.listed(scores)
+    if entries is None:
         raise ArgumentTypeError(f"scores must be a list of arrays, one a file. Got {scores!r}.")
     searched = number_array(amounts, "amounts").astype(np.float64)
-    files = [number_array(each, "scores").astype(np.float64) for each in scores]
+    files = [number_array(each, "scores").astype(np.float64) for each in entries]
     if searched.ndim != 1 or len(files) != len(searched) or len(files) == 0:
         raise ArgumentError(
             f"scores and amounts must have one entry a file. Got {len(files)} and {searched.shape}."
