@@ -110,6 +110,12 @@ def alarms(**changed: Any) -> Callable[[], Any]:
         (located(file=3), TypeError, "detections must have names of a file and a label. Got Located"),
         (located(start="x"), TypeError, "detections must be an array of real numbers"),
         (located(start=(1.0, 2.0)), ValueError, "one start and stop, or two of each"),
+        (located(start=(1.0, 1.0), stop=(2.0, 2.0)), ValueError, "events must have the axes of detections"),
+        (
+            call(evaluation.match_events, [BIRD, replace(BIRD, start=(1, 1), stop=(2, 2))], [], Tolerance(1)),
+            ValueError,
+            "detections must all have one axis, or all two",
+        ),
         (located(stop=0.5), ValueError, "detections must be finite and end after they start"),
         (located(score=math.nan), ValueError, "detections: score must be a finite number"),
         (

@@ -45,8 +45,10 @@ class Located:
 class Rule(Protocol):
     """Says whether a detection is of an event."""
 
-    def closeness(self, detection: NDArray[np.float64], event: NDArray[np.float64]) -> float | None:
-        """How near it is, larger for nearer; None if it is not of that event. Boxes are `(axes, 2)`."""
+    def closeness(self, detection: NDArray[np.float64], events: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How near a detection's box `(axes, 2)` is to those of events `(n, axes, 2)`: `(n,)`, larger for nearer, minus
+        infinity where it is not of that event.
+        """
         ...
 
 
@@ -58,8 +60,8 @@ class Tolerance:
         distance: seconds or pixels, at least 0.
 
     >>> rule = Tolerance(0.2)
-    >>> rule.closeness(np.array([[1.0, 1.2]]), np.array([[0.5, 1.0]])) is not None
-    True
+    >>> rule.closeness(np.array([[1.0, 1.2]]), np.array([[[0.5, 1.0]], [[1.5, 2.0]]])).round(3).tolist()
+    [-0.35, -inf]
     """
 
     distance: float
@@ -68,13 +70,12 @@ class Tolerance:
         if arguments.number("Tolerance", "distance", self.distance) < 0:
             raise ArgumentError(f"Tolerance: distance must be at least 0. Got {self.distance}.")
 
-    def closeness(self, detection: NDArray[np.float64], event: NDArray[np.float64]) -> float | None:
+    def closeness(self, detection: NDArray[np.float64], events: NDArray[np.float64]) -> NDArray[np.float64]:
         """Minus the distance of the middles, along the axis where it is larger."""
         middle = detection.mean(axis=1)
-        beside = np.maximum(event[:, 0] - middle, middle - event[:, 1])
-        if beside.max() > self.distance + 1e-9:
-            return None
-        return -float(np.abs(middle - event.mean(axis=1)).max())
+        beside = np.maximum(events[..., 0] - middle, middle - events[..., 1]).max(axis=1)
+        apart: NDArray[np.float64] = np.abs(middle - events.mean(axis=2)).max(axis=1)
+        return np.where(beside > self.distance + 1e-9, -np.inf, -apart)
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,8 @@ class Overlap:
 
     Source: Everingham et al., "The Pascal Visual Object Classes Challenge" (2010), section 4.2.
 
-    >>> round(Overlap(0.5).closeness(np.array([[0.0, 1.0]]), np.array([[0.0, 1.5]])), 3)
-    0.667
+    >>> Overlap(0.5).closeness(np.array([[0.0, 1.0]]), np.array([[[0.0, 1.5]]])).round(3).tolist()
+    [0.667]
     """
 
     least: float = 0.5
@@ -96,14 +97,13 @@ class Overlap:
         if not 0 < arguments.number("Overlap", "least", self.least) <= 1:
             raise ArgumentError(f"Overlap: least must be above 0 and at most 1. Got {self.least}.")
 
-    def closeness(self, detection: NDArray[np.float64], event: NDArray[np.float64]) -> float | None:
+    def closeness(self, detection: NDArray[np.float64], events: NDArray[np.float64]) -> NDArray[np.float64]:
         """The share."""
-        common = np.minimum(detection[:, 1], event[:, 1]) - np.maximum(detection[:, 0], event[:, 0])
-        if (common <= 0).any():
-            return None
-        both = float(np.prod(common))
-        union = float(np.prod(np.diff(detection)) + np.prod(np.diff(event))) - both
-        return both / union if both / union >= self.least - 1e-9 else None
+        ends = np.minimum(detection[:, 1], events[..., 1]), np.maximum(detection[:, 0], events[..., 0])
+        both: NDArray[np.float64] = np.prod((ends[0] - ends[1]).clip(0.0), axis=1)
+        union = np.prod(np.diff(detection)) + np.prod(np.diff(events)[..., 0], axis=1) - both
+        share = both / np.where(both > 0.0, union, 1.0)
+        return np.where((both > 0.0) & (share >= self.least - 1e-9), share, -np.inf)
 
 
 @dataclass(frozen=True)
@@ -128,26 +128,40 @@ def match_events(detections: Sequence[Located], events: Sequence[Located], rule:
     check_located(detections, events)
     if not callable(getattr(rule, "closeness", None)):
         raise ArgumentTypeError(f"rule must be a Tolerance or an Overlap. Got {rule!r}.")
-    free: dict[tuple[str, str], list[Located]] = {}
+    groups: dict[tuple[str, str], list[Located]] = {}
     for event in events:
-        free.setdefault((event.file, event.label), []).append(event)
+        groups.setdefault((event.file, event.label), []).append(event)
+    boxes = {key: np.stack([event.box for event in group]) for key, group in groups.items()}
+    free = {key: np.ones(len(group), np.bool_) for key, group in groups.items()}
     matches = []
     for detection in sorted(detections, key=lambda d: (-d.score, d.file, d.label, d.start)):
-        candidates = free.get((detection.file, detection.label), [])
-        near = [(rule.closeness(detection.box, event.box), i) for i, event in enumerate(candidates)]
-        accepted = [(value, -i) for value, i in near if value is not None]
-        matches.append(Match(detection, candidates.pop(-max(accepted)[1]) if accepted else None))
+        key = detection.file, detection.label
+        found = None
+        if key in groups:
+            near = np.where(free[key], rule.closeness(detection.box, boxes[key]), -np.inf)
+            best = int(near.argmax())
+            if near[best] > -np.inf:
+                free[key][best] = False
+                found = groups[key][best]
+        matches.append(Match(detection, found))
     return matches
 
 
-def check_located(detections: object, events: object) -> None:
+def check_located(detections: Sequence[Located], events: Sequence[Located]) -> None:
     """Raise ArgumentError or ArgumentTypeError unless both are sequences of what can be somewhere."""
-    for name, located in (("detections", detections), ("events", events)):
+    given: tuple[tuple[str, object], ...] = (("detections", detections), ("events", events))
+    for name, located in given:
         entries = arguments.listed(located)
         if entries is None or not all(isinstance(each, Located) for each in entries):
             raise ArgumentTypeError(f"{name} must be a sequence of Located. Got {located!r:.80}.")
         for each in entries:
             _check_one(name, each, {"file": each.file, "label": each.label})
+            if np.ndim(each.start) != np.ndim(entries[0].start):
+                raise ArgumentError(
+                    f"{name} must all have one axis, or all two. Got {each} after {entries[0]}."
+                )
+    if len(detections) and len(events) and np.ndim(detections[0].start) != np.ndim(events[0].start):
+        raise ArgumentError(f"events must have the axes of detections. Got {events[0]} for {detections[0]}.")
 
 
 def _check_one(name: str, each: Located, texts: dict[str, object]) -> None:
