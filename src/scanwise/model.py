@@ -376,6 +376,10 @@ class Model:
 
     @calibration.setter
     def calibration(self, calibration: Calibration | None) -> None:
+        from scanwise.calibration import Calibration
+
+        if not isinstance(calibration, Calibration | None):
+            raise ArgumentTypeError(f"calibration must be a Calibration or None. Got {calibration!r}.")
         names = self.labels or tuple(map(str, range(self.output_shape[0])))
         unknown = (
             [] if calibration is None else [name for name in calibration.thresholds if name not in names]

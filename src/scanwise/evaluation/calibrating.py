@@ -16,9 +16,10 @@ from scanwise.evaluation.bootstrap import check_level
 from scanwise.evaluation.matching import Overlap, Tolerance
 from scanwise.evaluation.promise import Promise
 from scanwise.evaluation.promised import CalibratedLabel, of_clips, of_detections, of_files
-from scanwise.evaluation.scanned import default_rule, floor_with, scan_files
+from scanwise.evaluation.scanned import check_files, default_rule, floor_with, scan_files
 from scanwise.evaluation.scoring import one_hot, outputs, windows_of
 from scanwise.evaluation.temperature import fit_temperature
+from scanwise.layers import arguments
 from scanwise.model import Model
 from scanwise.scanning.reading import Reading
 
@@ -115,6 +116,9 @@ def calibrate(
         precision=precision,
     )
     _check(model, data, promise, level, rule, (step, low))
+    if isinstance(data, Collection):
+        check_files(model, data, on_error, unlabelled, progress)
+    arguments.boolean("calibrate", "temperature", temperature)
     own = model.copy()
     own.calibration = None
     how = Calibration(data=_name_of(data) if name is None else name, step=step, low=low)
