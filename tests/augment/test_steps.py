@@ -140,7 +140,7 @@ def called(name: str, *arguments: object, **named: object) -> Any:
         (
             lambda: augment.Scale((5e-324, 1)),
             sw.ArgumentError,
-            "Scale: factor must be at least 1.18e-38. Got 5e-324",
+            "Scale: factor must be between 1e-06 and 1e.06. Got .5e-324",
         ),
         (
             lambda: augment.Gain(1e30),

@@ -192,6 +192,8 @@ def _background(value: object) -> tuple[str, ...] | Recordings:
     if all(isinstance(each, str | PathLike) for each in value):
         names = tuple(str(fspath(each)) for each in value)
         if "" in names:
-            raise ArgumentError(f"MixBackground: background must be names of files. Got an empty one in {names}.")
+            raise ArgumentError(
+                f"MixBackground: background must be names of files. Got an empty one in {names}."
+            )
         return names
     return Recordings(value)

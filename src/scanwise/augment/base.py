@@ -18,6 +18,9 @@ _AXES = {2: "(C, T)", 3: "(C, H, W)"}
 # More than any recording spans; powers of ten beyond it leave the finite numbers.
 _MOST_DECIBELS = 200.0
 
+# Beyond its reciprocal an image is one pixel, and where that lies is lost to rounding, or not a number.
+_MOST_FACTOR = 1e6
+
 # Each takes time for every sample, and a sample is gone long before.
 _MOST_MASKS = 1000
 
@@ -158,4 +161,8 @@ def factors(kind: str, name: str, value: object, *, most: float | None = None) -
     if low <= 0.0 or (most is not None and high > most):
         bound = "above 0" if most is None else f"above 0 and at most {most:g}"
         raise ArgumentError(f"{kind}: {name} must be a pair (low, high) {bound}. Got {value!r}.")
-    return arguments.positive(kind, name, low), high  # one that float32 takes for 0 has no reciprocal
+    if low < 1.0 / _MOST_FACTOR or high > _MOST_FACTOR:
+        raise ArgumentError(
+            f"{kind}: {name} must be between {1.0 / _MOST_FACTOR:g} and {_MOST_FACTOR:g}. Got {value!r}."
+        )
+    return low, high

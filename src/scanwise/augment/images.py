@@ -126,7 +126,7 @@ class Scale(_OfImages):
     """Make what is in the image larger or smaller, around its centre (bilinear), by a factor uniform in `factor`.
 
     Args:
-        factor: (low, high), above 0; above 1 is larger.
+        factor: (low, high), from 1e-6 to 1e6; above 1 is larger.
         p: probability that it is applied.
 
     Raises:
