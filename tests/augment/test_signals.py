@@ -155,7 +155,7 @@ class TestMixBackground:
             MixBackground(3)
         with pytest.raises(sw.ArgumentTypeError, match=r"must be names of files, or signals. Got \[\]"):
             MixBackground(nothing)
-        with pytest.raises(sw.ArgumentError, match="background must be names of files. Got an empty one"):
+        with pytest.raises(sw.ArgumentError, match=r"background must be names of files. Got an empty one"):
             MixBackground(["a.wav", ""])
         with pytest.raises(
             sw.ArgumentTypeError, match=r"background must hold arrays \(C, T\). Got array\(0.5\)"
