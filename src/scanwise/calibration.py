@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
@@ -15,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError
+from scanwise.initialization import check_seed
+from scanwise.layers import arguments
 
 __all__ = ["FALSE_ALARMS", "PRECISION", "UNITS", "Calibration", "Threshold", "possible_rates"]
 
@@ -24,6 +25,7 @@ UNITS = {"hour": "h", "megapixel": "megapixels", "detection": "detections", "cli
 """What promises are about, and what amounts of it are called. "": not said."""
 
 _DRAWS = 20_000
+_MOST_ALARMS = 1e15  # of which every one can be drawn, and counted in float64
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,27 @@ class Threshold:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name in ("kind", "unit"):
-                choices = (FALSE_ALARMS, PRECISION) if field.name == "kind" else tuple(UNITS)
-                if value not in choices:
+            name, value = field.name, getattr(self, field.name)
+            if name in ("kind", "unit"):
+                choices = (FALSE_ALARMS, PRECISION) if name == "kind" else tuple(UNITS)
+                arguments.choice("threshold", name, value, choices)
+            elif name in ("files", "events"):
+                self._settle(name, arguments.integer("threshold", name, value, minimum=0))
+            else:
+                number = arguments.number("threshold", name, value)
+                if number < 0 or (number == 0 and name in ("promised", "expected", "amount")):
                     raise ArgumentError(
-                        f"{field.name} must be one of {', '.join(map(repr, choices))}. Got {value!r}."
+                        f"threshold: {name} must be {'above' if number == 0 else 'at least'} 0. Got {value!r}."
                     )
-            elif isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
-                raise ArgumentTypeError(f"{field.name} must be a number. Got {value!r}.")
-            elif not 0 <= value < math.inf:
-                raise ArgumentError(f"{field.name} must be at least 0 and finite. Got {value!r}.")
+                self._settle(name, number)
+        if not 0 < self.level < 1 or self.dispersion < 1:
+            raise ArgumentError(
+                "threshold: level must be between 0 and 1, and dispersion at least 1. "
+                f"Got {self.level!r} and {self.dispersion!r}."
+            )
+
+    def _settle(self, name: str, value: float) -> None:
+        object.__setattr__(self, name, value)
 
     def __str__(self) -> str:
         if self.kind == PRECISION:
@@ -96,10 +108,13 @@ class Threshold:
         """
         if self.kind != FALSE_ALARMS:
             raise ArgumentError(f"kind must be 'false alarms' to predict a rate. Got {self.kind!r}.")
-        if not 0 < amount < math.inf:
-            raise ArgumentError(f"amount must be positive and finite. Got {amount}.")
+        amount, seed = arguments.number("predicted", "amount", amount), check_seed(seed)
         rates = possible_rates(self.expected, self.amount, self.dispersion, seed)
         random = np.random.default_rng([seed, 1])
+        if not (amount > 0 and amount * float(rates.max()) < _MOST_ALARMS * self.dispersion):
+            raise ArgumentError(
+                f"predicted: amount must be above 0, with less than {_MOST_ALARMS:g} false alarms. Got {amount!r}."
+            )
         counts = random.poisson(rates * amount / self.dispersion) * self.dispersion
         low, high = np.quantile(counts / amount, ((1 - self.level) / 2, (1 + self.level) / 2))
         return float(low), float(high)
@@ -137,30 +152,32 @@ class Calibration:
     low: float | None = None
 
     def __post_init__(self) -> None:
+        if not _are_entries(self.entries):
+            raise ArgumentTypeError(f"entries must be a tuple of (label, Threshold). Got {self.entries!r}.")
+        for label, threshold in self.entries:
+            if threshold.value > 1:
+                raise ArgumentError(
+                    f"the threshold of {label!r} must be a probability, at most 1. Got {threshold.value!r}."
+                )
         if len(dict(self.entries)) != len(self.entries):
             raise ArgumentError(
                 f"entries must have each label once. Got {[label for label, _ in self.entries]}."
             )
         if not isinstance(self.data, str):
             raise ArgumentTypeError(f"data must be text. Got {self.data!r}.")
-        if self.rule not in ("tolerance", "overlap", "clips"):
-            raise ArgumentError(f"rule must be 'tolerance', 'overlap' or 'clips'. Got {self.rule!r}.")
-        self._check_number("temperature", self.temperature, above_zero=True)
-        self._check_number("within", self.within)
+        arguments.choice("calibration", "rule", self.rule, ("tolerance", "overlap", "clips"))
+        object.__setattr__(
+            self, "temperature", arguments.positive("calibration", "temperature", self.temperature)
+        )
+        object.__setattr__(self, "within", arguments.number("calibration", "within", self.within))
+        if self.within < 0:
+            raise ArgumentError(f"calibration: within must be at least 0. Got {self.within!r}.")
         if self.step is not None:
-            self._check_number("step", self.step, above_zero=True)
+            object.__setattr__(self, "step", arguments.integer("calibration", "step", self.step))
         if self.low is not None:
-            self._check_number("low", self.low)
-
-    @staticmethod
-    def _check_number(name: str, number: float, *, above_zero: bool = False) -> None:
-        value: object = number
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ArgumentTypeError(f"{name} must be a number. Got {value!r}.")
-        if not 0 <= number < math.inf or (above_zero and number == 0):
-            raise ArgumentError(
-                f"{name} must be {'above' if above_zero else 'at least'} 0 and finite. Got {value!r}."
-            )
+            object.__setattr__(self, "low", arguments.number("calibration", "low", self.low))
+            if not 0 <= self.low <= 1:
+                raise ArgumentError(f"calibration: low must be between 0 and 1. Got {self.low!r}.")
 
     @property
     def thresholds(self) -> Mapping[str, Threshold]:
@@ -190,4 +207,12 @@ class Calibration:
         except (AttributeError, KeyError, TypeError) as error:
             if isinstance(error, ArgumentTypeError):
                 raise
-            raise ArgumentTypeError(f"a calibration must be an object with thresholds. {error}.") from error
+            raise ArgumentTypeError(
+                f"a calibration must be an object with thresholds. Got another: {error}."
+            ) from error
+
+
+def _are_entries(entries: object) -> bool:
+    return isinstance(entries, tuple) and all(
+        isinstance(entry, tuple) and list(map(type, entry)) == [str, Threshold] for entry in entries
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from scanwise.calibration import Calibration, Threshold
-from scanwise.errors import ArgumentError
+from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.inputs import as_labels, as_sample_rate
 from scanwise.layers import Shape
 from scanwise.parameters import Parameters
@@ -81,6 +81,8 @@ class Facts:
 
     @calibration.setter
     def calibration(self, calibration: Calibration | None) -> None:
+        if not isinstance(calibration, Calibration | None):
+            raise ArgumentTypeError(f"calibration must be a Calibration or None. Got {calibration!r}.")
         names = self.labels or tuple(map(str, range(self.output_shape[0])))
         unknown = (
             [] if calibration is None else [name for name in calibration.thresholds if name not in names]

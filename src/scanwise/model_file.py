@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, FileError, ModelFileError, ScanwiseError
 from scanwise.inputs import LOSSES
-from scanwise.layers import Sequential
+from scanwise.layers import Sequential, arguments
 from scanwise.memory import available_bytes, gibibytes
 from scanwise.paths import require_file, require_path
 
@@ -154,7 +154,7 @@ def _build(path: Path, content: bytes, backend: str) -> Model:
     if "golden" in description and backend == "native":
         try:
             golden = Golden.from_json(description["golden"])
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ModelFileError(f"{path}: the golden outputs must be whole. {error}") from error
         model.expect(golden)
         check_if_compiled(model)
@@ -173,13 +173,13 @@ def _take_training(path: Path, model: Model, description: Description) -> None:
         raise ModelFileError(f"{path}: the training must be an object. Got {type(training).__name__}.")
     model.training = training
     if limits is not None:
-        if (
-            not isinstance(limits, list)
-            or not all(isinstance(limit, int | float) for limit in limits)
-            or len(limits) != 2
-        ):
-            raise ModelFileError(f"{path}: the input range must be two numbers. Got {limits!r}.")
-        model.input_range = float(limits[0]), float(limits[1])
+        try:
+            low, high = (arguments.number("model", "input_range", limit) for limit in limits)
+        except (ScanwiseError, TypeError, ValueError):
+            raise ModelFileError(
+                f"{path}: the input range must be two numbers. Got {limits!r:.80}."
+            ) from None
+        model.input_range = low, high
 
 
 def fingerprint(model: Model) -> str:

@@ -155,6 +155,16 @@ class TestMixBackground:
             MixBackground(3)
         with pytest.raises(sw.ArgumentTypeError, match=r"must be names of files, or signals. Got \[\]"):
             MixBackground(nothing)
+        with pytest.raises(sw.ArgumentError, match=r"background must be names of files. Got an empty one"):
+            MixBackground(["a.wav", ""])
+        with pytest.raises(
+            sw.ArgumentTypeError, match=r"background must hold arrays \(C, T\). Got array\(0.5\)"
+        ):
+            MixBackground(np.array(0.5))
+        with pytest.raises(
+            sw.ArgumentError, match="MixBackground: snr must be between -200 and 200 decibels"
+        ):
+            MixBackground(np.ones((1, 9)), snr=(0, 300))
         with pytest.raises(sw.ShapeError, match=r"equally many channels, none empty. Got \(2, 9\)"):
             MixBackground([np.ones((1, 9)), np.ones((2, 9))])
         with pytest.raises(sw.ShapeError, match=r"none empty. Got \(1, 0\)"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -137,6 +137,52 @@ def called(name: str, *arguments: object, **named: object) -> Any:
         (lambda: augment.Flip("diagonal"), sw.ArgumentError, "axis must be one of 'horizontal', 'vertical'"),
         (lambda: augment.Rotate(-3), sw.ArgumentError, "degrees must be at least 0, or a pair"),
         (lambda: augment.Scale((0, 1)), sw.ArgumentError, r"factor must be a pair \(low, high\) above 0"),
+        (
+            lambda: augment.Scale((5e-324, 1)),
+            sw.ArgumentError,
+            "Scale: factor must be between 1e-06 and 1e.06. Got .5e-324",
+        ),
+        (
+            lambda: augment.Gain(1e30),
+            sw.ArgumentError,
+            "decibels must be between -200 and 200 decibels. Got .-1e.30",
+        ),
+        (
+            lambda: augment.AddNoise(-201),
+            sw.ArgumentError,
+            "AddNoise: snr must be between -200 and 200 decibels",
+        ),
+        (
+            lambda: augment.TimeMask(3, count=10**9),
+            sw.ArgumentError,
+            "count must be at most 1000. Got 1000000000",
+        ),
+        (lambda: augment.Cutout(3, 1001), sw.ArgumentError, "Cutout: count must be at most 1000. Got 1001"),
+        (
+            lambda: SIGNALS.check(cast("Any", 3)),
+            sw.ArgumentTypeError,
+            "input_shape must be a tuple of integers. Got 3",
+        ),
+        (
+            lambda: called("bind", "Flip()", np.array),
+            sw.ArgumentTypeError,
+            r"augment must be an Augment. Got 'Flip\(\)'",
+        ),
+        (
+            lambda: called("standardised", None, [0], [1]),
+            sw.ArgumentTypeError,
+            "augment must be an Augment. Got None",
+        ),
+        (
+            lambda: called("standardised", SIGNALS, [0, 1], [1]),
+            sw.ArgumentError,
+            r"shape \(C,\). Got \(2,\) and \(1,\)",
+        ),
+        (
+            lambda: called("standardised", SIGNALS, [0], [0]),
+            sw.ArgumentError,
+            r"deviation finite and above 0. Got .* \[0.0\]",
+        ),
         (lambda: augment.Contrast((-1, 1)), sw.ArgumentError, "Contrast: factor must be a pair"),
         (lambda: called("Brightness", None), sw.ArgumentTypeError, "change must be a number"),
         (lambda: augment.Cutout(0), sw.ArgumentError, "Cutout: extent must be a positive integer"),

@@ -161,6 +161,19 @@ def test_data_that_cannot_be_used(run: Run, saved: Path, field: Path) -> None:
     assert "01.wav" in outcome.err.splitlines()[0]
 
 
+def test_no_file_of_the_data_is_replaced(run: Run, saved: Path, field: Path) -> None:
+    for name in ("00.wav", "00.txt"):
+        before = (field / name).read_bytes()
+        wrong = run("calibrate", saved, field, *HOUR, "-o", field / name)
+        one_line(wrong, 2, "output must be another file than those that are read")
+        assert (field / name).read_bytes() == before
+
+
+def test_labels_of_several_lines_are_said_in_one(run: Run, field: Path) -> None:
+    detector(("a\nb", "c\td")).save("lines")
+    one_line(run("calibrate", "lines", field, *HOUR), 1, r"only the model's labels (a\nb, c\td). Got click")
+
+
 def test_clips_of_an_archive(run: Run, in_tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     x = 0.2 * random.standard_normal((80, 1, 40))

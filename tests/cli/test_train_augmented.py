@@ -43,6 +43,7 @@ class TestReading:
             ("TimeShift(3); Gain(3)", "augment must be written like"),
             ("__import__('os').system('touch x')", "augment must be written like"),
             ("TimeShift(**{'most': 3})", "augment must be written like"),
+            ("Gain({[]: 1})", "augment must have numbers, texts, lists"),
             ("TimeShift(*[3])", "augment must have numbers, texts, lists"),
             ("TimeShift(open('x', 'w'))", "augment must have numbers, texts, lists"),
             (

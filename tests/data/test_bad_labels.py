@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -42,6 +43,32 @@ def test_what_is_wrong_is_found_and_does_not_stop_the_rest(tmp_path: Path) -> No
     assert "labels.csv:4 must lie within" in messages
     assert "which ends at 2. Got 1.5 to 2.5" in messages
     assert "line 7: start_time must be a finite number. Got nan." in messages
+
+
+def test_a_label_with_commas_that_is_not_quoted_is_found(tmp_path: Path) -> None:
+    write_recording(tmp_path / "a.wav")
+    (tmp_path / "labels.csv").write_text('file,label\na.wav,wren, winter\na.wav,"robin, red",,\n')
+    collection = open_labels(tmp_path)
+    assert kinds(collection) == ["unreadable-labels"]
+    assert collection.labels == ("robin, red",)
+    with pytest.raises(
+        DataError, match=r"line 2, must have at most 2 cells, as its head. Got 3: a label with"
+    ):
+        windows_from(collection)
+
+
+@pytest.mark.parametrize("name", ["images", "categories"])
+def test_an_id_of_coco_twice_is_refused(tmp_path: Path, name: str) -> None:
+    images = [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "b.png"}]
+    data = {
+        "images": images,
+        "annotations": [],
+        "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
+    }
+    data[name] = [{**entry, "id": 1} for entry in data[name]]
+    (tmp_path / "boxes.json").write_text(json.dumps(data))
+    with pytest.raises(DataError, match=f"must give each of its {name} an id of its own. Got one twice"):
+        open_labels(tmp_path / "boxes.json")
 
 
 def test_recordings_without_labels_are_a_note(tmp_path: Path) -> None:

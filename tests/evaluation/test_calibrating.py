@@ -235,7 +235,21 @@ class TestRefusals:
             ({"false_alarms_per_megapixel": 1}, sw.ArgumentError, "must be asked of images. Got audio"),
             ({"precision": 0.5, "level": 1.0}, sw.ArgumentError, "level must lie between 0 and 1"),
             ({"precision": 0.5, "rule": 0.2}, sw.ArgumentTypeError, "rule must be a Tolerance or an Overlap"),
-            ({"precision": 0.5, "step": 0}, sw.ArgumentError, "step must be above 0"),
+            (
+                {"precision": 0.5, "on_error": "ignore"},
+                sw.ArgumentError,
+                "on_error must be one of 'fatal', 'skip'",
+            ),
+            (
+                {"precision": 0.5, "unlabelled": 1},
+                sw.ArgumentTypeError,
+                "unlabelled must be True or False. Got 1",
+            ),
+            ({"precision": 0.5, "temperature": 2}, sw.ArgumentTypeError, "temperature must be True or False"),
+            ({"precision": 0.5, "progress": 1}, sw.ArgumentTypeError, "progress must be a function. Got 1"),
+            ({"precision": 10**400}, sw.ArgumentError, "precision must be above 0 and below 1"),
+            ({"false_alarms_per_hour": 10**400}, sw.ArgumentError, "rate must be a finite number"),
+            ({"precision": 0.5, "step": 0}, sw.ArgumentError, "step must be a positive integer"),
             (
                 {"precision": 0.5, "low": 2.0},
                 sw.ArgumentError,
@@ -252,5 +266,13 @@ class TestRefusals:
     def test_wrong_types(self, field: Collection) -> None:
         with pytest.raises(sw.ArgumentTypeError, match="model must be a Model"):
             calibrate("m", field, precision=0.5)  # type: ignore[arg-type]
+        with pytest.raises(sw.ArgumentTypeError, match=r"model must be a Model. Got NoneType"):
+            scan_files(None, field)  # type: ignore[arg-type]
+        with pytest.raises(
+            sw.ArgumentTypeError, match=r"collection must be what open_labels gives. Got list"
+        ):
+            scan_files(detector(), [])  # type: ignore[arg-type]
+        with pytest.raises(sw.ArgumentTypeError, match=r"calibration must be a Calibration or None. Got 0.5"):
+            detector().calibration = 0.5  # type: ignore[assignment]
         with pytest.raises(sw.ArgumentTypeError, match="data must be what open_labels or open_dataset gives"):
             calibrate(detector(), "d", precision=0.5)  # type: ignore[arg-type]

@@ -151,6 +151,7 @@ def test_outputs_that_are_not_finite_are_none(tmp_path: Path) -> None:
         [],
         {"limits": [0, 1], "outputs": "?", "version": "1"},
         {"limits": [0], "outputs": "", "version": 1},
+        {"limits": [0, 10**400], "outputs": "", "version": "1"},
     ],
 )
 def test_golden_outputs_that_are_damaged(saved: Path, golden: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,6 +170,7 @@ def test_golden_outputs_that_are_damaged(saved: Path, golden: Any, monkeypatch: 
     [
         ("history", [3], "the history must be a list of epochs"),
         ("training", 3, "the training must be an object"),
+        ("input_range", [1, 10**400], "the input range must be two numbers"),
         ("input_range", [1], "the input range must be two numbers"),
         ("input_range", "ab", "the input range must be two numbers"),
     ],

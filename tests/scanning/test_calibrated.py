@@ -99,6 +99,7 @@ def test_low_is_at_most_every_threshold(model: sw.Model, signal: NDArray[np.floa
         ),
         ({"bird": 1.5}, sw.ArgumentError, "threshold of 'bird' must be between 0 and 1. Got 1.5"),
         ({"bird": "0.5"}, sw.ArgumentTypeError, "threshold of 'bird' must be a number. Got '0.5'"),
+        ({"bird": 10**400}, sw.ArgumentError, "threshold of 'bird' must be between 0 and 1. Got 10000"),
         ("0.5", sw.ArgumentTypeError, "threshold must be a number. Got '0.5'"),
     ],
 )

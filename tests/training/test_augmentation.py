@@ -269,7 +269,7 @@ def test_the_layer_is_found_that_an_augmented_sample_diverges_in() -> None:
     with pytest.raises(
         sw.DivergedError, match=r"The first value that is not finite is .* of layer 0, Conv1d"
     ):
-        trained(SIGNAL_NETWORK, x, augment=Gain((765, 765)))
+        trained(SIGNAL_NETWORK, x, augment=[Gain((191.25, 191.25))] * 4)
 
 
 def test_learning_rates_are_found_on_augmented_samples() -> None:

@@ -11,11 +11,11 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.augment.base import Augmentation, Pair, interval
+from scanwise.augment.base import Augmentation, Pair, decibels, interval
 from scanwise.augment.steps import Augment
 from scanwise.errors import ArgumentError, ArgumentTypeError, DataError, ShapeError
 from scanwise.inputs import check_finite, real_array
-from scanwise.layers import Shape
+from scanwise.layers import Shape, arguments
 
 __all__ = ["MixBackground", "Recordings", "bind"]
 
@@ -38,7 +38,10 @@ class Recordings:
 
     def __init__(self, signals: Sequence[NDArray[Any]] | NDArray[Any]) -> None:
         single = isinstance(signals, np.ndarray) and signals.ndim == 2
-        found = [real_array(each, "background") for each in ([signals] if single else signals)]
+        entries = [signals] if single else arguments.listed(signals)
+        if entries is None:
+            raise ArgumentTypeError(f"background must hold arrays (C, T). Got {signals!r}.")
+        found = [real_array(each, "background") for each in entries]
         if not found:
             raise DataError("background must hold at least one signal. Got none.")
         for each in found:
@@ -89,7 +92,7 @@ class MixBackground(Augmentation):
     Args:
         background: names of recordings, or the recordings: `Recordings`, an array `(C, T)` or `(N, C, T)`, or a
             sequence of arrays. Names have to be read by `bind` before use; only they can be written as JSON.
-        snr: decibels: (low, high), or one number.
+        snr: decibels, from -200 to 200: (low, high), or one number.
         p: probability that it is applied.
 
     Raises:
@@ -108,7 +111,7 @@ class MixBackground(Augmentation):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._settle("background", _background(self.background))
-        self._settle("snr", interval(self.kind, "snr", self.snr))
+        self._settle("snr", decibels(self.kind, "snr", interval(self.kind, "snr", self.snr)))
 
     @property
     def recordings(self) -> Recordings:
@@ -154,11 +157,17 @@ def bind(augment: Augment, read: Callable[[str], NDArray[Any]]) -> Augment:
         read: gives the signal `(C, T)` in the file of that name, such as a function that calls `data.read_signal` with
             the model's input shape and sample rate.
 
+    Raises:
+        ArgumentTypeError: `augment` is no `Augment`.
+        ShapeError, DataError: what `read` gives is no recording.
+
     >>> import numpy as np
     >>> named = Augment(MixBackground("rain.wav"))
     >>> bind(named, lambda name: np.ones((1, 1000))).steps[0].recordings
     <1 recordings of 1 channels, e686752f>
     """
+    if not isinstance(augment, Augment):
+        raise ArgumentTypeError(f"augment must be an Augment. Got {augment!r}.")
 
     def bound(step: Augmentation) -> Augmentation:
         if isinstance(step, MixBackground) and not isinstance(step.background, Recordings):
@@ -181,5 +190,10 @@ def _background(value: object) -> tuple[str, ...] | Recordings:
             f"MixBackground: background must be names of files, or signals. Got {value!r}."
         )
     if all(isinstance(each, str | PathLike) for each in value):
-        return tuple(str(fspath(each)) for each in value)
+        names = tuple(str(fspath(each)) for each in value)
+        if "" in names:
+            raise ArgumentError(
+                f"MixBackground: background must be names of files. Got an empty one in {names}."
+            )
+        return names
     return Recordings(value)

@@ -9,11 +9,20 @@ from typing import Any, ClassVar
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 from scanwise.layers import Shape, arguments
 
-__all__ = ["Augmentation", "Pair", "factors", "from_json", "interval", "symmetric"]
+__all__ = ["Augmentation", "Pair", "count_of", "decibels", "factors", "from_json", "interval", "symmetric"]
 
 Pair = tuple[float, float]
 
 _AXES = {2: "(C, T)", 3: "(C, H, W)"}
+
+# More than any recording spans; powers of ten beyond it leave the finite numbers.
+_MOST_DECIBELS = 200.0
+
+# Beyond its reciprocal an image is one pixel, and where that lies is lost to rounding, or not a number.
+_MOST_FACTOR = 1e6
+
+# Each takes time for every sample, and a sample is gone long before.
+_MOST_MASKS = 1000
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,23 @@ def symmetric(kind: str, name: str, value: object) -> Pair:
     return -high, high
 
 
+def decibels(kind: str, name: str, value: Pair) -> Pair:
+    """`value`, an interval, if it is one of ratios that float32 can hold."""
+    if max(map(abs, value)) > _MOST_DECIBELS:
+        raise ArgumentError(
+            f"{kind}: {name} must be between {-_MOST_DECIBELS:g} and {_MOST_DECIBELS:g} decibels. Got {value!r}."
+        )
+    return value
+
+
+def count_of(kind: str, value: object) -> int:
+    """`value` as a number of masks in one sample."""
+    count = arguments.integer(kind, "count", value)
+    if count > _MOST_MASKS:
+        raise ArgumentError(f"{kind}: count must be at most {_MOST_MASKS}. Got {value!r}.")
+    return count
+
+
 def factors(kind: str, name: str, value: object, *, most: float | None = None) -> Pair:
     """`value` as a pair (low, high) of numbers above 0, up to `most`."""
     if not isinstance(value, Sequence):
@@ -135,4 +161,8 @@ def factors(kind: str, name: str, value: object, *, most: float | None = None) -
     if low <= 0.0 or (most is not None and high > most):
         bound = "above 0" if most is None else f"above 0 and at most {most:g}"
         raise ArgumentError(f"{kind}: {name} must be a pair (low, high) {bound}. Got {value!r}.")
+    if low < 1.0 / _MOST_FACTOR or high > _MOST_FACTOR:
+        raise ArgumentError(
+            f"{kind}: {name} must be between {1.0 / _MOST_FACTOR:g} and {_MOST_FACTOR:g}. Got {value!r}."
+        )
     return low, high

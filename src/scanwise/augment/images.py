@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from scanwise.augment.base import Augmentation, Pair, factors, symmetric
+from scanwise.augment.base import Augmentation, Pair, count_of, factors, symmetric
 from scanwise.errors import ArgumentError, ShapeError
 from scanwise.layers import Shape, arguments
 
@@ -126,7 +126,7 @@ class Scale(_OfImages):
     """Make what is in the image larger or smaller, around its centre (bilinear), by a factor uniform in `factor`.
 
     Args:
-        factor: (low, high), above 0; above 1 is larger.
+        factor: (low, high), from 1e-6 to 1e6; above 1 is larger.
         p: probability that it is applied.
 
     Raises:
@@ -195,7 +195,7 @@ class Cutout(_OfImages):
 
     Args:
         extent: pixels, or (rows, columns), at least 1 and below the image's.
-        count: rectangles, at least 1. They may overlap.
+        count: rectangles, 1 to 1000. They may overlap.
         p: probability that it is applied.
 
     Raises:
@@ -211,7 +211,7 @@ class Cutout(_OfImages):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._settle("extent", arguments.sizes(self.kind, "extent", self.extent, (1, 2)))
-        self._settle("count", arguments.integer(self.kind, "count", self.count))
+        self._settle("count", count_of(self.kind, self.count))
 
     def check(self, input_shape: Shape) -> None:
         """Raise ShapeError unless the image is larger than a rectangle."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from scanwise.augment.base import Augmentation, Pair, interval, symmetric
+from scanwise.augment.base import Augmentation, Pair, count_of, decibels, interval, symmetric
 from scanwise.errors import ShapeError
 from scanwise.layers import Shape, arguments
 
@@ -50,7 +50,7 @@ class Gain(Augmentation):
     """Make the sample louder or softer: multiply it by 10^(g/20), for g uniform in `decibels`.
 
     Args:
-        decibels: (low, high), or one number m for (-m, m).
+        decibels: (low, high), or one number m for (-m, m); from -200 to 200.
         p: probability that it is applied.
 
     Raises:
@@ -64,7 +64,9 @@ class Gain(Augmentation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._settle("decibels", symmetric(self.kind, "decibels", self.decibels))
+        self._settle(
+            "decibels", decibels(self.kind, "decibels", symmetric(self.kind, "decibels", self.decibels))
+        )
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class AddNoise(Augmentation):
     normal but for its tails (kurtosis 2.7 rather than 3, at most 3.5 standard deviations).
 
     Args:
-        snr: decibels: (low, high), or one number.
+        snr: decibels, from -200 to 200: (low, high), or one number.
         p: probability that it is applied.
 
     Raises:
@@ -89,7 +91,7 @@ class AddNoise(Augmentation):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._settle("snr", interval(self.kind, "snr", self.snr))
+        self._settle("snr", decibels(self.kind, "snr", interval(self.kind, "snr", self.snr)))
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class _Mask(Augmentation):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._settle("most", arguments.integer(self.kind, "most", self.most))
-        self._settle("count", arguments.integer(self.kind, "count", self.count))
+        self._settle("count", count_of(self.kind, self.count))
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class TimeMask(_Mask):
 
     Args:
         most: samples, at least 1 and at most the signal's length.
-        count: stretches, at least 1. They may overlap.
+        count: stretches, 1 to 1000. They may overlap.
         p: probability that it is applied.
 
     Raises:
@@ -142,7 +144,7 @@ class FrequencyMask(_Mask):
 
     Args:
         most: channels of a band, at least 1 and below the number of channels. Each has 0 to that many.
-        count: bands, at least 1. They may overlap.
+        count: bands, 1 to 1000. They may overlap.
         p: probability that it is applied.
 
     Raises:

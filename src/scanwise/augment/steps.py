@@ -81,12 +81,15 @@ class Augment:
 
     def check(self, input_shape: Shape) -> None:
         """Raise ShapeError unless every augmentation takes samples of `input_shape`."""
+        if not isinstance(input_shape, tuple | list):
+            raise ArgumentTypeError(f"Augment: input_shape must be a tuple of integers. Got {input_shape!r}.")
         if len(input_shape) not in (2, 3):
             raise ShapeError(
                 f"Augment: samples must have shape (C, T) or (C, H, W). Got {tuple(input_shape)}."
             )
+        shape = tuple(arguments.integer("Augment", "input_shape", extent) for extent in input_shape)
         for step in self.steps:
-            step.check(input_shape)
+            step.check(shape)
 
     def numbered(self) -> list[tuple[int, Augmentation]]:
         """The augmentations, each with the number that its draws are counted under: its place among those that draw."""

@@ -11,6 +11,7 @@ import io
 import os
 import signal
 import sys
+import unicodedata
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
@@ -37,7 +38,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         import typer
 
         from scanwise.cli.app import app
-        from scanwise.errors import DataError, ScanwiseError
+        from scanwise.errors import DataError, ScanwiseError, ShapeError
     except KeyboardInterrupt:
         return _report("interrupted", INTERRUPTED)
     _print_anything()
@@ -50,6 +51,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return code if isinstance(code, int) else DONE
     except DataError as error:
         return _report(str(error), BAD_DATA)
+    except ShapeError as error:  # with the layer table
+        return _report(str(error), WRONG_USE, lines=True)
     except ScanwiseError as error:
         return _report(str(error), WRONG_USE)
     except (
@@ -105,7 +108,10 @@ def _print_anything() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _report(message: str, code: int) -> int:
+def _report(message: str, code: int, *, lines: bool = False) -> int:
+    """Say what was wrong, in one line, whatever names are in it, unless it has `lines`."""
+    if not lines:
+        message = "".join(repr(c)[1:-1] if unicodedata.category(c) == "Cc" else c for c in message)
     if sys.stderr is None:  # closed by whoever started the command
         return code
     with contextlib.suppress(OSError):

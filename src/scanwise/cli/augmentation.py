@@ -68,7 +68,7 @@ def _augmentation(text: str) -> Augmentation:
     try:
         arguments = [ast.literal_eval(argument) for argument in call.args]
         named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):  # TypeError: a list within a set
         raise ArgumentError(
             f"augment must have numbers, texts, lists and True or False as arguments. Got {text!r}."
         ) from None

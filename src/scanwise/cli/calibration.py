@@ -51,7 +51,7 @@ def run_calibrate(request: CalibrateRequest) -> int:
     """Set thresholds and store them; 1 if there is a label that the data is too little for, else 0."""
     model = load(request.model, backend=request.backend)
     written = request.output or request.model
-    require_writable(written)
+    require_writable(written, request.data)
     data = _opened(request, model)
     asked = request.tolerance is not None or request.overlap is not None
     rule = rule_of(model, request.tolerance, request.overlap) if asked else None

@@ -38,7 +38,7 @@ def check_options(
     for name, value in choices.items():
         if value is None and name not in _REQUIRED:
             continue
-        if value not in _CHOICES[name]:
+        if not isinstance(value, str) or value not in _CHOICES[name]:
             raise ArgumentError(
                 f"{name} must be one of {', '.join(map(repr, _CHOICES[name]))}. Got {value!r}."
             )

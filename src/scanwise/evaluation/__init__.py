@@ -5,14 +5,8 @@ from scanwise.evaluation.bootstrap import Interval, bootstrap
 from scanwise.evaluation.calibrating import CalibrationReport, calibrate
 from scanwise.evaluation.clips import ClipMeasures, LabelMeasures, measure_clips
 from scanwise.evaluation.curve import Curve
-from scanwise.evaluation.events import (
-    EventMeasures,
-    Located,
-    Overlap,
-    Tolerance,
-    match_events,
-    measure_events,
-)
+from scanwise.evaluation.events import EventMeasures, measure_events
+from scanwise.evaluation.matching import Located, Overlap, Tolerance, match_events
 from scanwise.evaluation.promised import CalibratedLabel
 from scanwise.evaluation.scanned import Scanned, scan_files
 from scanwise.evaluation.temperature import fit_temperature

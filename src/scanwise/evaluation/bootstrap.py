@@ -9,9 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.errors import ArgumentError
+from scanwise.errors import ArgumentError, ArgumentTypeError
+from scanwise.initialization import check_seed
+from scanwise.layers import arguments
 
-__all__ = ["Interval", "bootstrap", "of_share"]
+__all__ = ["Interval", "bootstrap", "check_level", "of_share"]
+
+
+_MOST_FILES, _MOST_REPEATS = 10**8, 10**6  # more would take gigabytes, or days
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def bootstrap(
         seed: of the draws.
 
     Raises:
-        ArgumentError: an argument is out of range.
+        ArgumentError, ArgumentTypeError: an argument is out of range, or no number.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13.
 
@@ -63,10 +68,16 @@ def bootstrap(
     >>> bootstrap(lambda drawn: float(heights[drawn].mean()), 5).value
     1.7
     """
-    if files < 1 or repeats < 1:
-        raise ArgumentError(f"files and repeats must be at least 1. Got {files} and {repeats}.")
-    if not 0 < level < 1:
-        raise ArgumentError(f"level must lie between 0 and 1. Got {level}.")
+    files = arguments.integer("bootstrap", "files", files)
+    repeats = arguments.integer("bootstrap", "repeats", repeats)
+    if files > _MOST_FILES or repeats > _MOST_REPEATS:
+        raise ArgumentError(
+            f"bootstrap: files must be at most {_MOST_FILES:,}, and repeats {_MOST_REPEATS:,}. "
+            f"Got {files} and {repeats}."
+        )
+    level, seed = check_level(level), check_seed(seed)
+    if not callable(measure):
+        raise ArgumentTypeError(f"measure must be a function of file numbers. Got {measure!r}.")
     value = measure(np.arange(files))
     if files == 1:
         return Interval(value, math.nan, math.nan, level)
@@ -77,6 +88,14 @@ def bootstrap(
         return Interval(value, math.nan, math.nan, level)
     low, high = np.quantile(drawn, ((1 - level) / 2, (1 + level) / 2))
     return Interval(value, float(low), float(high), level)
+
+
+def check_level(level: object) -> float:
+    """`level` as a number between 0 and 1, or ArgumentError or ArgumentTypeError."""
+    number = arguments.number("interval", "level", level)
+    if not 0 < number < 1:
+        raise ArgumentError(f"level must lie between 0 and 1. Got {level!r}.")
+    return number
 
 
 def of_share(interval: Interval, files: int) -> Interval:

@@ -12,12 +12,14 @@ from scanwise.data.dataset import OnError, Skipped
 from scanwise.data.for_model import whole_rate
 from scanwise.data.opening import kind_of
 from scanwise.errors import ArgumentError, ArgumentTypeError, DataError
-from scanwise.evaluation.events import Overlap, Tolerance
+from scanwise.evaluation.bootstrap import check_level
+from scanwise.evaluation.matching import Overlap, Tolerance
 from scanwise.evaluation.promise import Promise
 from scanwise.evaluation.promised import CalibratedLabel, of_clips, of_detections, of_files
-from scanwise.evaluation.scanned import default_rule, floor_with, scan_files
+from scanwise.evaluation.scanned import check_files, default_rule, floor_with, scan_files
 from scanwise.evaluation.scoring import one_hot, outputs, windows_of
 from scanwise.evaluation.temperature import fit_temperature
+from scanwise.layers import arguments
 from scanwise.model import Model
 from scanwise.scanning.reading import Reading
 
@@ -114,6 +116,9 @@ def calibrate(
         precision=precision,
     )
     _check(model, data, promise, level, rule, (step, low))
+    if isinstance(data, Collection):
+        check_files(model, data, on_error, unlabelled, progress)
+    arguments.boolean("calibrate", "temperature", temperature)
     own = model.copy()
     own.calibration = None
     how = Calibration(data=_name_of(data) if name is None else name, step=step, low=low)
@@ -156,8 +161,7 @@ def _check(
         raise ArgumentTypeError(
             f"data must be what open_labels or open_dataset gives. Got {type(data).__name__}."
         )
-    if not 0 < level < 1:
-        raise ArgumentError(f"level must lie between 0 and 1. Got {level}.")
+    check_level(level)
     if rule is not None and not isinstance(rule, Tolerance | Overlap):
         raise ArgumentTypeError(f"rule must be a Tolerance or an Overlap. Got {rule!r}.")
     if Reading.of(model).activation == "value":

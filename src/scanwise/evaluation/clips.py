@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from scanwise.errors import ArgumentError, ShapeError
+from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
 from scanwise.evaluation.bootstrap import Interval, bootstrap, of_share
 from scanwise.evaluation.curve import Curve
+from scanwise.inputs import number_array
+from scanwise.layers import arguments
 
-__all__ = ["ClipMeasures", "LabelMeasures", "measure_clips"]
+__all__ = ["ClipMeasures", "LabelMeasures", "check_names", "measure_clips"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,9 @@ def measure_clips(
     >>> found.labels[0].recall.value, found.labels[0].precision.value, round(found.average_precision.value, 3)
     (0.5, 0.5, 0.833)
     """
-    values, wanted = np.asarray(scores, np.float64), np.asarray(targets)
+    arguments.boolean("measure_clips", "exclusive", exclusive)
+    check_names(labels)
+    values, wanted = number_array(scores, "scores").astype(np.float64), number_array(targets, "targets")
     if values.ndim != 2 or values.shape != wanted.shape or values.shape[1] != len(labels):
         raise ShapeError(
             f"scores and targets must have shape (N, {len(labels)}). Got {values.shape} and {wanted.shape}."
@@ -99,7 +103,12 @@ def measure_clips(
         raise ArgumentError("scores must be finite. Got NaN or infinity.")
     if not np.isin(wanted, (0, 1)).all():
         raise ArgumentError("targets must be 0 or 1. Got another value.")
-    least = np.broadcast_to(np.asarray(thresholds, np.float64), (len(labels),))
+    given = number_array(thresholds, "thresholds").astype(np.float64)
+    if given.shape not in ((), (len(labels),)) or not np.isfinite(given).all():
+        raise ArgumentError(
+            f"thresholds must be one number, or one for each of {len(labels)} labels. Got {thresholds!r}."
+        )
+    least = np.broadcast_to(given, (len(labels),))
     found = _highest(values) if exclusive else values >= least
     rows = _rows_by_file(files, len(values))
     there = wanted.astype(np.bool_)
@@ -141,6 +150,13 @@ def measure_clips(
     )
 
 
+def check_names(labels: object) -> None:
+    """Raise ArgumentTypeError unless `labels` is a sequence of at least one name."""
+    names = arguments.listed(labels)
+    if not names or not all(isinstance(name, str) for name in names):
+        raise ArgumentTypeError(f"labels must be a sequence of names, at least one. Got {labels!r}.")
+
+
 def _highest(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
     found = np.zeros(scores.shape, np.bool_)
     found[np.arange(len(scores)), scores.argmax(axis=1)] = True
@@ -158,5 +174,7 @@ def _rows_by_file(files: ArrayLike | None, clips: int) -> list[NDArray[np.int64]
     names = np.asarray(files)
     if names.shape != (clips,):
         raise ShapeError(f"files must have shape ({clips},). Got {names.shape}.")
+    if names.dtype.kind not in "iuU":
+        raise ArgumentTypeError(f"files must be names, or whole numbers. Got dtype {names.dtype}.")
     _, numbers = np.unique(names, return_inverse=True)
     return [np.flatnonzero(numbers == i) for i in range(int(numbers.max()) + 1)]

@@ -9,8 +9,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, ArgumentTypeError, ShapeError
+from scanwise.inputs import number_array
+from scanwise.layers import arguments
 
 __all__ = ["Curve"]
+
+
+_MOST = 2**53  # counts that float64 holds
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,15 +60,20 @@ class Curve:
             ArgumentError: a score is not finite, or a count is negative.
             ArgumentTypeError: `right` is not of booleans or of 0 and 1.
         """
-        values, flags = np.asarray(scores, np.float64), np.asarray(right)
+        values, flags = number_array(scores, "scores").astype(np.float64), number_array(right, "right")
         if values.ndim != 1 or flags.shape != values.shape:
             raise ShapeError(f"scores and right must have shape (n,). Got {values.shape} and {flags.shape}.")
         if not np.isfinite(values).all():
             raise ArgumentError("scores must be finite. Got NaN or infinity.")
-        if flags.dtype != np.bool_ and not (flags.dtype.kind in "iu" and np.isin(flags, (0, 1)).all()):
+        if (
+            len(flags)
+            and flags.dtype != np.bool_
+            and not (flags.dtype.kind in "iu" and np.isin(flags, (0, 1)).all())
+        ):
             raise ArgumentTypeError(f"right must hold booleans, or 0 and 1. Got dtype {flags.dtype}.")
-        if missed < 0:
-            raise ArgumentError(f"missed must be at least 0. Got {missed}.")
+        missed = arguments.integer("Curve", "missed", missed, minimum=0)
+        if missed > _MOST:
+            raise ArgumentError(f"Curve: missed must be at most {_MOST:,}. Got {missed}.")
         flags = flags.astype(np.bool_)
         order = np.argsort(-values, kind="stable")
         values, flags = values[order], flags[order]
@@ -71,6 +81,12 @@ class Curve:
         hits, false_alarms = (np.append(0, np.cumsum(f)[last]).astype(np.int64) for f in (flags, ~flags))
         if negatives is None:
             negatives = int(np.count_nonzero(~flags))
+        negatives = arguments.integer("Curve", "negatives", negatives, minimum=-1)
+        if not (negatives == -1 or np.count_nonzero(~flags) <= negatives <= _MOST):
+            raise ArgumentError(
+                f"Curve: negatives must be at least the {np.count_nonzero(~flags)} that are not right, and at most "
+                f"{_MOST:,}. Got {negatives}."
+            )
         return cls(
             np.append(math.inf, values[last]),
             hits,
@@ -81,6 +97,8 @@ class Curve:
 
     def at(self, threshold: float) -> tuple[int, int]:
         """(hits, false alarms) at a threshold."""
+        if threshold is not math.inf:  # the first one
+            threshold = arguments.number("Curve", "threshold", threshold)
         place = int(np.searchsorted(-self.thresholds, -threshold, side="right")) - 1
         return int(self.hits[max(place, 0)]), int(self.false_alarms[max(place, 0)])
 
@@ -134,8 +152,9 @@ class Curve:
 
         Source: Martin et al., "The DET Curve in Assessment of Detection Task Performance" (1997).
         """
-        if not amount > 0:
+        if not arguments.number("trade_off", "amount", amount) > 0:
             raise ArgumentError(f"amount must be positive. Got {amount}.")
+        most = arguments.integer("trade_off", "most", most, minimum=2)
         last = np.append(self.false_alarms[1:] != self.false_alarms[:-1], True)
         places = np.flatnonzero(last)
         if len(places) > most:

@@ -13,7 +13,7 @@ from scanwise.calibration import Threshold
 from scanwise.data import Dataset
 from scanwise.errors import DataError
 from scanwise.evaluation.bootstrap import Interval, bootstrap, of_share
-from scanwise.evaluation.events import Match, Rule, match_events
+from scanwise.evaluation.matching import Match, Rule, match_events
 from scanwise.evaluation.promise import Promise
 from scanwise.evaluation.scanned import Scanned
 from scanwise.evaluation.scoring import clip_probabilities, one_hot

@@ -15,14 +15,27 @@ from scanwise.data.annotation.usable import usable_files
 from scanwise.data.dataset import Kind, OnError, Skipped
 from scanwise.data.for_model import as_taken, whole_rate
 from scanwise.data.opening import kind_of
-from scanwise.errors import ArgumentError, DataError
-from scanwise.evaluation.events import EventMeasures, Located, Overlap, Rule, Tolerance, measure_events
+from scanwise.data.options import check_options
+from scanwise.errors import ArgumentError, ArgumentTypeError, DataError
+from scanwise.evaluation.events import EventMeasures, measure_events
+from scanwise.evaluation.matching import Located, Overlap, Rule, Tolerance
+from scanwise.layers import arguments
 from scanwise.model import Model
 from scanwise.scanning import Detection, detect
 from scanwise.scanning.reading import Reading
 from scanwise.scanning.selection import Selection
 
-__all__ = ["FLOOR", "SIZES", "Scanned", "default_rule", "floor_with", "is_longer", "rule_of", "scan_files"]
+__all__ = [
+    "FLOOR",
+    "SIZES",
+    "Scanned",
+    "check_files",
+    "default_rule",
+    "floor_with",
+    "is_longer",
+    "rule_of",
+    "scan_files",
+]
 
 FLOOR = 0.01
 """Detections of a lower probability are not looked at: a threshold below it would find nearly everything."""
@@ -140,7 +153,10 @@ def scan_files(
         DataError: no file can be used, or it has labels that the model does not know.
         ArgumentError, ArgumentTypeError: `step` or `low` is not as stated.
     """
+    check_files(model, collection, on_error, unlabelled, progress)
     reading = Reading.of(model)
+    if low is not None:
+        arguments.number("scan_files", "low", low)
     threshold = floor_with(low)
     Selection(threshold, low=low).check(reading, len(model.input_shape) - 1)
     reported = [k for k, name in enumerate(reading.names) if name != reading.background]
@@ -169,6 +185,18 @@ def scan_files(
         raise DataError(f"{collection.source} must hold at least one file that can be read. Got none.")
     names = tuple(reading.names[k] for k in reported)
     return Scanned(names, kind, tuple(scanned), tuple(detections), np.stack(presence), tuple(skipped))
+
+
+def check_files(model: object, data: object, on_error: object, unlabelled: object, progress: object) -> None:
+    """Raise ArgumentError or ArgumentTypeError unless labelled files can be scanned so."""
+    if not isinstance(model, Model):
+        raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
+    if not isinstance(data, Collection):
+        raise ArgumentTypeError(f"collection must be what open_labels gives. Got {type(data).__name__}.")
+    check_options(on_error=on_error)
+    arguments.boolean("scan_files", "unlabelled", unlabelled)
+    if progress is not None and not callable(progress):
+        raise ArgumentTypeError(f"progress must be a function. Got {progress!r}.")
 
 
 def floor_with(low: float | None) -> float:

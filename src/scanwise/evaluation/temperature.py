@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scanwise.errors import ArgumentError, DataError, ShapeError
+from scanwise.inputs import number_array
 
 __all__ = ["fit_temperature"]
 
@@ -41,9 +42,11 @@ def fit_temperature(scores: ArrayLike, targets: ArrayLike, activation: str) -> f
     >>> round(fit_temperature(sure, [[1], [1], [0], [0]], "sigmoid"), 3)
     3.641
     """
-    z, y = np.asarray(scores, np.float64), np.asarray(targets, np.float64)
+    z, y = number_array(scores, "scores").astype(np.float64), number_array(targets, "targets")
     if z.ndim != 2 or z.shape != y.shape:
         raise ShapeError(f"scores and targets must have shape (N, K). Got {z.shape} and {y.shape}.")
+    if not np.isfinite(z).all() or not np.isin(y, (0, 1)).all():
+        raise ArgumentError("scores must be finite, and targets 0 or 1. Got another value.")
     if activation not in ("softmax", "sigmoid"):
         raise ArgumentError(
             "temperature must be left out for a model whose outputs are probabilities already, or values. "

@@ -9,8 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scanwise.calibration import FALSE_ALARMS, PRECISION, Threshold, possible_rates
-from scanwise.errors import ArgumentError, DataError
+from scanwise.errors import ArgumentError, ArgumentTypeError, DataError
+from scanwise.evaluation.bootstrap import check_level
 from scanwise.evaluation.curve import Curve
+from scanwise.inputs import number_array
+from scanwise.layers import arguments
 
 __all__ = ["Threshold", "threshold_for_false_alarms", "threshold_for_precision"]
 
@@ -56,16 +59,23 @@ def threshold_for_false_alarms(
     >>> round(threshold.value, 3), threshold.expected
     (0.6, 1.0)
     """
-    searched = np.asarray(amounts, np.float64)
-    files = [np.asarray(each, np.float64) for each in scores]
+    entries = arguments.listed(scores)
+    if entries is None:
+        raise ArgumentTypeError(f"scores must be a list of arrays, one a file. Got {scores!r}.")
+    searched = number_array(amounts, "amounts").astype(np.float64)
+    files = [number_array(each, "scores").astype(np.float64) for each in entries]
     if searched.ndim != 1 or len(files) != len(searched) or len(files) == 0:
         raise ArgumentError(
             f"scores and amounts must have one entry a file. Got {len(files)} and {searched.shape}."
         )
     if not (np.isfinite(searched).all() and (searched > 0).all()):
         raise ArgumentError("amounts must be positive and finite. Got another value.")
-    if not 0 < rate < math.inf or not 0 < level < 1:
-        raise ArgumentError(f"rate must be positive, and level between 0 and 1. Got {rate} and {level}.")
+    if any(each.ndim != 1 for each in files):
+        raise ArgumentError("scores must be arrays (n,), one a file. Got another shape.")
+    rate, level = arguments.number("threshold", "rate", rate), check_level(level)
+    floor = arguments.number("threshold", "floor", floor)
+    if rate <= 0 or floor < 0:
+        raise ArgumentError(f"rate must be positive, and floor at least 0. Got {rate} and {floor}.")
     every = np.sort(np.concatenate(files))[::-1]
     if not np.isfinite(every).all():
         raise ArgumentError("scores must be finite. Got NaN or infinity.")
@@ -75,7 +85,7 @@ def threshold_for_false_alarms(
             f"there must be at least {LEAST_ALARMS / rate:.3g} {unit or 'unit'}s of data without events to promise "
             f"{rate:g} false alarms per {unit or 'unit'}. Got {amount:.3g}."
         )
-    kept = math.floor(rate * amount + 1e-9) - 1
+    kept = math.floor(min(rate * amount, 2.0**53) + 1e-9) - 1
     if kept < len(every):
         value = float(np.nextafter(every[kept], math.inf)) if every[kept] >= floor else floor
     else:
@@ -125,8 +135,9 @@ def threshold_for_precision(
 
     Source: Wilson, "Probable Inference, the Law of Succession, and Statistical Inference" (1927).
     """
-    if not 0 < precision < 1 or not 0 < level < 1:
-        raise ArgumentError(f"precision and level must lie between 0 and 1. Got {precision} and {level}.")
+    precision, level = arguments.number("threshold", "precision", precision), check_level(level)
+    if not 0 < precision < 1:
+        raise ArgumentError(f"precision must lie between 0 and 1. Got {precision}.")
     curve = Curve.of(scores, right)
     found = curve.hits + curve.false_alarms
     reached = np.flatnonzero(np.nan_to_num(curve.precision) >= precision)

@@ -50,7 +50,7 @@ def sizes(layer: str, name: str, value: object, counts: tuple[int, ...], *, mini
 
 def integers(layer: str, name: str, value: object, *, minimum: int = 1) -> tuple[int, ...]:
     """`value` as a tuple of ints of at least `minimum`: a sequence or an array."""
-    entries = _listed(value)
+    entries = listed(value)
     if entries is None:
         raise ArgumentTypeError(f"{layer}: {name} must be a sequence of integers. Got {value!r}.")
     return tuple(integer(layer, name, entry, minimum=minimum) for entry in entries)
@@ -120,6 +120,13 @@ def choice(layer: str, name: str, value: object, options: tuple[str, ...]) -> st
     return value
 
 
+def listed(value: object) -> list[Any] | None:
+    """The entries of a sequence or an array; None if it is neither, or a text."""
+    if isinstance(value, np.ndarray) and value.ndim > 0:
+        return list(value)
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else None
+
+
 def bits(layer: str, name: str, value: object) -> tuple[tuple[int, ...], ...]:
     """`value` as a table of 0 and 1, rows of one length: a nested sequence or a two-dimensional array."""
     return _table(layer, name, value, _bit)
@@ -133,8 +140,8 @@ def numbers(layer: str, name: str, value: object) -> tuple[tuple[float, ...], ..
 def _table(
     layer: str, name: str, value: object, read: Callable[[str, str, object], Entry]
 ) -> tuple[tuple[Entry, ...], ...]:
-    outer = _listed(value)
-    inner = [] if outer is None else [_listed(row) for row in outer]
+    outer = listed(value)
+    inner = [] if outer is None else [listed(row) for row in outer]
     rows = tuple(tuple(read(layer, name, entry) for entry in row) for row in inner if row is not None)
     if outer is None or len(rows) < len(inner):
         raise ArgumentTypeError(f"{layer}: {name} must be a table, a sequence of rows. Got {value!r}.")
@@ -144,12 +151,6 @@ def _table(
             f"{layer}: {name} must have rows of one length, at least 1. Got lengths {lengths}."
         )
     return rows
-
-
-def _listed(value: object) -> list[object] | None:
-    if isinstance(value, np.ndarray) and value.ndim > 0:
-        return list(value)
-    return list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else None
 
 
 def _bit(layer: str, name: str, value: object) -> int:

@@ -55,7 +55,7 @@ class Selection:
             if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
                 raise ArgumentTypeError(f"{name} must be a number. Got {value!r}.")
             bounded = name == "overlap" or reading.activation != "value"
-            if not math.isfinite(value) or (bounded and not 0.0 <= value <= 1.0):
+            if not _is_finite(value) or (bounded and not 0.0 <= value <= 1.0):
                 raise ArgumentError(
                     f"{name} must be {'between 0 and 1' if bounded else 'finite'}. Got {value!r}."
                 )
@@ -112,3 +112,10 @@ class Selection:
     def _extent(self, name: str, axes: int, least: int) -> tuple[int, ...] | None:
         value = getattr(self, name)
         return None if value is None else per_axis(name, value, axes, least)
+
+
+def _is_finite(value: float | np.floating | np.integer) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int of hundreds of digits
+        return False

@@ -88,7 +88,7 @@ def check_arguments(model: object, edge: object, nan: object, progress: object) 
     if not isinstance(model, Model):
         raise ArgumentTypeError(f"model must be a Model. Got {type(model).__name__}.")
     for name, value, choices in (("edge", edge, EDGES), ("nan", nan, RULES)):
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             raise ArgumentError(f"{name} must be one of {', '.join(map(repr, choices))}. Got {value!r}.")
     if progress is not None and not callable(progress):
         raise ArgumentTypeError(f"progress must be a function. Got {progress!r}.")

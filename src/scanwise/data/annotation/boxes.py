@@ -61,6 +61,9 @@ def read_coco(path: Path, encoding: str | None) -> Reading:
     try:
         files = {image["id"]: str(image["file_name"]) for image in parts["images"]}
         labels = {category["id"]: str(category["name"]) for category in parts["categories"]}
+        for name, known in (("images", files), ("categories", labels)):
+            if len(known) < len(parts[name]):
+                raise DataError(f"{path} must give each of its {name} an id of its own. Got one twice.")
     except (KeyError, TypeError) as error:
         raise DataError(
             f"{path} must give images an id and a file_name, and categories an id and a name. Got: {error}."

@@ -85,6 +85,14 @@ def read_table(path: Path, *, column: str | None, encoding: str | None) -> Readi
             f"{path} must have the columns file, label, start_time and end_time. Got also {plural(unknown)}: not used.",
         )
     for line, row in rows:
+        if any(cell not in (None, "") for cell in row[len(heads) :]):
+            reading.find(
+                "unreadable-labels",
+                f"{path}:{line}",
+                f"{path}, line {line}, must have at most {len(heads)} cells, as its head. Got {len(row)}: a label with "
+                "commas stands in quotes.",
+            )
+            continue
         _take(reading, path, line, row, places)
     if not reading.rows and not reading.findings:
         raise DataError(f"{path} must have at least one row below its head. Got none.")
