@@ -104,6 +104,22 @@ def test_one_of_several_labels(run: Run, clips: Path) -> None:
     assert 0 <= result["validation_accuracy"] <= 1
 
 
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_clips_are_tested_as_long_as_they_are(run: Run, clips: Path, loss: str) -> None:
+    labels = ("none", "pulse") if loss == "cross_entropy" else ("pulse",)
+    layers = sw.Sequential(sw.Conv1d(4, 5), sw.Tanh(), sw.Aggregate("max"), sw.Linear(len(labels)))
+    Path("n.json").write_text(json.dumps(layers.to_json()))
+    options = ("--loss", loss, "--clips", "whole", "--window", "70", "--learning-rate", "0.03")
+    assert train(run, clips, *options, "--epochs", "40").code == 0
+    np.save("clips/none/tiny.npy", np.zeros(2))  # smaller than the network, as it may be in training
+    result = run("eval", "m", clips, "--json").json
+    files = sorted(clips.glob("*/[0-9]*.npy"))  # longer and shorter than the window
+    scores = sw.load("m").presence([np.load(file)[None] for file in files]).scores
+    found = scores[:, -1] > (scores[:, 0] if loss == "cross_entropy" else 0)
+    assert found.tolist() == [file.parent.name == "pulse" for file in files]
+    assert (result["samples"], result["accuracy"], result["wrong"]) == (21, 1.0, [])
+
+
 def test_clips_smaller_than_the_network_are_padded(run: Run, clips: Path) -> None:
     np.save("clips/none/tiny.npy", np.full(2, 5.0))
     outcome = train(run, clips, "--window", "20", "--epochs", "1")

@@ -65,9 +65,7 @@ def test_no_rate_at_which_the_loss_falls() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_small_batches_of_noisy_losses(seed: int) -> None:
-    """Once the rate is too large, units die, and a network that always gives the same answer has a smaller loss than one in
-    training.
-    """
+    """Once the rate is too large, units die, and the loss of a network that always gives the same answer is smaller."""
     random = np.random.default_rng(seed)
     x = 3 * random.standard_normal((64, 8))
     layers = [layer for _ in range(4) for layer in (sw.Linear(16), sw.ReLU())]

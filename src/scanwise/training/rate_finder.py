@@ -16,10 +16,10 @@ from scanwise.training.samples import training_samples
 from scanwise.training.settings import checked_settings, positive
 
 _DEFAULT_OPTIMIZER = SGD(0.05, momentum=0.9)
-_STEPS = 400  # with a quarter of them, batches of eight said nothing: rates came out a thousand times too large
-_SMOOTHING = 20  # a mean over a tenth of the steps, this part of them on each side: single ones are too noisy to compare
-# Times the smallest loss so far: no larger rate will do better. What comes later may look so: units that are never active
-# any more leave a network that always gives the same answer, whose loss is not bad.
+_STEPS = 400  # with 100, batches of eight gave rates a thousand times too large
+_SMOOTHING = 20  # this part of the steps on each side is averaged over: single losses are noise
+# Times the smallest loss so far: no larger rate will do better. Later losses may look so, but are those of a network that
+# always gives the same answer because its units have died.
 _TOO_LARGE = 1.5
 _SLICE_SECONDS = 0.2
 
@@ -65,7 +65,7 @@ def find_learning_rate(
         x, y, batch_size, optimizer, loss, augment, seed: as for `fit`. The optimizer's own rate is not used.
         lowest, highest: first and last rate, `0 < lowest < highest`.
         steps: from the first rate to the last, each larger by the same factor, at least 10. They end early when the
-            loss is far above the smallest so far.
+            loss is well above the smallest so far.
 
     Raises:
         ArgumentError, ArgumentTypeError, ShapeError, DataError: an argument is not as stated.
