@@ -139,6 +139,7 @@ class TestCheckpoint:
         Path("m").unlink()
         outcome = run(*arguments, "-o", "m", "--json")
         assert outcome.code == 0, outcome.err
+        assert "going on from c\n" in outcome.err
         assert outcome.json["epochs"] == 3
         assert parameters_of("m") == parameters_of("whole")
         assert not Path("c").exists()

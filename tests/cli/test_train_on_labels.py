@@ -39,6 +39,7 @@ def test_windows_about_events_and_background_from_the_gaps(run: Run, events: Pat
     assert result["samples"] == 7 * 3
     assert "labels down, up; each by itself: 14 samples have none of them" in outcome.err
     assert "3 for validation" in outcome.err
+    assert "trained on labels.csv (background 2)\n" in run("inspect", "m").out
     cut = train(run, events, "--background", "0", "--cut", "1", "--validation", "0")
     assert cut.json["samples"] == 16
     model = sw.load("m", backend="reference")

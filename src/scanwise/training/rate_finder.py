@@ -18,8 +18,8 @@ from scanwise.training.settings import checked_settings, positive
 _DEFAULT_OPTIMIZER = SGD(0.05, momentum=0.9)
 _STEPS = 400  # with 100, batches of eight gave rates a thousand times too large
 _SMOOTHING = 20  # this part of the steps on each side is averaged over: single losses are noise
-# Times the smallest loss so far: no larger rate will do better. Later losses may look so, but are those of a network that
-# always gives the same answer because its units have died.
+# Times the smallest loss so far: no larger rate will do better. Later losses may look so, but are those of a network
+# that always gives the same answer because its units have died.
 _TOO_LARGE = 1.5
 _SLICE_SECONDS = 0.2
 
