@@ -47,7 +47,7 @@ def clips(in_tmp_path: Path, network: Path) -> Path:
 def test_clips_longer_than_the_window_stay_whole(run: Run, clips: Path) -> None:
     outcome = train(run, clips, "--window", "20", "--epochs", "40", "--learning-rate", "0.03")
     assert outcome.code == 0, outcome.err
-    assert "18 clips of unequal length of 1 labels, window 20 elements; 2 for validation" in outcome.err
+    assert "18 clips of unequal length of 1 label, window 20 elements; 2 for validation" in outcome.err
     result = outcome.json
     assert (result["whole_clips"], result["input_shape"]) == (True, [1, 20])
     assert result["loss"] < 0.1
@@ -92,7 +92,7 @@ def test_the_same_from_a_table_with_validation_data_of_its_own(run: Run, clips: 
     training, validation = table("training.csv", range(14)), table("validation.csv", range(14, 20))
     outcome = train(run, training, "--validation", validation, "--window", "20", "--epochs", "2", "--find-lr")
     assert outcome.code == 0, outcome.err
-    assert "14 clips of unequal length of 1 labels, window 20 elements; 6 for validation" in outcome.err
+    assert "14 clips of unequal length of 1 label, window 20 elements; 6 for validation" in outcome.err
     assert outcome.json["validation_loss"] > 0
 
 

@@ -44,7 +44,8 @@ def describe(data: Dataset) -> str:
     else:
         window = f"{extent} {'pixels' if data.kind == 'image' else 'elements'}"
     samples = "clips of unequal length" if isinstance(data.x, Clips) else "samples"
-    return f"{len(data):,} {samples} of {len(data.labels)} labels, window {window}"
+    labels = "1 label" if len(data.labels) == 1 else f"{len(data.labels)} labels"
+    return f"{len(data):,} {samples} of {labels}, window {window}"
 
 
 def labels_of(data: Dataset) -> str:
