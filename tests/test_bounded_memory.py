@@ -128,8 +128,40 @@ def silence(path: Path, samples: int, rate: int) -> Path:
     return path
 
 
+# A limit on what a process may hold for itself: its heap, its stacks, its private maps; mapped files may be larger.
+_LIMITED = """
+import resource, sys
+import numpy as np
+import scanwise as sw
+from scanwise.augment import Shift
+
+held = next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmData:"))
+limit = 1024 * int(held) + int(sys.argv[2])
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+x = np.load(sys.argv[1], mmap_mode="r")
+try:
+    np.array(x)
+except MemoryError:
+    pass
+else:
+    raise SystemExit("the limit is none")
+network = sw.Sequential(sw.Conv2d(4, 16, stride=16), sw.ReLU(), sw.Flatten(), sw.Linear(2))
+model = sw.Model(network, x.shape[1:])
+history = sw.fit(model, x, np.arange(len(x)) % 2, epochs=2, validation_data=0.1, augment=Shift(3))
+print(len(history), all(np.isfinite(epoch["validation_loss"]) for epoch in history))
+"""
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how large a process was at most")
 class TestWholeProcess:
+    def test_training_data_larger_than_memory(self, tmp_path: Path) -> None:
+        x = mapped(tmp_path / "x.npy", (9_000, 1, 256, 256), np.uint8)
+        room = 200 * MIB
+        assert x.nbytes > 2 * room
+        command = [sys.executable, "-c", _LIMITED, str(tmp_path / "x.npy"), str(room)]
+        run = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ), check=False)
+        assert (run.returncode, run.stdout) == (0, "2 True\n"), run.stderr
+
     def test_a_day_of_audio(self, tmp_path: Path) -> None:
         samples = 24 * 3600 * 16000
         path = silence(tmp_path / "day.wav", samples, 16000)

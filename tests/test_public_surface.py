@@ -143,7 +143,7 @@ SIGNATURES = {
     "find_learning_rate": (
         "(model, x, y=None, *, batch_size=128, "
         "optimizer=SGD(lr=0.05, momentum=0.9, nesterov=False, weight_decay=0.0), loss='cross_entropy', "
-        "augment=None, lowest=1e-06, highest=10.0, steps=100, seed=0)"
+        "augment=None, lowest=1e-06, highest=10.0, steps=400, seed=0)"
     ),
     "Checkpoint": "(path, every=30.0)",
     "SGD": "(lr, momentum=0.0, nesterov=False, weight_decay=0.0)",

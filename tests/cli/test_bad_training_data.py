@@ -210,7 +210,7 @@ class TestTrainings:
     ) -> None:
         rate = ("--learning-rate", "1e35", "--optimizer", "sgd")
         outcome = run("train", series, "-o", "m", "--network", network, *rate)
-        last_line(outcome, "a smaller one usually helps, such as find_learning_rate suggests.")
+        last_line(outcome, "a smaller one usually helps, such as find_learning_rate (--find-lr) suggests.")
         told = outcome.err.splitlines()[-1]
         assert "epoch 1, step 2 of" in told
         assert "The first value that is not finite" in told

@@ -97,7 +97,7 @@ def test_a_label_with_too_little_data_keeps_one_half(run: Run, field: Path) -> N
         "label 'thump' keeps 0.5, without a promise: some threshold must have a precision"
     )
     assert saved == "saved two"
-    assert outcome.out.splitlines()[2].split() == ["thump", "-", "-", "-", "0", "of", "0", "-"]
+    assert outcome.out.splitlines()[2].split() == ["thump", "-", "-", "-", "-", "of", "0", "-"]
     assert "thump 0.5 (nothing promised)" in run("scan", "two", field / "00.wav").err
 
 

@@ -29,7 +29,7 @@ def test_eval_prints_accuracy_measures_and_confusion(run: Run, model: Path, seri
     assert measures.splitlines()[1].split() == ["none", "100.00", "%", "100.00", "%", "20"]
     assert confusion.splitlines()[2].split() == ["pulse", ".", "20"]
     assert intervals.splitlines()[0].split("  ")[0] == "95 % intervals"
-    assert "100.0 % (100.0 to 100.0)" in intervals.splitlines()[2]
+    assert "100.0 % (86.1 to 100.0)" in intervals.splitlines()[2]
 
 
 def test_eval_as_json(run: Run, model: Path) -> None:

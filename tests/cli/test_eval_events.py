@@ -83,6 +83,26 @@ def test_a_picture_of_the_trade_off(run: Run, field: Path) -> None:
     one_line(run("eval", "m", field, "--plot", "no/p.png"), 2, "plot must be in a folder that exists")
 
 
+def test_the_dot_of_the_threshold_lies_on_the_line(
+    run: Run, field: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    monkeypatch.setattr("scanwise.cli.trade_off_picture.finished", lambda figure, _: drawn.append(figure))
+    for threshold in (
+        "0.015",
+        "0.1",
+        "0.4",
+        "0.9",
+    ):  # at the lowest there are more false alarms than rows of a table
+        assert run("eval", "m", field, "--threshold", threshold, "--plot", "p.png").code == 0
+        line, dot = drawn.pop().axes[0].lines
+        (x,), (y,) = dot.get_data()
+        corners = [(at, miss) for at, miss in zip(*line.get_data(), strict=True) if at == x]
+        before = [miss for at, miss in zip(*line.get_data(), strict=True) if at < x]
+        assert len(corners) == 1, threshold
+        assert corners[0][1] <= y <= min([*before, 1.0])
+
+
 def test_several_labels_and_all_together(run: Run, field: Path) -> None:
     detector(("click", "thump")).save("two")
     tables = run("eval", "two", field).out.split("\n\n")

@@ -37,6 +37,7 @@ def test_it_learns_and_says_so_in_two_lines(run: Run, series: Path, network: Pat
     assert outcome.code == 0
     summary, saved = outcome.out.splitlines()
     assert summary.startswith("20 epochs in")
+    assert ", validation loss 0." in summary
     assert saved == "saved m.safetensors"
     assert run("eval", "m.safetensors", series, *REFERENCE, "--json").json["accuracy"] >= 0.95
 

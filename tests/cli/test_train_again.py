@@ -139,6 +139,7 @@ class TestCheckpoint:
         Path("m").unlink()
         outcome = run(*arguments, "-o", "m", "--json")
         assert outcome.code == 0, outcome.err
+        assert "going on from c\n" in outcome.err
         assert outcome.json["epochs"] == 3
         assert parameters_of("m") == parameters_of("whole")
         assert not Path("c").exists()
@@ -222,7 +223,7 @@ def test_a_rate_that_diverges_is_one_line(run: Run, series: Path) -> None:
     outcome = run(
         "train", series, "-o", "m", "--network", "n.json", "--learning-rate", "1e30", "--optimizer", "sgd"
     )
-    last_line(outcome, "find_learning_rate suggests. The first value that is not finite")
+    last_line(outcome, "find_learning_rate (--find-lr) suggests. The first value that is not finite")
     assert not Path("m").exists()
 
 

@@ -47,7 +47,7 @@ def clips(in_tmp_path: Path, network: Path) -> Path:
 def test_clips_longer_than_the_window_stay_whole(run: Run, clips: Path) -> None:
     outcome = train(run, clips, "--window", "20", "--epochs", "40", "--learning-rate", "0.03")
     assert outcome.code == 0, outcome.err
-    assert "18 clips of unequal length of 1 labels, window 20 elements; 2 for validation" in outcome.err
+    assert "18 clips of unequal length of 1 label, window 20 elements; 2 for validation" in outcome.err
     result = outcome.json
     assert (result["whole_clips"], result["input_shape"]) == (True, [1, 20])
     assert result["loss"] < 0.1
@@ -92,7 +92,7 @@ def test_the_same_from_a_table_with_validation_data_of_its_own(run: Run, clips: 
     training, validation = table("training.csv", range(14)), table("validation.csv", range(14, 20))
     outcome = train(run, training, "--validation", validation, "--window", "20", "--epochs", "2", "--find-lr")
     assert outcome.code == 0, outcome.err
-    assert "14 clips of unequal length of 1 labels, window 20 elements; 6 for validation" in outcome.err
+    assert "14 clips of unequal length of 1 label, window 20 elements; 6 for validation" in outcome.err
     assert outcome.json["validation_loss"] > 0
 
 
@@ -102,6 +102,22 @@ def test_one_of_several_labels(run: Run, clips: Path) -> None:
     result = train(run, clips, "--loss", "cross_entropy", "--clips", "whole", "--epochs", "2").json
     assert (result["labels"], result["whole_clips"]) == (["none", "pulse"], True)
     assert 0 <= result["validation_accuracy"] <= 1
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_clips_are_tested_as_long_as_they_are(run: Run, clips: Path, loss: str) -> None:
+    labels = ("none", "pulse") if loss == "cross_entropy" else ("pulse",)
+    layers = sw.Sequential(sw.Conv1d(4, 5), sw.Tanh(), sw.Aggregate("max"), sw.Linear(len(labels)))
+    Path("n.json").write_text(json.dumps(layers.to_json()))
+    options = ("--loss", loss, "--clips", "whole", "--window", "70", "--learning-rate", "0.03")
+    assert train(run, clips, *options, "--epochs", "40").code == 0
+    np.save("clips/none/tiny.npy", np.zeros(2))  # smaller than the network, as it may be in training
+    result = run("eval", "m", clips, "--json").json
+    files = sorted(clips.glob("*/[0-9]*.npy"))  # longer and shorter than the window
+    scores = sw.load("m").presence([np.load(file)[None] for file in files]).scores
+    found = scores[:, -1] > (scores[:, 0] if loss == "cross_entropy" else 0)
+    assert found.tolist() == [file.parent.name == "pulse" for file in files]
+    assert (result["samples"], result["accuracy"], result["wrong"]) == (21, 1.0, [])
 
 
 def test_clips_smaller_than_the_network_are_padded(run: Run, clips: Path) -> None:

@@ -39,6 +39,7 @@ def test_windows_about_events_and_background_from_the_gaps(run: Run, events: Pat
     assert result["samples"] == 7 * 3
     assert "labels down, up; each by itself: 14 samples have none of them" in outcome.err
     assert "3 for validation" in outcome.err
+    assert "trained on labels.csv (background 2)\n" in run("inspect", "m").out
     cut = train(run, events, "--background", "0", "--cut", "1", "--validation", "0")
     assert cut.json["samples"] == 16
     model = sw.load("m", backend="reference")
@@ -54,6 +55,23 @@ def test_eval_of_such_a_model(run: Run, events: Path) -> None:
     text = run("eval", "m", events, *REFERENCE).out
     assert "(all labels right)" in text
     assert text.splitlines()[2].split() == ["label", "precision", "recall", "samples"]
+
+
+def test_eval_of_one_of_several_labels_takes_gaps_for_background(run: Run, events: Path) -> None:
+    model = sw.Model(sw.Sequential(sw.Flatten(), sw.Linear(3)), (1, 8), labels=("down", "none", "up"))
+    model.parameters["1.weight"] = np.outer([-1, 0, 1], np.ones(8))
+    model.parameters["1.bias"] = [0, 4, 0]
+    model.loss = "cross_entropy"
+    model.save("m")
+    result = run("eval", "m", events, *REFERENCE, "--json").json
+    assert result["confusion"] == [[4, 0, 0], [0, 8, 0], [0, 0, 4]]
+    assert result["events"]["labels"]["up"]["hits"] == 4
+    without = sw.Model(sw.Sequential(sw.Flatten(), sw.Linear(2)), (1, 8), labels=("down", "up"))
+    without.loss = "cross_entropy"
+    without.save("m")
+    refused = run("eval", "m", events, *REFERENCE)
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.endswith("labels.csv has 8 samples with none and 0 with several.\n")
 
 
 def test_validation_data_of_the_same_labels(run: Run, events: Path) -> None:
@@ -109,7 +127,7 @@ def test_a_table_of_one_label_a_file_is_one_of_several(run: Run) -> None:
     assert sw.load("m", backend="reference").loss == "binary_cross_entropy"
     refused = train(run, "d/labels.csv", "--loss", "cross_entropy")
     assert refused.code == 2
-    assert "loss must be binary_cross_entropy unless every sample has exactly one" in refused.err
+    assert "every sample must have exactly one of several labels for cross_entropy; binary_" in refused.err
 
 
 @pytest.mark.parametrize("kind", ["coco", "voc"])

@@ -102,3 +102,13 @@ def test_where_all_is_right_the_interval_follows_from_the_number_of_files() -> N
     measured = measure_clips([[0.9]] * 30, [[1]] * 30, ["a"], repeats=10)
     assert measured.labels[0].recall.low == pytest.approx(0.05 ** (1 / 30))
     assert measured.accuracy.low == measured.all_right.low == measured.labels[0].recall.low
+    assert np.isnan(measured.labels[0].area.value)
+    # Both labels are told apart without an error: by 20 files of one kind and 10 of the other, in windows of two each.
+    scores = np.repeat([[0.9, 0.1]] * 20 + [[0.2, 0.8]] * 10, 2, axis=0)
+    perfect = measure_clips(scores, scores > 0.5, ["a", "b"], files=np.arange(60) // 2, repeats=50)
+    for interval in (
+        perfect.average_precision,
+        *(m for a in perfect.labels for m in (a.average_precision, a.area)),
+    ):
+        assert interval.value == interval.high == 1.0
+        assert interval.low == pytest.approx(0.05 ** (1 / 10))

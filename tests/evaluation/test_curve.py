@@ -48,6 +48,12 @@ def test_what_nothing_answers_to_is_missed() -> None:
     assert math.isnan(curve.area)
 
 
+@pytest.mark.parametrize("positives", range(1, 60))
+def test_a_perfect_separation_has_exactly_1(positives: int) -> None:
+    curve = Curve.of(np.linspace(1, 0, positives + 3), np.arange(positives + 3) < positives)
+    assert (curve.average_precision, curve.area) == (1.0, 1.0)
+
+
 def test_trade_off() -> None:
     curve = Curve.of([0.9, 0.8, 0.7, 0.6, 0.5], [True, False, True, True, False], missed=1, negatives=-1)
     assert curve.trade_off(2.0) == [(0.9, 0.75, 0.0), (0.6, 0.25, 0.5), (0.5, 0.25, 1.0)]

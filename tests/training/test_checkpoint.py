@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 import safetensors.numpy
 
 import scanwise as sw
-from scanwise.training import evaluate, run
+from scanwise.training import checkpoint, checkpoint_file, evaluate, run
 from scanwise.training.checkpoint_file import KEY, Saved, read
 from scanwise.training.native_program import NativeProgram
 from scanwise.training.reference_program import ReferenceProgram
@@ -90,6 +91,28 @@ class TestGoingOn:
                 pass
         assert starts == 9  # 3 epochs of 3 steps
         same(found, expected)
+
+    def test_is_written_at_most_so_often(
+        self, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        kind: Any = PROGRAMS[backend]
+        advance, write, clock, written = kind.advance, checkpoint_file.write, 0.0, []
+
+        def a_second_each(self: Any, seconds: float) -> int:
+            nonlocal clock
+            clock += 1.0
+            return int(advance(self, seconds))
+
+        def noted(path: Path, saved: checkpoint_file.Saved) -> None:
+            written.append((clock, saved.finished))
+            write(path, saved)
+
+        monkeypatch.setattr(kind, "advance", a_second_each)
+        monkeypatch.setattr(checkpoint_file, "write", noted)
+        monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=lambda: clock))
+        train(backend, sw.Checkpoint(tmp_path / "c", every=4))
+        # At the beginning, so that a place that cannot be written ends it at once; and the result, of 9 steps.
+        assert written == [(0.0, False), (4.0, False), (8.0, False), (9.0, True)]
 
     @pytest.mark.parametrize("where", ["validation", "callback", "end"])
     def test_after_a_ctrl_c_between_epochs(

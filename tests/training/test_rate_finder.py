@@ -24,7 +24,7 @@ def test_the_suggestion_trains(backend: str, optimizer: Any) -> None:
     assert all(model.parameters[name] is value for name, value in before.items())
     assert (model.loss, model.history) == (None, None)
     assert found.rates.shape == found.losses.shape == found.smoothed.shape
-    assert found.suggestion == pytest.approx(found.rates[found.smoothed.argmin()] / 10)
+    assert found.suggestion == pytest.approx(found.rates[found.smoothed.argmin()])
     kind = type(optimizer)
     history = sw.fit(model, X, Y, epochs=20, batch_size=16, optimizer=kind(sw.OneCycle(found.suggestion)))
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
@@ -61,3 +61,16 @@ def test_no_rate_at_which_the_loss_falls() -> None:
     model = sw.Model(NETWORK, (4,))
     with pytest.raises(sw.DivergedError, match=r"Got none from 1e\+20 to 1e\+30"):
         sw.find_learning_rate(model, X, Y, lowest=1e20, highest=1e30)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_small_batches_of_noisy_losses(seed: int) -> None:
+    """Once the rate is too large, units die, and the loss of a network that always gives the same answer is smaller."""
+    random = np.random.default_rng(seed)
+    x = 3 * random.standard_normal((64, 8))
+    layers = [layer for _ in range(4) for layer in (sw.Linear(16), sw.ReLU())]
+    model = sw.Model(sw.Sequential(*layers, sw.Linear(2)), (8,), seed=seed)
+    found = sw.find_learning_rate(
+        model, x, x[:, 0] * x[:, 1] > 0, batch_size=2, optimizer=sw.AdamW(1.0), seed=seed
+    )
+    assert 0.002 < found.suggestion < 0.05

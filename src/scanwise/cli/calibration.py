@@ -137,7 +137,7 @@ def _text(report: CalibrationReport) -> str:
     what = f"false alarms per {first.unit}" if first.kind == "false alarms" else f"precision of {first.unit}s"
     rows = [["label", "threshold", "promised", what, "found", "recall"]]
     for found in report.labels:
-        promised = ["-", "-", "-"]
+        promised, hits = ["-", "-", "-"], "-"
         if found.threshold is not None:
             bound = "at most" if found.threshold.kind == "false alarms" else "at least"
             promised = [
@@ -145,8 +145,9 @@ def _text(report: CalibrationReport) -> str:
                 f"{bound} {found.threshold.promised:g}",
                 shown(found.threshold.expected, found.threshold.low, found.threshold.high),
             ]
+            hits = f"{found.hits:,}"
         recall = shown_share(found.recall)
-        rows.append([found.label, *promised, f"{found.hits:,} of {found.events:,}", recall])
+        rows.append([found.label, *promised, f"{hits} of {found.events:,}", recall])
     text = table(rows, right=(1,))
     if report.calibration.temperature != 1:
         text = f"temperature {report.calibration.temperature:.4g}\n\n{text}"

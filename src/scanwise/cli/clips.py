@@ -1,4 +1,4 @@
-"""Whether `scanwise train` takes clips as long as they are, or windows of one size."""
+"""Whether `scanwise train` and `scanwise eval` take clips as long as they are, or windows of one size."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from scanwise.data import Dataset
 from scanwise.data.clips import ClipMode, Clips, Surveyed
 from scanwise.errors import ScanwiseError
 from scanwise.layers import Sequential
+from scanwise.model import Model
 from scanwise.presence.parts import smallest_extent, split, takes_any_extent
 from scanwise.shapes import has_padding
 
-__all__ = ["ClipChoice", "padded_for"]
+__all__ = ["ClipChoice", "padded_for", "trained_whole"]
 
 
 class ClipChoice:
@@ -69,6 +70,12 @@ def padded_for(network: Sequential, data: Dataset) -> Dataset:
     if not isinstance(data.x, Clips):
         return data
     return replace(data, x=data.x.at_least(smallest_extent(network, data.input_shape)))
+
+
+def trained_whole(model: Model) -> bool:
+    """Whether a model has been trained on signals as long as they are, so that it is tested on such, too."""
+    samples = (model.training or {}).get("samples", {})
+    return "shape" in samples and samples["shape"] is None
 
 
 def _takes_tiles(network: Sequential, surveyed: Surveyed) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from scanwise.cli.clips import padded_for, trained_whole
 from scanwise.cli.console import print_json, progress_bar, say, say_skipped, table
 from scanwise.cli.history_picture import require_plot
 from scanwise.cli.labels import LabelOptions, open_collection, open_labelled
@@ -81,10 +82,12 @@ def run_eval(request: EvalRequest) -> None:
             labels=labels,
             on_error=cast("OnError", request.on_error),
             part="test",
+            clips="whole" if trained_whole(model) and not located else "windows",
             progress=show,
             collection=collection,
             **as_taken(model),
         )
+    data = padded_for(model.network, data)
     say_skipped(data)
     whole = None
     if collection is not None and not located and presence:

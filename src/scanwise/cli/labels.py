@@ -167,10 +167,16 @@ def _is_presence(collection: Collection) -> bool:
 
 
 def _as_classes(dataset: Dataset, path: Path) -> Dataset:
-    number = dataset.y.sum(axis=1)
+    """One label for every sample; the background, if it is one of them, for those without another."""
+    present = np.array(dataset.y)
+    for k, label in enumerate(dataset.labels):
+        if is_background(label):
+            present[~present.any(axis=1), k] = 1
+    number = present.sum(axis=1)
     if (number != 1).any() or len(dataset.labels) < 2:
         raise ArgumentError(
-            f"loss must be binary_cross_entropy unless every sample has exactly one of several labels. {path} has "
-            f"{np.count_nonzero(number == 0):,} samples with none and {np.count_nonzero(number > 1):,} with several."
+            "every sample must have exactly one of several labels for cross_entropy; binary_cross_entropy also takes "
+            f"none and several. {path} has {np.count_nonzero(number == 0):,} samples with none and "
+            f"{np.count_nonzero(number > 1):,} with several."
         )
-    return replace(dataset, y=dataset.y.argmax(axis=1).astype(np.int64))
+    return replace(dataset, y=present.argmax(axis=1).astype(np.int64))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanwise.cli.console import table
-from scanwise.cli.measures import event_json, shown, shown_share
+from scanwise.cli.measures import event_json, shown, shown_share, significant
 from scanwise.evaluation import EventMeasures, Overlap, Scanned, Tolerance
 
 __all__ = ["Located", "located_json", "located_text"]
@@ -86,7 +86,7 @@ def _trade_off(found: Located) -> Any:
         for threshold, misses, alarms in measures.curve.trade_off(found.amount(measures), most=_ROWS):
             shown_threshold = "none found" if math.isinf(threshold) else f"{threshold:.4f}"
             missed = "-" if math.isnan(misses) else f"{100 * misses:.1f} %"
-            rows.append([shown_threshold, missed, f"{alarms:.4g}"])
+            rows.append([shown_threshold, missed, significant(alarms, 4)])
         return table(rows, right=(1, 2))
 
     return text

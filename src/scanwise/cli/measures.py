@@ -7,7 +7,7 @@ from typing import Any
 
 from scanwise.evaluation import ClipMeasures, EventMeasures, Interval, LabelMeasures
 
-__all__ = ["clip_json", "event_json", "interval_json", "number", "shown", "shown_share"]
+__all__ = ["clip_json", "event_json", "interval_json", "number", "shown", "shown_share", "significant"]
 
 
 def number(value: float) -> float | None:
@@ -20,11 +20,22 @@ def interval_json(interval: Interval) -> dict[str, float | None]:
     return {name: number(getattr(interval, name)) for name in ("value", "low", "high", "level")}
 
 
+def significant(value: float, digits: int = 3) -> str:
+    """A number with so many digits that count, never with an exponent for being large.
+
+    Example:
+        >>> significant(0.012345), significant(12345.6)
+        ('0.0123', '12,346')
+    """
+    return f"{value:,.0f}" if abs(value) >= 10**digits else f"{value:.{digits}g}"
+
+
 def shown(value: float, low: float, high: float) -> str:
     """A number with its interval."""
     if math.isnan(value):
         return "-"
-    return f"{value:.3g}" if math.isnan(low) else f"{value:.3g} ({low:.3g} to {high:.3g})"
+    number = significant(value)
+    return number if math.isnan(low) else f"{number} ({significant(low)} to {significant(high)})"
 
 
 def shown_share(interval: Interval) -> str:

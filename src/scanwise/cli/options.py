@@ -163,7 +163,10 @@ SampleRateOption = Annotated[
     int | None,
     typer.Option(min=1, metavar="HZ", help="Resample audio to this.  [default: that of most files]"),
 ]
-ImageModeOption = Annotated[ImageModeName | None, typer.Option(help="[default: rgb if any image has colour]")]
+ImageModeOption = Annotated[
+    ImageModeName | None,
+    typer.Option(help="Take images in grey or in colour.  [default: rgb if any image has colour]"),
+]
 FindRateOption = Annotated[
     bool,
     typer.Option("--find-lr", help="Find the largest learning rate of the cycle by trying, before training."),

@@ -24,9 +24,10 @@ def draw_trade_off(path: Path, found: Located, *, title: str) -> None:
     for number, measures in enumerate(shown):
         amount = found.amount(measures)
         # None at all has no place on a logarithmic axis: it is drawn where half of one would be.
-        points = [
-            (max(alarms, 0.5 / amount), misses) for _, misses, alarms in measures.curve.trade_off(amount)
-        ]
+        every = measures.curve.trade_off(
+            amount, most=len(measures.curve.thresholds)
+        )  # the dot lies on the line
+        points = [(max(alarms, 0.5 / amount), misses) for _, misses, alarms in every]
         colour = COLOURS[number % len(COLOURS)]
         axes.step(*zip(*points, strict=True), where="post", color=colour, label=measures.label)
         hits, alarms = measures.curve.at(found.thresholds[str(measures.label)])

@@ -57,6 +57,8 @@ def run_train(request: Request, *, as_json: bool, plot: Path | None = None) -> i
     say(f"{describe(training)}; {'no validation' if validation is None else size_of(validation, training)}")
     say(labels_of(training))
     say(f"network {network_name(request, training)}: {parameter_count(model):,} parameters")
+    if request.checkpoint is not None and request.checkpoint.exists():
+        say(f"going on from {request.checkpoint}")
     started = time.perf_counter()
     history = _fit(request, model, training, validation, standardisation, augment)
     seconds = time.perf_counter() - started

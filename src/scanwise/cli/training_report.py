@@ -44,7 +44,8 @@ def describe(data: Dataset) -> str:
     else:
         window = f"{extent} {'pixels' if data.kind == 'image' else 'elements'}"
     samples = "clips of unequal length" if isinstance(data.x, Clips) else "samples"
-    return f"{len(data):,} {samples} of {len(data.labels)} labels, window {window}"
+    labels = "1 label" if len(data.labels) == 1 else f"{len(data.labels)} labels"
+    return f"{len(data):,} {samples} of {labels}, window {window}"
 
 
 def labels_of(data: Dataset) -> str:
@@ -96,9 +97,12 @@ def epochs_text(number: int) -> str:
 
 def summary_of(result: dict[str, Any]) -> str:
     parts = [f"{epochs_text(result['epochs'])} in {result['seconds']:.1f} s", f"loss {result['loss']:.4f}"]
-    for name, title in (("accuracy", "accuracy"), ("validation_accuracy", "validation accuracy")):
-        if result[name] is not None:
-            parts.append(f"{title} {100 * result[name]:.1f} %")
+    if result["accuracy"] is not None:
+        parts.append(f"accuracy {100 * result['accuracy']:.1f} %")
+    if result["validation_loss"] is not None:
+        parts.append(f"validation loss {result['validation_loss']:.4f}")
+    if result["validation_accuracy"] is not None:
+        parts.append(f"validation accuracy {100 * result['validation_accuracy']:.1f} %")
     if result["history"]["stopped"]:
         parts.append(result["history"]["stopped"])
     return f"{', '.join(parts)}\nsaved {result['model']}"

@@ -99,7 +99,8 @@ def check_level(level: object) -> float:
 
 
 def of_share(interval: Interval, files: int) -> Interval:
-    """The interval of a share, where all answers are alike too: no draw of them can show anything else.
+    """The interval of a share, where all answers are alike too: no draw of them can show anything else. So it is with
+    an area under a curve, the share of pairs that are in order.
 
     If all of n independent answers are right, the share is above the n-th root of 1 - level with probability `level`
     (0.95: about 1 - 3 / n). Files are what is independent.

@@ -139,7 +139,7 @@ def calibrate(
         else:
             found, counted = of_files(scanned, promise, level), None
     if all(each.threshold is None for each in found):
-        more = f" Nothing can be promised of {len(found) - 1} other labels either." if len(found) > 1 else ""
+        more = " Nothing can be promised of the other labels either." if len(found) > 1 else ""
         raise DataError(f"label {found[0].label!r}: {found[0].reason}{more}")
     kept = tuple((each.label, each.threshold) for each in found if each.threshold is not None)
     calibration = replace(how, entries=kept, rule=_RULES[type(counted)], within=_within(counted))

@@ -124,14 +124,21 @@ def measure_clips(
     def share(measure: Callable[[NDArray[np.int64]], float], told: NDArray[np.bool_]) -> Interval:
         return of_share(interval(measure), sum(bool(told[n].any()) for n in rows))
 
+    # Where every clip that contains a label scores more than all others, as many pairs of files are in order.
+    pairs = [
+        min(sum(bool(told[n, k].any()) for n in rows) for told in (there, ~there)) for k in range(len(labels))
+    ]
+
     def of_label(k: int, name: str) -> LabelMeasures:
         return LabelMeasures(
             name,
             int(there[:, k].sum()),
             precision=share(lambda n: _share(there[n, k], found[n, k]), found[:, k]),
             recall=share(lambda n: _share(found[n, k], there[n, k]), there[:, k]),
-            average_precision=interval(lambda n: Curve.of(values[n, k], there[n, k]).average_precision),
-            area=interval(lambda n: Curve.of(values[n, k], there[n, k]).area),
+            average_precision=of_share(
+                interval(lambda n: Curve.of(values[n, k], there[n, k]).average_precision), pairs[k]
+            ),
+            area=of_share(interval(lambda n: Curve.of(values[n, k], there[n, k]).area), pairs[k]),
         )
 
     def mean_precision(n: NDArray[np.int64]) -> float:
@@ -145,7 +152,7 @@ def measure_clips(
         len(values),
         of_share(interval(lambda n: float(right[n].mean())), len(rows)),
         of_share(interval(lambda n: float(whole[n].mean())), len(rows)),
-        interval(mean_precision),
+        of_share(interval(mean_precision), min((n for n in pairs if n), default=0)),
         tuple(of_label(k, name) for k, name in enumerate(labels)),
     )
 

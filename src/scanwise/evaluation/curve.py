@@ -124,8 +124,8 @@ class Curve:
         """
         if self.positives == 0:
             return math.nan
-        gained = np.diff(self.recall)
-        return float(np.sum(gained * np.nan_to_num(self.precision[1:])))
+        gained = np.diff(self.hits)  # whole numbers, so that where all precisions are 1 their mean is
+        return float(np.sum(gained * np.nan_to_num(self.precision[1:]))) / self.positives
 
     @property
     def area(self) -> float:

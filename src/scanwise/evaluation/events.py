@@ -124,6 +124,7 @@ def measure_events(
             rate = Interval(0.0, 0.0, -math.log(1 - rate.level) / float(searched.sum()), rate.level)
         precision = interval(lambda n: _ratio(n.hits, n.hits + n.false_alarms))
         recall = interval(lambda n: _ratio(n.hits, n.events))
+        f1 = interval(lambda n: _ratio(2 * n.hits, n.hits + n.false_alarms + n.events))
         return EventMeasures(
             label,
             there,
@@ -131,7 +132,7 @@ def measure_events(
             false_alarms,
             precision=of_share(precision, int(np.count_nonzero(counts[:2].sum(axis=0)))),
             recall=of_share(recall, int(np.count_nonzero(counts[2]))),
-            f1=interval(lambda n: _ratio(2 * n.hits, n.hits + n.false_alarms + n.events)),
+            f1=of_share(f1, int(np.count_nonzero(counts.sum(axis=0)))),
             false_alarm_rate=rate,
             curve=curve,
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from scanwise.data import Collection, Dataset, open_signal, read_signal, windows_from
+from scanwise.data import Clips, Collection, Dataset, open_signal, read_signal, windows_from
 from scanwise.data.annotation.collection import AnnotatedFile
 from scanwise.data.dataset import OnError
 from scanwise.data.for_model import as_taken, whole_rate
@@ -47,7 +48,7 @@ def clip_probabilities(
     """Probabilities `(N, K)` of clips, or of the files that they were cropped from.
 
     A file that is longer than the window is scored whole: by a network that ends in `Aggregate` as `Model.presence`
-    does, by any other as the largest probability of any of its windows.
+    does, by any other as the largest probability of any of its windows. `Clips` are scored as they are, by `presence`.
 
     Args:
         model: the model.
@@ -56,6 +57,8 @@ def clip_probabilities(
         progress: is called with (clips, clips in all).
     """
     reading = Reading.of(model)
+    if isinstance(data.x, Clips):
+        return _as_they_are(model, reading, data.x, progress)
     found = np.ascontiguousarray(reading.probabilities(outputs(model, data, progress).T).T)
     longer = [
         (i, files[name]) for i, name in enumerate(data.files) if files and is_longer(files[name], model)
@@ -75,7 +78,22 @@ def _whole(model: Model, reading: Reading) -> Callable[[AnnotatedFile], NDArray[
         AggregatingNetwork(model.network, model.input_shape, model.backend)
     except ArgumentError:  # not of any size
         return lambda file: detect(model, open_signal(file.path, **options)).presence
-    return lambda file: reading.probabilities(model.presence([read_signal(file.path, **options)]).scores[0])
+    return lambda file: _presence(model, reading, read_signal(file.path, **options))
+
+
+def _as_they_are(
+    model: Model, reading: Reading, clips: Clips, progress: Progress | None
+) -> NDArray[np.float64]:
+    found = np.empty((len(clips), *model.output_shape))
+    for i, clip in enumerate(clips):
+        found[i] = _presence(model, reading, clip)
+        if progress is not None:
+            progress(i + 1, len(clips))
+    return found
+
+
+def _presence(model: Model, reading: Reading, signal: NDArray[Any]) -> NDArray[np.float64]:
+    return reading.probabilities(model.presence([signal]).scores[0])
 
 
 def windows_of(

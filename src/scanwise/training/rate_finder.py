@@ -16,9 +16,11 @@ from scanwise.training.samples import training_samples
 from scanwise.training.settings import checked_settings, positive
 
 _DEFAULT_OPTIMIZER = SGD(0.05, momentum=0.9)
-_SMOOTHING = 0.9  # a mean over about ten steps: single ones are too noisy to compare
-_TOO_LARGE = 4.0  # times the smallest loss so far: no larger rate will do better
-_DIVISOR = 10.0  # where the loss is smallest the rate is about to be too large
+_STEPS = 400  # with 100, batches of eight gave rates a thousand times too large
+_SMOOTHING = 20  # this part of the steps on each side is averaged over: single losses are noise
+# Times the smallest loss so far: no larger rate will do better. Later losses may look so, but are those of a network
+# that always gives the same answer because its units have died.
+_TOO_LARGE = 1.5
 _SLICE_SECONDS = 0.2
 
 
@@ -29,8 +31,8 @@ class LearningRates:
     Attributes:
         rates: `(n,)`, the learning rate of each step that was taken, rising.
         losses: `(n,)`, the mean loss of each step's samples.
-        smoothed: `(n,)`, the same as a moving mean.
-        suggestion: a tenth of the rate at which `smoothed` is smallest.
+        smoothed: `(n,)`, means of these over a tenth of all steps about each.
+        suggestion: the rate at which `smoothed` is smallest.
     """
 
     rates: NDArray[np.float64] = field(repr=False)
@@ -50,7 +52,7 @@ def find_learning_rate(
     augment: object = None,
     lowest: float = 1e-6,
     highest: float = 10.0,
-    steps: int = 100,
+    steps: int = _STEPS,
     seed: int = 0,
 ) -> LearningRates:
     """Try learning rates from small to large, one a step, and suggest one. The model stays as it is.
@@ -63,7 +65,7 @@ def find_learning_rate(
         x, y, batch_size, optimizer, loss, augment, seed: as for `fit`. The optimizer's own rate is not used.
         lowest, highest: first and last rate, `0 < lowest < highest`.
         steps: from the first rate to the last, each larger by the same factor, at least 10. They end early when the
-            loss is far above the smallest so far.
+            loss is well above the smallest so far.
 
     Raises:
         ArgumentError, ArgumentTypeError, ShapeError, DataError: an argument is not as stated.
@@ -94,11 +96,12 @@ def find_learning_rate(
     program = make_program(model, settings, size, unequal=train.unequal)
     program.write_parameters(model.parameters)
     program.begin_epoch(train.x, train.y, order, rates.astype(np.float32))
-    done, too_large = 0, False
+    done, too_large, reach = 0, False, max(steps // _SMOOTHING, 1)
     while done < steps and not program.diverged and not too_large:
         done = program.advance(_SLICE_SECONDS)
-        smoothed = _smoothed(program.losses[:done])
-        above = smoothed > _TOO_LARGE * np.minimum.accumulate(smoothed) if done else np.zeros(0, bool)
+        smoothed = _smoothed(program.losses[:done], reach)
+        certain = smoothed if done == steps or program.diverged else smoothed[: max(done - reach, 0)]
+        above = certain > _TOO_LARGE * np.minimum.accumulate(certain) if len(certain) else np.zeros(0, bool)
         too_large = bool(above.any())
         if too_large:
             done = int(above.argmax()) + 1  # where it ends does not depend on how long a slice is
@@ -109,7 +112,7 @@ def find_learning_rate(
             "does; smaller rates, or samples of a smaller scale, usually help."
         )
     losses = program.losses[:done].copy()
-    return LearningRates(rates[:done], losses, smoothed[:done], float(rates[best]) / _DIVISOR)
+    return LearningRates(rates[:done], losses, smoothed[:done], float(rates[best]))
 
 
 def _rate(name: str, value: object) -> float:
@@ -120,10 +123,10 @@ def _rate(name: str, value: object) -> float:
     return float(value)
 
 
-def _smoothed(losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """An exponential moving mean, each divided by the weight of what there is so far."""
-    found, mean = np.empty(len(losses)), 0.0
-    for i, loss in enumerate(losses):
-        mean = _SMOOTHING * mean + (1.0 - _SMOOTHING) * loss
-        found[i] = mean / (1.0 - _SMOOTHING ** (i + 1))
-    return found
+def _smoothed(losses: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
+    """The mean of each and of up to `reach` neighbours on each side."""
+    numbers = np.arange(len(losses))
+    first, last = np.maximum(numbers - reach, 0), np.minimum(numbers + reach + 1, len(losses))
+    sums = np.concatenate([[0.0], np.cumsum(losses)])
+    means: NDArray[np.float64] = (sums[last] - sums[first]) / (last - first)
+    return means

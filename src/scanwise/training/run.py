@@ -247,5 +247,5 @@ class Run:
         return DivergedError(
             f"training must stay finite. Got a loss of {program.losses[step]} in epoch {epoch + 1}, step {step + 1} of "
             f"{self.steps}, at learning rate {rates[step]:g}; a smaller one usually helps, "
-            f"such as find_learning_rate suggests. {where}"
+            f"such as find_learning_rate (--find-lr) suggests. {where}"
         )
