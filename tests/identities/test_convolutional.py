@@ -103,7 +103,7 @@ def test_on_the_reference(network: sw.Sequential, window: Shape) -> None:
 
 
 @given(networks(most=3, padding=False, flat=False))
-@settings(max_examples=25)
+@settings(max_examples=16)
 def test_drawn_networks(case: Case) -> None:
     reached = case.output_shape
     tail: list[Layer] = [] if len(reached) == 1 else [sw.Flatten(), sw.Linear(3)]

@@ -251,7 +251,7 @@ def test_chosen(case: Case) -> None:
     check_parameter_gradients(case)
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(cases())
 def test_drawn(case: Case) -> None:
     check_forward(case)

@@ -208,7 +208,7 @@ def test_columns_share_vectors(case: Case, together: tuple[int, int]) -> None:
     assert (conv.backward_columns(adjoint, case.activation), conv.forward_columns(adjoint)) == together
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(cases())
 def test_drawn(case: Case) -> None:
     check_forward(case)

@@ -158,7 +158,7 @@ def test_skipped_products_of_zeros_change_no_bit(case: Case) -> None:
     check_skipping(case)
 
 
-@settings(max_examples=10)
+@settings(max_examples=7)
 @given(cases())
 def test_skipped_products_of_zeros_change_no_bit_of_drawn_sizes(case: Case) -> None:
     check_skipping(case)

@@ -64,7 +64,7 @@ def one_by_one(runs: NativeExecutor, x: NDArray[np.float32], steps: Sequence[int
 
 
 class TestBits:
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=40, deadline=None)
     @given(case=networks(padding=False, flat=False), more=MORE, step=STEPS, threads=st.sampled_from([1, 2]))
     def test_drawn_networks(self, case: Case, more: Sequence[int], step: Sequence[int], threads: int) -> None:
         model = drawn_detector(case)
@@ -78,7 +78,7 @@ class TestBits:
             expected = one_by_one(executor(whole), x, steps)
             assert_same_bits(runs.forward_at(list(x), steps), expected, (target.name, steps, whole))
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(case=networks(flat=False), more=MORE, step=STEPS, threads=st.sampled_from([1, 2]))
     def test_up_to_the_first_layer_that_is_not_shared(
         self, case: Case, more: Sequence[int], step: Sequence[int], threads: int

@@ -166,13 +166,13 @@ def check_loss(case: Case, loss: str) -> None:
         assert_close(found[name], gradient, GRADIENT_TOLERANCE, (loss, name, case))
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(networks())
 def test_drawn_networks(case: Case) -> None:
     check_output_and_gradients(case)
 
 
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(networks(most=3))
 def test_losses_of_drawn_outputs(case: Case) -> None:
     """Values of any shape as the target: maps, vectors, single numbers."""
@@ -180,7 +180,7 @@ def test_losses_of_drawn_outputs(case: Case) -> None:
         check_loss(case, loss)
 
 
-@settings(max_examples=25)
+@settings(max_examples=16)
 @given(classifiers())
 def test_losses_of_drawn_classifiers(case: Case) -> None:
     if case.network.layers[-1] == Aggregate("softmax"):

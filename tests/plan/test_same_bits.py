@@ -124,7 +124,7 @@ class TestInference:
         for target in TARGETS:
             assert_same_bits(executor(case, target).forward(x), expected, target.name)
 
-    @settings(max_examples=25)
+    @settings(max_examples=16)
     @given(
         case=networks(),
         count=st.integers(1, MOST),
@@ -144,7 +144,7 @@ class TestInference:
 class TestScan:
     """The network on a larger input against the network on every window."""
 
-    @settings(max_examples=25)
+    @settings(max_examples=16)
     @given(case=networks(padding=False, flat=False), more=st.tuples(st.integers(0, 9), st.integers(0, 5)))
     def test_drawn_networks(self, case: Case, more: tuple[int, int]) -> None:
         model = drawn_detector(case)
