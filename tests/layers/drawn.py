@@ -221,7 +221,9 @@ def aggregations(draw: st.DrawFn) -> Drawn:
     shape = draw(shapes((2, 3)))
     grids = st.none() | st.tuples(*(st.integers(1, extent) for extent in shape[1:]))
     grid = draw(grids)
-    return Aggregate(draw(st.sampled_from(Aggregate.modes)), grid if grid is None or len(grid) > 1 else grid[0]), shape
+    return Aggregate(
+        draw(st.sampled_from(Aggregate.modes)), grid if grid is None or len(grid) > 1 else grid[0]
+    ), shape
 
 
 @st.composite

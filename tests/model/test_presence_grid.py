@@ -57,7 +57,12 @@ class TestBits:
         assert_at_their_size(sw.Model(network, (2, 12)), of_lengths(12, 3, 44))
 
     def test_a_tail_that_is_no_perceptron(self) -> None:
-        layers = (sw.Conv1d(4, 3), sw.Aggregate("max", grid=5), sw.Conv1d(3, 2, padding=1), sw.Aggregate("mean"))
+        layers = (
+            sw.Conv1d(4, 3),
+            sw.Aggregate("max", grid=5),
+            sw.Conv1d(3, 2, padding=1),
+            sw.Aggregate("mean"),
+        )
         assert_at_their_size(sw.Model(sw.Sequential(*layers), (2, 12)), of_lengths(12, 7, 44))
 
     def test_cells_as_they_are(self) -> None:
@@ -81,7 +86,9 @@ class TestPlaces:
 
     @pytest.mark.usefixtures("small_tiles")
     def test_in_images(self) -> None:
-        network = sw.Sequential(sw.Conv2d(1, 1, bias=False), sw.Aggregate("logsumexp", grid=(2, 3)), sw.Flatten())
+        network = sw.Sequential(
+            sw.Conv2d(1, 1, bias=False), sw.Aggregate("logsumexp", grid=(2, 3)), sw.Flatten()
+        )
         model = sw.Model(network, (1, 4, 4))
         model.parameters["0.weight"] = [[[[1.0]]]]
         image = np.zeros((1, 25, 31))
@@ -108,11 +115,15 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     ],
     ids=repr,
 )
-def test_the_smallest_signal_has_a_position_for_each_cell(layers: tuple[sw.Layer, ...], smallest: int) -> None:
+def test_the_smallest_signal_has_a_position_for_each_cell(
+    layers: tuple[sw.Layer, ...], smallest: int
+) -> None:
     model = sw.Model(sw.Sequential(*layers), (1, 20), backend="reference")
     assert smallest_extent(model.network, model.input_shape) == (smallest,)
     model.presence([np.ones((1, smallest))])
-    with pytest.raises(sw.ShapeError, match=r"^signals\[0\] must fit the network.*many positions as the grid has"):
+    with pytest.raises(
+        sw.ShapeError, match=r"^signals\[0\] must fit the network.*many positions as the grid has"
+    ):
         model.presence([np.ones((1, smallest - 1))])
 
 

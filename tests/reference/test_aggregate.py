@@ -47,7 +47,9 @@ def test_a_grid_of_an_image() -> None:
     x = [[[1, 2, 3, 4], [5, 6, 7, 8], [9, 8, 9, 6]]]
     assert value(Aggregate("max", grid=2), x) == [[[2, 4], [9, 9]]]
     assert value(Aggregate("mean", grid=(2, 1)), x) == [[[2.5], [7.25]]]
-    assert slope(Aggregate("max", grid=2), x, [[[1, 2], [3, 4]]]) == [[[0, 1, 0, 2], [0, 0, 0, 0], [3, 0, 4, 0]]]
+    assert slope(Aggregate("max", grid=2), x, [[[1, 2], [3, 4]]]) == [
+        [[0, 1, 0, 2], [0, 0, 0, 0], [3, 0, 4, 0]]
+    ]
 
 
 def test_one_cell_is_no_grid_but_for_the_axis() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import scanwise as sw
 from scanwise.layers import Layer, Shape
 from scanwise.routing.masks import Trail, inputs_of
-from scanwise.routing.maxima import first_maxima
+from scanwise.routing.maxima import first_maxima, takes_maxima
 from tests.backends import BACKENDS
 from tests.layers import drawn
 from tests.plan.drawn_networks import Case, classifiers

@@ -91,7 +91,7 @@ class Pooling:
         return min(last, self.extent[axis])
 
     def bounds(self, e: Emitter, axis: int, position: Index, inside: bool) -> tuple[Index, Index]:
-        """(first input, number of inputs) of a window on one axis. One that lies `inside` the map has a fixed number."""
+        """(first input, number of inputs) of a window on one axis; `inside` says that it lies wholly in the map."""
         kernel, stride, padding = self.kernel[axis], self.stride[axis], self.padding[axis]
         first = e.add(e.mul(position, stride), -padding)
         if inside:
@@ -101,10 +101,7 @@ class Pooling:
         return begin, e.add(end, e.mul(begin, -1))
 
     def counted(self, e: Emitter, axis: int, window: "Window") -> Index:
-        """How many inputs of a window on one axis a mean is over: those in the padded map, zeros of the padding included.
-
-        They are `kernel` but for windows that hang over the padded map.
-        """
+        """How many inputs of a window on one axis a mean divides by: those in the padded map, zeros included."""
         kernel, stride = self.kernel[axis], self.stride[axis]
         padded = self.extent[axis] + 2 * self.padding[axis]
         if (self.positions[axis] - 1) * stride + kernel <= padded:
@@ -218,7 +215,7 @@ class WindowOperation(Operation):
     """What pooling and aggregation have in common: one value per channel and window.
 
     Attributes:
-        pooling: the windows; for an `Aggregate` one that is the whole map (several when scanning), or the cells of a grid.
+        pooling: the windows; for an `Aggregate` one that is the whole map (several when scanning), or cells of a grid.
         mode: what becomes of a window's values.
     """
 

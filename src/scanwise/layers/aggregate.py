@@ -28,12 +28,12 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Aggregate(Layer):
-    """`(K, T)` or `(K, H, W)` to `(K,)`: is the pattern anywhere? With a grid to `(K, G)` or `(K, G, H)`: in which part?
+    """`(K, T)` or `(K, H, W)` to `(K,)`: is the pattern anywhere? With a grid `(K, G)` or `(K, G, H)`: in which part?
 
-    A grid has as many cells for signals of every size, so that after `Flatten()` a perceptron can follow: it weighs
+    A grid has as many cells for signals of every size, so that after `Flatten()` a perceptron can follow, which weighs
     what was found at the beginning, in the middle and at the end. Of P positions along an axis cell i of G holds those
-    from floor(i P / G) to below floor((i + 1) P / G), and each position is in one cell. Cells are places in the window:
-    a scan shares the work of the layers before them alone, and moves by a cell's extent unless `step` says how far.
+    from floor(i P / G) to below floor((i + 1) P / G); each position is in one cell. Cells are places in the window: a
+    scan shares the work of the layers before them alone, and moves by floor(P / G) positions unless told how far.
 
     Args:
         mode: `"max"`, `"mean"` or `"logsumexp"` over the positions of each channel; or `"softmax"`: one
@@ -103,7 +103,7 @@ class Aggregate(Layer):
         counts = arguments.per_axis(self.grid, axes)
         if len(counts) != axes or any(P < G for P, G in zip(input_shape[1:], counts, strict=True)):
             raise ShapeError(
-                f"{self!r}: input must have at least as many positions as the grid has cells along each axis, {counts}. "
-                f"Got input shape {input_shape}."
+                f"{self!r}: input must have at least as many positions as the grid has cells along each axis, "
+                f"{counts}. Got input shape {input_shape}."
             )
         return counts

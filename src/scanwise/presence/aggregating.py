@@ -165,8 +165,8 @@ class AggregatingNetwork:
         return Aggregates(self.aggregate, self.channels, signal.layout.grid.positions)
 
     def _aggregate(self, signals: Sequence[Signal]) -> list[Aggregates]:
-        """The aggregates of every signal. Where all positions must be seen before the first is added, signals of several
-        pieces go through the body twice.
+        """The aggregates of every signal. Where all positions must be seen before the first is added, signals of
+        several pieces go through the body twice.
         """
         found = [self.aggregates(signal) for signal in signals]
         for signal, piece in pieces(self._plain, self.channels, signals):

@@ -1,4 +1,4 @@
-"""`Aggregate` over positions, or cells of them, that come piece by piece, with the bits that its kernels give for all of them at once.
+"""`Aggregate` over positions that come piece by piece, with the bits that its kernels give for all of them at once.
 
 A kernel goes through the positions in row-major order and sums each channel in one chain (`kernels/aggregate.py`,
 `kernels/pool.py`). A chain can be interrupted anywhere: its sum so far is all that the next piece needs.

@@ -123,7 +123,9 @@ def smallest_extent(network: Sequential, input_shape: Shape) -> Shape:
     if shapes.has_padding(body.network, input_shape) is None:
         last = shapes.walk(body.network, input_shape)[-1]
         cells = aggregate.output_shape(last.output_shape)[1:] or (1,) * len(last.stride)
-        return tuple(f + (n - 1) * s for f, n, s in zip(last.receptive_field, cells, last.stride, strict=True))
+        return tuple(
+            f + (n - 1) * s for f, n, s in zip(last.receptive_field, cells, last.stride, strict=True)
+        )
     aggregating = Sequential(*body.network.layers, aggregate)
     return tuple(_smallest(aggregating, input_shape, axis) for axis in range(1, len(input_shape)))
 

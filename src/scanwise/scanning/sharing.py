@@ -3,8 +3,8 @@
 A window network without padding gives, applied to a larger input, exactly its outputs at all windows (lecture 3.5: a
 CNN is a scanning MLP, reorganised into convolutions). Padding inside the window breaks this: the value beside a
 window's edge is then zero for that window and a sample of the signal for its neighbour. So does a transposed
-convolution, whose outputs at a window's edge would also sum what lies beside the window, and a bias of each unit and the
-cells of an `Aggregate` with a grid, which belong to a place in the window.
+convolution, whose outputs at a window's edge would also sum what lies beside the window. A bias of each unit and the
+cells of an `Aggregate` with a grid belong to places in the window.
 """
 
 from __future__ import annotations
