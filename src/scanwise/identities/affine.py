@@ -207,8 +207,8 @@ def _(layer: Aggregate, shape: Shape, parameters: Values, place: str) -> Equival
     numbers = np.arange(outputs).reshape(goal)
     rows, shares = np.empty(shape, np.int64), np.empty(shape)  # of each input
     for cell in layer.cells(shape):
-        rows[(..., *cell.positions)] = numbers[(..., *cell.place)].reshape(-1, *[1] * (len(shape) - 1))
-        shares[(..., *cell.positions)] = 1.0 / math.prod(part.stop - part.start for part in cell.positions)
+        rows[cell.inputs] = numbers[cell.output].reshape(-1, *[1] * (len(shape) - 1))
+        shares[cell.inputs] = 1.0 / math.prod(part.stop - part.start for part in cell.positions)
     return unbiased(matrix_of(rows.ravel(), np.arange(inputs), shares.ravel(), (outputs, inputs)))
 
 

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import ClassVar, NamedTuple
 
 from scanwise.errors import ShapeError
@@ -24,6 +25,16 @@ class Cell(NamedTuple):
 
     place: tuple[int, ...]
     positions: tuple[slice, ...]
+
+    @property
+    def inputs(self) -> tuple[EllipsisType | slice, ...]:
+        """Its positions as an index of arrays whose last axes are the layer's input's."""
+        return (..., *self.positions)
+
+    @property
+    def output(self) -> tuple[EllipsisType | int, ...]:
+        """Its place as an index of arrays whose last axes are those of the layer's output."""
+        return (..., *self.place)
 
 
 @dataclass(frozen=True, repr=False)

@@ -66,7 +66,7 @@ class Aggregates:
         """`(J,)`, or with a grid `(J, G)` or `(J, G, H)`: what the layer gives."""
         values = np.empty(self._layer.output_shape(self._shape), np.float32)
         for cell, aggregation in self._cells:
-            values[(..., *cell.place)] = aggregation.value
+            values[cell.output] = aggregation.value
         return values
 
     @property
@@ -77,7 +77,7 @@ class Aggregates:
         numbers = np.arange(math.prod(self._shape[1:])).reshape(self._shape[1:])
         places = np.empty(self._layer.output_shape(self._shape), np.int64)
         for cell, aggregation in self._cells:
-            places[(..., *cell.place)] = numbers[cell.positions].reshape(-1)[aggregation.place]
+            places[cell.output] = numbers[cell.positions].reshape(-1)[aggregation.place]
         return places.reshape(-1)
 
 

@@ -18,8 +18,8 @@ from scanwise.reference.layer import Array, Gradients, Parameters, backward, for
 def aggregate(layer: Aggregate, x: Array, parameters: Parameters) -> Array:
     y: Array = np.empty((len(x), *layer.output_shape(x.shape[1:])))
     for cell in layer.cells(x.shape[1:]):
-        z = x[(..., *cell.positions)]
-        y[(..., *cell.place)] = _of_cell(layer.mode, z.reshape(*z.shape[:2], -1))
+        z = x[cell.inputs]
+        y[cell.output] = _of_cell(layer.mode, z.reshape(*z.shape[:2], -1))
     return y
 
 
@@ -48,9 +48,9 @@ def _of_cell(mode: str, z: Array) -> Array:
 def daggregate(layer: Aggregate, x: Array, dy: Array, parameters: Parameters) -> tuple[Array, Gradients]:
     dx = np.empty(x.shape)
     for cell in layer.cells(x.shape[1:]):
-        z = x[(..., *cell.positions)]
-        dz = _dof_cell(layer.mode, z.reshape(*z.shape[:2], -1), dy[(..., *cell.place)])
-        dx[(..., *cell.positions)] = dz.reshape(z.shape)
+        z = x[cell.inputs]
+        dz = _dof_cell(layer.mode, z.reshape(*z.shape[:2], -1), dy[cell.output])
+        dx[cell.inputs] = dz.reshape(z.shape)
     return dx, {}
 
 

@@ -141,10 +141,10 @@ def _(layer: Aggregate, mask: Mask, shape: Shape, place: str, trail: Trail) -> M
         return inputs_of.dispatch(MaxPool1d)(layer, mask, shape, place, trail)
     read = np.zeros(shape, bool)
     for cell in layer.cells(shape):
-        own = mask[(..., *cell.place)]
+        own = mask[cell.output]
         if layer.mode == "softmax":  # one sum over all channels and positions is in every output
             own = np.broadcast_to(own.any(), own.shape)
-        read[(..., *cell.positions)] = own.reshape(-1, *[1] * (len(shape) - 1))
+        read[cell.inputs] = own.reshape(-1, *[1] * (len(shape) - 1))
     return read
 
 

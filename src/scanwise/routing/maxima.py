@@ -30,9 +30,9 @@ def first_maxima(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.int64]:
         numbers = np.arange(x.size).reshape(x.shape)
         chosen = np.empty(layer.output_shape(x.shape), np.int64)
         for cell in layer.cells(x.shape):
-            own = x[(..., *cell.positions)].reshape(len(x), -1).argmax(axis=1)
-            inside = numbers[(..., *cell.positions)].reshape(len(x), -1)
-            chosen[(..., *cell.place)] = inside[np.arange(len(x)), own]
+            own = x[cell.inputs].reshape(len(x), -1).argmax(axis=1)
+            inside = numbers[cell.inputs].reshape(len(x), -1)
+            chosen[cell.output] = inside[np.arange(len(x)), own]
         return chosen
     if isinstance(layer, MaxByLabel):
         size = math.prod(x.shape[1:])

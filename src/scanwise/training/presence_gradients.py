@@ -234,9 +234,9 @@ def _by_position(
     """Gradients by the values of positions, from those by the aggregates, `(J,)` or with a grid `(J, *cells)`."""
     slopes = np.empty_like(values)
     for cell in layer.cells(values.shape):
-        own = values[(..., *cell.positions)]
-        found = _by_position_of_cell(layer.mode, own.reshape(len(own), -1), dy[(..., *cell.place)])
-        slopes[(..., *cell.positions)] = found.reshape(own.shape)
+        own = values[cell.inputs]
+        found = _by_position_of_cell(layer.mode, own.reshape(len(own), -1), dy[cell.output])
+        slopes[cell.inputs] = found.reshape(own.shape)
     return slopes
 
 
