@@ -127,6 +127,12 @@ def test_the_smallest_signal_has_a_position_for_each_cell(
         model.presence([np.ones((1, smallest - 1))])
 
 
+def test_a_window_with_fewer_positions_than_cells() -> None:
+    network = sw.Sequential(sw.Conv1d(4, 3), sw.Aggregate("max", grid=4), sw.Flatten())
+    with pytest.raises(sw.ShapeError, match=r"(?s)^layer 1: Aggregate\('max', grid=4\): .*does not fit"):
+        takes_any_extent(network, (2, 5))
+
+
 def test_cells_must_become_scores() -> None:
     network = sw.Sequential(sw.Conv1d(4, 3), sw.Aggregate("max", grid=2))
     assert not takes_any_extent(network, (2, 12))

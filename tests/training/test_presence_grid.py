@@ -68,7 +68,7 @@ def test_dropout_before_and_after_the_cells() -> None:
 
 @each_mode
 def test_native_training_follows_the_reference(mode: str) -> None:
-    """Signals of one size: all steps in native code. A maximum's gradients come through routes."""
+    """Signals of one size: all steps in native code."""
     random = np.random.default_rng(0)
     x, y = random.normal(size=(12, 2, 70)).astype(np.float32), random.integers(0, 3, 12)
     trained = []
@@ -82,6 +82,18 @@ def test_native_training_follows_the_reference(mode: str) -> None:
     np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
     for name, value in expected.items():
         np.testing.assert_allclose(parameters[name], value, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_that_few_maxima_hand_on() -> None:
+    """Of cells this large a convolution sums its gradient over the maxima alone (`kernels/routes.py`)."""
+    layers = (sw.Conv1d(20, 3), sw.ReLU(), sw.Aggregate("max", grid=3), sw.Flatten(), sw.Linear(2))
+    x, y = np.stack(signals(0, (203, 203), 4)), np.array([0, 1])
+    found = [
+        sw.Model(sw.Sequential(*layers), (4, 203), backend=backend).loss_and_gradients(x, y)[1]
+        for backend in ("native", "reference")
+    ]
+    for name, gradient in found[1].items():
+        np.testing.assert_allclose(found[0][name], gradient, atol=1e-6)
 
 
 def test_learns_which_comes_first() -> None:

@@ -85,7 +85,7 @@ def split(network: Sequential, input_shape: Shape, backend: str) -> tuple[Part, 
                 "network must take signals of any size before its Aggregate. "
                 f"Got layer {before.place(row.name)} {row.layer.label()}, which {row.layer.unshared}."
             )
-    output = network.output_shape(input_shape)
+    output = shapes.walk(network, input_shape)[-1].output_shape
     if len(output) > 1:
         raise ArgumentError(
             "network must give one score for each label to take signals of any size, such as by Flatten() and "
