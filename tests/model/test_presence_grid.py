@@ -41,7 +41,7 @@ class TestBits:
     @pytest.mark.parametrize("backend", BACKENDS)
     @pytest.mark.usefixtures("small_tiles")
     def test_signals(self, mode: str, backend: str) -> None:
-        model, signals = signal_model(mode, backend), of_lengths(12, 10, 41, 190)
+        model, signals = signal_model(mode, backend), of_lengths(12, 10, 41)
         assert_at_their_size(model, signals)
         np.testing.assert_array_equal(model.presence(signals).scores[0], model(signals[0][None])[0])
 

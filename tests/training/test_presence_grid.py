@@ -19,13 +19,13 @@ from tests.training.test_presence_program import (
     targets,
 )
 
-LENGTHS = (40, 73, 14)
+LENGTHS = (40, 73, 40)
 
 each_mode = pytest.mark.parametrize("mode", MODES)
 
 
 def network(mode: str, *dropout: sw.Layer, padding: int = 0) -> sw.Sequential:
-    body = (sw.Conv1d(5, 3, padding=padding), sw.Tanh(), sw.MaxPool1d(2), sw.Conv1d(4, 3))
+    body = (sw.Conv1d(6, 3, padding=padding), sw.Tanh(), sw.MaxPool1d(2), sw.Conv1d(4, 3))
     perceptron = (sw.Flatten(), *dropout, sw.Linear(4), sw.Tanh(), sw.Linear(3))
     return sw.Sequential(*body, *dropout, sw.Aggregate(mode, grid=3), *dropout, *perceptron)
 
@@ -51,7 +51,7 @@ def test_of_images(mode: str) -> None:
 
 
 def test_networks_that_pad_and_the_reference() -> None:
-    x, y = signals(0, (40, 21)), targets("mse", 3, 2)
+    x, y = signals(0, (40, 73)), targets("mse", 3, 2)
     for backend in ("native", "reference"):
         model = sw.Model(network("logsumexp", padding=1), (2, 40), backend=backend)
         assert_close(of(model, x, y, "mse"), one_by_one(model, x, y, "mse"))
