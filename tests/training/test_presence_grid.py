@@ -45,13 +45,13 @@ def test_of_images(mode: str) -> None:
     layers = (sw.Conv2d(3, 3), sw.Tanh(), sw.Aggregate(mode, grid=(2, 3)), sw.Flatten(), sw.Linear(2))
     model = sw.Model(sw.Sequential(*layers), (1, 9, 9))
     random = np.random.default_rng(0)
-    x = [random.normal(size=(1, *extent)).astype(np.float32) for extent in ((9, 9), (7, 26))]
+    x = [random.normal(size=(1, *extent)).astype(np.float32) for extent in ((9, 9), (9, 14))]
     y = targets("binary_cross_entropy", 2, 2)
     assert_close(of(model, x, y, "binary_cross_entropy"), one_by_one(model, x, y, "binary_cross_entropy"))
 
 
 def test_networks_that_pad_and_the_reference() -> None:
-    x, y = signals(0, (40, 73)), targets("mse", 3, 2)
+    x, y = signals(0, (40,)), targets("mse", 3, 1)
     for backend in ("native", "reference"):
         model = sw.Model(network("logsumexp", padding=1), (2, 40), backend=backend)
         assert_close(of(model, x, y, "mse"), one_by_one(model, x, y, "mse"))
