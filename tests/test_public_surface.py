@@ -121,7 +121,7 @@ SIGNATURES = {
     "CPlane": "(kernel_size, stride=1, padding=0, alpha=1.0, sigma=1.0, surround=0.0)",
     "MaxByLabel": "(labels)",
     **dict.fromkeys(("Unfold1d", "Unfold2d"), "(window, stride=1)"),
-    "Aggregate": "(mode)",
+    "Aggregate": "(mode, grid=None)",
     "LogMel": "(sample_rate, n_fft, hop, n_mels, f_min=0.0, f_max=None)",
     **dict.fromkeys(("Sequential", "Residual"), "(*layers)"),
     "Model": (

@@ -156,6 +156,9 @@ def test_receptive_field_of_a_transposed_convolution() -> None:
 def test_flat_layers_see_everything_before_them() -> None:
     assert receptive_field(LENET, (1, 28, 28)) == ((32, 32), (2, 2))
     assert receptive_field(Sequential(Conv1d(4, 5), Aggregate("max"), Linear(3)), (1, 20)) == ((20,), (1,))
+    graded = Sequential(Conv1d(4, 5), Aggregate("max", grid=3))  # cells of 5, 5 and 6 positions
+    assert receptive_field(graded, (1, 20)) == ((10,), (5,))
+    assert receptive_field(Sequential(graded, Flatten(), Linear(3)), (1, 20)) == ((20,), (5,))
     assert receptive_field(Sequential(LogMel(8000, 200, 80, 40), Conv1d(4, 3)), (1, 8000)) == ((360,), (80,))
     assert receptive_field(Sequential(Linear(3)), (7,)) == ((), ())
 

@@ -153,16 +153,16 @@ class Model(Facts):
 
         Args:
             signals: a list of arrays `(C, T)` or `(C, H, W)`, of any extents that are at least the receptive field of
-                the layers before the `Aggregate`, or one array `(N, C, ...)`; of any real dtype (uint8 is taken as
-                0..1). They may be memory maps.
+                the layers before the `Aggregate` and, if it has a grid, give a position for each of its cells; or one
+                array `(N, C, ...)`; of any real dtype (uint8 is taken as 0..1). They may be memory maps.
 
         Returns:
             `Presence`: scores `(N, K)`, and for each the position that decided.
 
         Raises:
             ArgumentError: the network has no `Aggregate`, or before it a layer that has one size (`UnitBias`,
-                `ConvTranspose1d`, `ConvTranspose2d`); there is no signal, or one holds NaN, infinity, or values that
-                become infinite within the network.
+                `ConvTranspose1d`, `ConvTranspose2d`), or cells of its grid do not become one score for each label;
+                there is no signal, or one holds NaN, infinity, or values that become infinite within the network.
             ArgumentTypeError: it is not a list of arrays of real numbers.
             ShapeError: a signal has other axes or channels, is too small, or too large to be evaluated whole.
 

@@ -87,6 +87,10 @@ def torch_subsample(
 
 
 def torch_aggregate(layer: Aggregate, x: torch.Tensor) -> torch.Tensor:
+    if layer.grid is not None:
+        whole = Aggregate(layer.mode)
+        cells = [torch_aggregate(whole, x[cell.inputs]) for cell in layer.cells(x.shape[1:])]
+        return torch.stack(cells, dim=2).view(len(x), *layer.output_shape(x.shape[1:]))
     z = x.flatten(2)
     if layer.mode == "max":
         return z.max(dim=2).values

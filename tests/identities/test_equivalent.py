@@ -32,7 +32,7 @@ AFFINE = st.one_of(
     drawn.unfoldings(),
     drawn.flattenings(),
     drawn.dropouts(),
-    drawn.aggregations().filter(lambda case: case[0] == sw.Aggregate("mean")),
+    drawn.aggregations().filter(lambda case: getattr(case[0], "mode", "") == "mean"),
 )
 
 

@@ -13,7 +13,8 @@ from scanwise.kernels.aggregate import (
     LogSumExpBackward,
     LogSumExpForward,
 )
-from scanwise.kernels.pool import Pooling
+from scanwise.kernels.cells import Cells
+from scanwise.kernels.pool import AverageBackward, AverageForward, MaxBackward, MaxForward, Pooling
 from scanwise.reference import layer as reference
 from tests.kernels import harness
 
@@ -52,6 +53,40 @@ def test_whole_map(
     expected, _ = reference.backward(layer, x.astype(float), dy.astype(float), {})
     probability, _ = reference.backward(layers.Aggregate("logsumexp"), x.astype(float), np.ones(dy.shape), {})
     harness.check_close(dx.values, expected, TOLERANCE, 4 * probability)
+
+
+CELLS = [
+    (3, (1, 7), 3, (0, 0, 0, 0)),  # of 2, 2 and 3 positions
+    (17, (5, 6), (2, 3), (1, 0, 2, 1)),  # rows of two sizes, columns of one
+    (16, (4, 5), (4, 5), (0, 0, 0, 0)),  # one position each
+]
+
+
+@pytest.mark.parametrize(("channels", "extent", "grid", "border"), CELLS, ids=str)
+@pytest.mark.parametrize("mode", layers.Aggregate.modes)
+def test_cells(
+    mode: str, channels: int, extent: tuple[int, int], grid: int | tuple[int, int], border: harness.Border
+) -> None:
+    layer = layers.Aggregate(mode, grid)
+    x = 3 * harness.normal(1, 2, channels, *extent)
+    signal = x if extent[0] > 1 else x[:, :, 0]  # 1-D is one row
+    expected = reference.forward(layer, signal.astype(float), {})
+    counts = expected.shape[2:]
+    pooling = Cells.of(extent, counts)
+    x_map, y_map = harness.bordered(channels, *extent, border), harness.bordered(channels, *pooling.positions)
+    y = harness.output(y_map, 2)
+    simple = {"max": (MaxForward, MaxBackward), "mean": (AverageForward, AverageBackward)}
+    forward, backward = (simple | KERNELS)[mode]
+    harness.call(forward(pooling, x_map, y_map), 2, harness.filled(x_map, x), y)
+    harness.check_close(y.values, expected, TOLERANCE)
+
+    dy = harness.normal(2, *expected.shape)
+    dx = harness.output(x_map, 2)
+    given_maps = [x_map, y_map, y_map, x_map] if mode in KERNELS else [x_map, y_map, x_map]
+    values = [harness.filled(x_map, x), *[y] * (mode in KERNELS), harness.filled(y_map, dy), dx]
+    harness.call(backward(pooling, *given_maps), 2, *values)
+    slopes, _ = reference.backward(layer, signal.astype(float), dy.astype(float), {})
+    harness.check_close(dx.values, slopes, TOLERANCE, 4 * np.abs(dy).max())
 
 
 @pytest.mark.parametrize("mode", KERNELS)

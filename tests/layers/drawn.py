@@ -218,7 +218,12 @@ def dropouts(draw: st.DrawFn) -> Drawn:
 
 @st.composite
 def aggregations(draw: st.DrawFn) -> Drawn:
-    return Aggregate(draw(st.sampled_from(Aggregate.modes))), draw(shapes((2, 3)))
+    shape = draw(shapes((2, 3)))
+    grids = st.none() | st.tuples(*(st.integers(1, extent) for extent in shape[1:]))
+    grid = draw(grids)
+    return Aggregate(
+        draw(st.sampled_from(Aggregate.modes)), grid if grid is None or len(grid) > 1 else grid[0]
+    ), shape
 
 
 @st.composite

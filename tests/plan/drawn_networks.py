@@ -149,6 +149,7 @@ def classifiers(draw: st.DrawFn) -> Case:
     ends += [[Sequential(Flatten(), Linear(17), Sequential(Sigmoid()))], [Flatten(), Linear(2), Dropout(0.2)]]
     if len(reached) > 1 and reached[0] > 1:
         ends += [[Aggregate(mode)] for mode in Aggregate.modes]
+        ends += [[draw(_aggregates(reached)), Flatten(), Linear(2)]]
     return Case(Sequential(*case.network.layers, *draw(st.sampled_from(ends))), case.input_shape)
 
 
@@ -164,10 +165,17 @@ def _layer(reached: Shape, padding: bool) -> st.SearchStrategy[Layer]:
     axes = len(reached) - 1
     found += [*[_convs(reached, padding)] * 5, *[_pools(axes, padding)] * 3, _downsamplings(axes)]
     found += [_subsamplings(axes)]
-    found += [st.sampled_from(Aggregate.modes).map(Aggregate), _unfoldings(axes), *[_scans(axes)] * 2]
+    found += [_aggregates(reached), _unfoldings(axes), *[_scans(axes)] * 2]
     if axes == 2:
         found += [_planes(padding)]
     return st.one_of(*found, *[_paddings(axes), _conv_transposes(reached)] * padding)
+
+
+def _aggregates(reached: Shape) -> st.SearchStrategy[Layer]:
+    """With a grid, whose cells are of one size or not, or without."""
+    grids = st.tuples(*(st.integers(1, min(extent, 3)) for extent in reached[1:]))
+    grids = grids.map(lambda grid: grid if len(grid) > 1 else grid[0])
+    return st.builds(Aggregate, st.sampled_from(Aggregate.modes), st.none() | grids)
 
 
 @st.composite

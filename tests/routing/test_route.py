@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import scanwise as sw
 from scanwise.layers import Layer, Shape
 from scanwise.routing.masks import Trail, inputs_of
-from scanwise.routing.maxima import first_maxima
+from scanwise.routing.maxima import first_maxima, takes_maxima
 from tests.backends import BACKENDS
 from tests.layers import drawn
 from tests.plan.drawn_networks import Case, classifiers
@@ -75,6 +75,10 @@ TELLING: list[tuple[Shape, tuple[Layer, ...]]] = [
     ((2, 7), (sw.Scan1d(sw.Sequential(sw.Linear(4)), 3), sw.Aggregate("max"), sw.MaxByLabel((1, 0, 1, 1)))),
     ((3, 5, 5), (sw.CPlane(3, padding=1), sw.MaxByLabel((0, 0, 1)), sw.Aggregate("max"), sw.Sigmoid())),
     ((4, 12), (sw.MaxPool1d(3), sw.Softmax(), sw.Aggregate("max"))),
+    ((2, 9), (sw.Conv1d(3, 3), sw.Aggregate("max", grid=3), sw.Flatten(), sw.Linear(2))),
+    ((2, 9), (sw.Conv1d(3, 3), sw.Aggregate("max", grid=3), sw.Aggregate("max"))),
+    ((3, 5, 7), (sw.Aggregate("softmax", grid=(2, 3)), sw.Aggregate("max"))),
+    ((3, 5, 7), (sw.Aggregate("mean", grid=(2, 3)), sw.Aggregate("max"))),
 ]
 
 
@@ -163,7 +167,11 @@ def test_a_planted_pattern_moves_the_region_with_it() -> None:
 
 
 class TestMaxima:
-    @given(drawn.pools(sw.MaxPool2d) | drawn.pools(sw.MaxPool1d))
+    @given(
+        drawn.pools(sw.MaxPool2d)
+        | drawn.pools(sw.MaxPool1d)
+        | drawn.aggregations().filter(lambda case: takes_maxima(case[0]))
+    )
     def test_they_are_where_the_gradient_goes(self, case: tuple[Layer, Shape]) -> None:
         """Also among equal values, of which the first is the maximum."""
         layer, shape = case

@@ -130,6 +130,8 @@ class TestContract:
             sw.Sequential(sw.MaxPool1d(5, ceil_mode=True), sw.Flatten(), sw.Linear(2)),
             sw.Sequential(sw.Conv1d(2, 12), sw.Residual(sw.Downsample1d(2)), sw.Flatten()),
             sw.Sequential(sw.Conv1d(4, 3, 2), sw.ConvTranspose1d(3, 3, 2), sw.Conv1d(2, 2), sw.Flatten()),
+            sw.Sequential(sw.Conv1d(4, 3), sw.Aggregate("max", grid=4), sw.Flatten(), sw.Linear(3)),
+            sw.Sequential(sw.Conv1d(3, 3), sw.Aggregate("softmax", grid=5), sw.Conv1d(2, 5)),
         ],
         ids=repr,
     )
@@ -148,6 +150,14 @@ PARTLY_SHARED = {
         ),
         (1, 60),
         "4",
+    ),
+    "cells": (
+        sw.Sequential(
+            *[sw.LogMel(8000, 16, 4, 6), sw.Conv1d(64, 3), sw.Conv1d(4, 3), sw.Aggregate("mean", grid=3)],
+            *[sw.Flatten(), sw.Linear(3)],
+        ),
+        (1, 60),
+        "3",
     ),
     "image": (
         sw.Sequential(
@@ -236,6 +246,10 @@ class TestMethod:
                 "layer 1 .* has a stride within",
             ),
             (
+                sw.Sequential(sw.Conv1d(2, 3), sw.Aggregate("max", grid=3), sw.Flatten(), sw.Linear(2)),
+                r"layer 1 Aggregate\('max', grid=3\) cuts the window into cells",
+            ),
+            (
                 sw.Sequential(sw.Pad1d(1, value=-1.0), sw.Conv1d(3, 3), sw.Aggregate("max")),
                 r"layer 0 Pad1d\(1, value=-1.0\) pads inside the window",
             ),
@@ -268,6 +282,8 @@ def test_a_network_that_takes_the_advice_keeps_its_parameters_and_shares_all_wor
     assert advice(network(1), (1, 16)) == "use padding=0 in layers 0 and 3 with a window larger by 10"
     assert network(0).parameter_shapes((1, 26)) == network(1).parameter_shapes((1, 16))
     assert advice(network(0), (1, 26)) is None
+    cells = sw.Sequential(sw.Conv1d(4, 3), sw.Aggregate("max", grid=3), sw.Flatten(), sw.Linear(3))
+    assert advice(cells, (1, 16)) == "leave out the grid of layer 1"
 
 
 class TestTiles:

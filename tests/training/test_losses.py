@@ -48,6 +48,7 @@ def test_sure_and_wrong_is_finite() -> None:
         (sw.Sigmoid(), "cross_entropy", False),
         (sw.Sequential(sw.Tanh(), sw.Softmax()), "cross_entropy", True),
         (sw.Aggregate("softmax"), "cross_entropy", True),
+        (sw.Aggregate("softmax", grid=1), "binary_cross_entropy", True),
         (sw.Aggregate("max"), "cross_entropy", False),
         (sw.Softmax(), "mse", False),
     ],

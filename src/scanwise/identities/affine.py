@@ -201,11 +201,15 @@ def _(layer: BatchNorm, shape: Shape, parameters: Values, place: str) -> Equival
 def _(layer: Aggregate, shape: Shape, parameters: Values, place: str) -> EquivalentMatrix:
     if layer.mode != "mean":
         return affine.dispatch(Layer)(layer, shape, parameters, place)
-    K, positions = shape[0], math.prod(shape[1:])
-    entries = K * positions
-    make_room(layer, shape, entries, K, entries)
-    rows, columns = np.repeat(np.arange(K), positions), np.arange(entries)
-    return unbiased(matrix_of(rows, columns, np.full(entries, 1.0 / positions), (K, entries)))
+    goal = layer.output_shape(shape)
+    inputs, outputs = math.prod(shape), math.prod(goal)
+    make_room(layer, shape, inputs, outputs, inputs)
+    numbers = np.arange(outputs).reshape(goal)
+    rows, shares = np.empty(shape, np.int64), np.empty(shape)  # of each input
+    for cell in layer.cells(shape):
+        rows[cell.inputs] = numbers[cell.output].reshape(-1, *[1] * (len(shape) - 1))
+        shares[cell.inputs] = 1.0 / math.prod(part.stop - part.start for part in cell.positions)
+    return unbiased(matrix_of(rows.ravel(), np.arange(inputs), shares.ravel(), (outputs, inputs)))
 
 
 @affine.register(Flatten)

@@ -1,7 +1,8 @@
 """logsumexp and joint softmax over windows, forward and backward (lecture 1.2 step 5, 2.2, 4.3).
 
-The window is the whole map for `Aggregate`, and slides when a window network is evaluated over a larger signal. Maximum
-and mean are in `pool`. Windows lie wholly in the map.
+The window is the whole map for `Aggregate`, and slides when a window network is evaluated over a larger signal; with a
+grid windows are its cells. Maximum and mean are in `pool`. Windows lie wholly in the map, and on the way back side by
+side, so that each input is in one.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from scanwise.codegen import functions
 from scanwise.codegen.emitter import Emitter, Index, Value
 from scanwise.kernels.activation import Activation
+from scanwise.kernels.cells import Cells
 from scanwise.kernels.lowering import lower
 from scanwise.kernels.maps import FeatureMap
 from scanwise.kernels.operation import Call, Extent, Maps, Operation
@@ -84,7 +86,7 @@ class LogSumExpForward:
 
 @dataclass(frozen=True)
 class LogSumExpBackward:
-    """dx from dy, for one window that is the whole map. Arguments: x, y, dy, dx."""
+    """dx from dy, for windows that share the map out. Arguments: x, y, dy, dx."""
 
     pooling: Pooling
     x: FeatureMap
@@ -94,16 +96,16 @@ class LogSumExpBackward:
     pointers: int = 4
 
     def emit(self, e: Emitter) -> None:
-        assert self.pooling.whole
+        assert self.pooling.partition
         x, y, dy, dx = e.arguments
         b, lanes = e.builder, self.x.lanes
 
         def window(n: Index, w: Window) -> None:
             def vector(c: Index, *_: int) -> None:
-                source = pointer_at(e, x, self.x, n, 0, 0, c)
-                goal = pointer_at(e, dx, self.dx, n, 0, 0, c)
-                total = e.load(pointer_at(e, y, self.y, n, 0, 0, c), 0, lanes)
-                error = e.load(pointer_at(e, dy, self.dy, n, 0, 0, c), 0, lanes)
+                source = pointer_at(e, x, self.x, n, w.row, w.column, c)
+                goal = pointer_at(e, dx, self.dx, n, w.row, w.column, c)
+                total = e.load(pointer_at(e, y, self.y, n, w.p, w.q, c), 0, lanes)
+                error = e.load(pointer_at(e, dy, self.dy, n, w.p, w.q, c), 0, lanes)
 
                 def element(r: Index, s: Index) -> None:
                     share = functions.exp(e, b.fsub(_element(e, self.x, source, r, s), total), lanes)
@@ -170,7 +172,7 @@ def _largest_of_all(e: Emitter, extent: FeatureMap, w: Window, first: Value) -> 
 
 @dataclass(frozen=True)
 class JointSoftmaxBackward:
-    """dx from dy, for one window that is the whole map. Arguments: x, y, dy, dx.
+    """dx from dy, for windows that share the map out. Arguments: x, y, dy, dx.
 
     The exponentials are computed again and wait in dx until their sum is known.
     """
@@ -183,16 +185,16 @@ class JointSoftmaxBackward:
     pointers: int = 4
 
     def emit(self, e: Emitter) -> None:
-        assert self.pooling.whole
+        assert self.pooling.partition
         each_window(e, self.pooling, lambda n, w: self._window(e, n, w))
 
     def _window(self, e: Emitter, n: Index, w: Window) -> None:
         x, y, dy, dx = e.arguments
         b, lanes = e.builder, self.x.lanes
-        first = pointer_at(e, x, self.x, n, 0, 0)
-        goal = pointer_at(e, dx, self.dx, n, 0, 0)
-        outputs = pointer_at(e, y, self.y, n, 0, 0)
-        errors = pointer_at(e, dy, self.dy, n, 0, 0)
+        first = pointer_at(e, x, self.x, n, w.row, w.column)
+        goal = pointer_at(e, dx, self.dx, n, w.row, w.column)
+        outputs = pointer_at(e, y, self.y, n, w.p, w.q)
+        errors = pointer_at(e, dy, self.dy, n, w.p, w.q)
         best = _largest_of_all(e, self.x, w, first)
 
         def at(c: Index, r: Index, s: Index) -> Index:
@@ -243,7 +245,10 @@ class AggregateOperation(WindowOperation):
 
 @lower.register
 def _(layer: Aggregate, shape: Shape, extent: Extent) -> Sequence[Operation]:
-    pooling = Pooling(extent[1:], (1, 1), (0, 0), extent[1:], (1, 1))
+    if layer.grid is None:
+        pooling = Pooling(extent[1:], (1, 1), (0, 0), extent[1:], (1, 1))
+    else:
+        pooling = Cells.of(extent[1:], layer.output_shape(shape)[1:])
     if layer.mode in ("max", "mean"):
         return (PoolOperation(extent, pooling, layer.mode),)
     return (AggregateOperation(extent, pooling, layer.mode),)

@@ -117,15 +117,9 @@ class MaxBackward:
 
 
 def _mean_divisor(e: Emitter, pooling: Pooling, w: Window, lanes: int) -> Value:
-    """size(p, q): R S but for windows that hang over the padded map."""
-    sizes: list[Index] = []
-    for axis, position in ((0, w.p), (1, w.q)):
-        kernel, stride, padding = pooling.kernel[axis], pooling.stride[axis], pooling.padding[axis]
-        reach = (pooling.positions[axis] - 1) * stride + kernel
-        padded = pooling.extent[axis] + 2 * padding
-        inside = reach <= padded
-        sizes.append(kernel if inside else e.minimum(kernel, e.add(padded, e.mul(position, -stride))))
-    return e.broadcast(e.builder.sitofp(e.integer(e.mul(sizes[0], sizes[1])), F32), lanes)
+    """size(p, q)."""
+    size = e.mul(pooling.counted(e, 0, w), pooling.counted(e, 1, w))
+    return e.broadcast(e.builder.sitofp(e.integer(size), F32), lanes)
 
 
 @dataclass(frozen=True)
@@ -203,7 +197,7 @@ class AverageBackward:
 
 @dataclass(frozen=True)
 class PoolOperation(WindowOperation):
-    """Mode "max", "mean" or "sum": pooling, and the whole-map `Aggregate("max")` and `Aggregate("mean")`."""
+    """Mode "max", "mean" or "sum": pooling, and `Aggregate("max")` and `Aggregate("mean")`."""
 
     @property
     def maxima(self) -> Pooling | None:

@@ -56,9 +56,14 @@ class Pooling:
         return self.kernel[0] * self.kernel[1]
 
     @property
-    def whole(self) -> bool:
-        """Whether there is one window, which is the whole map."""
+    def partition(self) -> bool:
+        """Whether each input is in one window: the only one is the whole map."""
         return self.kernel == self.extent and self.positions == (1, 1) and self.padding == (0, 0)
+
+    @property
+    def slides(self) -> bool:
+        """Whether all windows are alike but for where they lie."""
+        return True
 
     @property
     def overlapping(self) -> bool:
@@ -84,6 +89,25 @@ class Pooling:
         """The first input behind the last window, for windows without gaps between them; at most the extent."""
         last = (self.positions[axis] - 1) * self.stride[axis] - self.padding[axis] + self.kernel[axis]
         return min(last, self.extent[axis])
+
+    def bounds(self, e: Emitter, axis: int, position: Index, inside: bool) -> tuple[Index, Index]:
+        """(first input, number of inputs) of a window on one axis; `inside` says that it lies wholly in the map."""
+        kernel, stride, padding = self.kernel[axis], self.stride[axis], self.padding[axis]
+        first = e.add(e.mul(position, stride), -padding)
+        if inside:
+            return first, kernel
+        begin = e.maximum(first, 0)
+        end = e.minimum(e.add(first, kernel), self.extent[axis])
+        return begin, e.add(end, e.mul(begin, -1))
+
+    def counted(self, e: Emitter, axis: int, window: "Window") -> Index:
+        """How many inputs of a window on one axis a mean divides by: those in the padded map, zeros included."""
+        kernel, stride = self.kernel[axis], self.stride[axis]
+        padded = self.extent[axis] + 2 * self.padding[axis]
+        if (self.positions[axis] - 1) * stride + kernel <= padded:
+            return kernel
+        position = (window.p, window.q)[axis]
+        return e.minimum(kernel, e.add(padded, e.mul(position, -stride)))
 
 
 @dataclass(frozen=True)
@@ -134,20 +158,9 @@ def each_window(e: Emitter, pooling: Pooling, body: Callable[[Index, Window], No
 def _window(
     e: Emitter, pooling: Pooling, p: Index, q: Index, inside_rows: bool, inside_columns: bool
 ) -> Window:
-    row, rows = _bounds(e, pooling, 0, p, inside_rows)
-    column, columns = _bounds(e, pooling, 1, q, inside_columns)
+    row, rows = pooling.bounds(e, 0, p, inside_rows)
+    column, columns = pooling.bounds(e, 1, q, inside_columns)
     return Window(p, q, row, column, rows, columns)
-
-
-def _bounds(e: Emitter, pooling: Pooling, axis: int, position: Index, inside: bool) -> tuple[Index, Index]:
-    """(first input, number of inputs) of a window on one axis."""
-    kernel, stride, padding = pooling.kernel[axis], pooling.stride[axis], pooling.padding[axis]
-    first = e.add(e.mul(position, stride), -padding)
-    if inside:
-        return first, kernel
-    begin = e.maximum(first, 0)
-    end = e.minimum(e.add(first, kernel), pooling.extent[axis])
-    return begin, e.add(end, e.mul(begin, -1))
 
 
 def over_window(
@@ -202,7 +215,7 @@ class WindowOperation(Operation):
     """What pooling and aggregation have in common: one value per channel and window.
 
     Attributes:
-        pooling: the windows; one that is the whole map for an `Aggregate` (several when scanning).
+        pooling: the windows; for an `Aggregate` one that is the whole map (several when scanning), or cells of a grid.
         mode: what becomes of a window's values.
     """
 
@@ -224,6 +237,8 @@ class WindowOperation(Operation):
 
     def cuts(self, maps: Maps) -> Sequence[Cut]:
         """Over rows or columns, where no window hangs over the map's border: the kernel of a piece has none."""
+        if not self.pooling.slides:
+            return ()
         (whole,) = self.forward(maps)
         return [
             self._cut(maps, whole, axis)

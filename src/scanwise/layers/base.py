@@ -33,10 +33,13 @@ class Layer:
 
     kinds: ClassVar[dict[str, type[Layer]]] = {}
     operations_per_output: ClassVar[int] = 1
-    # Why windows of a larger signal cannot share the layer's work, where they cannot.
-    unshared: ClassVar[str | None] = None
     # What stands among the parameters but is not trained: statistics that training keeps.
     state: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def unshared(self) -> str | None:
+        """Why windows of a larger signal cannot share the layer's work, where they cannot."""
+        return None
 
     @property
     def first_values(self) -> Mapping[str, float]:

@@ -26,8 +26,6 @@ class _ConvTranspose(Layer):
     dilation: int | tuple[int, ...] = 1
     flip: bool = False
 
-    unshared: ClassVar[str | None] = "adds neighbouring windows together at their edges"
-
     axes: ClassVar[int]
     padding_counts: ClassVar[tuple[int, ...]]
 
@@ -51,6 +49,10 @@ class _ConvTranspose(Layer):
                 f"{kind}: output_padding must be smaller than stride {self.stride} or dilation {self.dilation}. "
                 f"Got {self.output_padding}."
             )
+
+    @property
+    def unshared(self) -> str | None:
+        return "adds neighbouring windows together at their edges"
 
     def _per_axis(self, *sizes: arguments.Sizes) -> list[tuple[int, ...]]:
         return [arguments.per_axis(each, self.axes) for each in sizes]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 from .base import Layer, Shape
 
@@ -25,7 +24,9 @@ class UnitBias(Layer):
     {'bias': (12, 8, 8)}
     """
 
-    unshared: ClassVar[str | None] = "has a bias for each place in the window"
+    @property
+    def unshared(self) -> str | None:
+        return "has a bias for each place in the window"
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

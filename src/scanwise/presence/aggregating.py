@@ -16,7 +16,7 @@ from scanwise.layers import Sequential, Shape
 from scanwise.memory import gibibytes
 from scanwise.model import Model
 from scanwise.parameters import Parameters
-from scanwise.presence.aggregation import Aggregation
+from scanwise.presence.aggregation import Aggregates
 from scanwise.presence.body import Layout, PlainBody, Signal, pieces
 from scanwise.presence.parts import Part, split
 from scanwise.presence.result import Presence
@@ -44,7 +44,7 @@ class AggregatingNetwork:
 
     Attributes:
         body: the layers before the `Aggregate`.
-        mode: of the `Aggregate`.
+        aggregate: the `Aggregate`.
         tail: the layers after it; None if there are none.
         channels: that the body gives.
 
@@ -54,7 +54,7 @@ class AggregatingNetwork:
 
     def __init__(self, network: Sequential, input_shape: Shape, backend: str) -> None:
         self._input_shape = input_shape
-        self.body, self.mode, self.tail = split(network, input_shape, backend)
+        self.body, self.aggregate, self.tail = split(network, input_shape, backend)
         self._plain = PlainBody(self.body)
         self._whole_network = Part(list(network.flat()), backend) if backend == "reference" else None
         last = shapes.walk(self.body.network, input_shape)[-1]
@@ -96,9 +96,9 @@ class AggregatingNetwork:
         starts, stops = (np.stack(ends) for ends in zip(*spans, strict=True))
         scores = aggregates
         if self.tail is not None:
-            tail = self.tail.at((self.channels,))
+            tail = self.tail.at(aggregates.shape[1:])
             scores = tail.executor.forward(aggregates)
-            decided = _deciding_channels(tail, aggregates)
+            decided = _deciding_aggregates(tail, aggregates)
             starts, stops = (ends[np.arange(len(ends))[:, None], decided] for ends in (starts, stops))
         if self._whole_network is not None:
             whole = [self._whole_network.at(signal.values.shape)(signal.values[None]) for signal in checked]
@@ -134,7 +134,7 @@ class AggregatingNetwork:
                 f"Got {shape[1:]}, which lacks {missing}."
             )
         try:
-            rows = shapes.walk(network, shape)
+            *rows, _ = shapes.walk(Sequential(*network.layers, self.aggregate), shape)
         except (ShapeError, ArgumentError) as error:
             raise ShapeError(f"{name} must fit the network. Got shape {shape}: {error}") from None
         padded = shapes.has_padding(network, shape)
@@ -160,11 +160,15 @@ class AggregatingNetwork:
                 f"{gibibytes(needed)}; {advice} takes signals of any size."
             )
 
-    def _aggregate(self, signals: Sequence[Signal]) -> list[Aggregation]:
-        """The aggregate of every signal. Where all positions must be seen before the first is added, signals of several
-        pieces go through the body twice.
+    def aggregates(self, signal: Signal) -> Aggregates:
+        """The aggregates of a signal, before its first position."""
+        return Aggregates(self.aggregate, self.channels, signal.layout.grid.positions)
+
+    def _aggregate(self, signals: Sequence[Signal]) -> list[Aggregates]:
+        """The aggregates of every signal. Where all positions must be seen before the first is added, signals of
+        several pieces go through the body twice.
         """
-        found = [Aggregation(self.mode, self.channels) for _ in signals]
+        found = [self.aggregates(signal) for signal in signals]
         for signal, piece in pieces(self._plain, self.channels, signals):
             _require_finite(signal.number, piece, "before the Aggregate")
             found[signal.number].look(piece)
@@ -190,10 +194,10 @@ def _require_finite(number: int, values: NDArray[np.float32], where: str) -> Non
         )
 
 
-def _deciding_channels(tail: Model, aggregates: NDArray[np.float32]) -> NDArray[np.intp]:
-    """`(N, K)`: which channel speaks most for each score, by value times gradient.
+def _deciding_aggregates(tail: Model, aggregates: NDArray[np.float32]) -> NDArray[np.intp]:
+    """`(N, K)`: which aggregate, of a channel or of a cell of it, speaks most for each score, by value times gradient.
 
-    The gradients of all K scores are those of K copies of the aggregate, each by another score.
+    The gradients of all K scores are those of K copies of the aggregates, each by another score.
     """
     scores = math.prod(tail.output_shape)
     found = []

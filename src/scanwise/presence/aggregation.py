@@ -6,17 +6,83 @@ A kernel goes through the positions in row-major order and sums each channel in 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.kernels.maps import lanes_for, round_up
+from scanwise.layers import Aggregate, Shape
 from scanwise.plan import functions
 
 Values = NDArray[np.float32]
 
 
+class Aggregates:
+    """What an `Aggregate` gives for one signal: one aggregate of all positions, or one of each cell of its grid.
+
+    Args:
+        layer: the `Aggregate`.
+        channels: J.
+        positions: how many the signal has, along each axis.
+
+    Attributes:
+        sums_exponentials: whether all pieces must have been looked at before the first is added: the largest value is
+            subtracted, so that no exponential overflows.
+    """
+
+    def __init__(self, layer: Aggregate, channels: int, positions: Shape) -> None:
+        self._layer, self._shape = layer, (channels, *positions)
+        self._cells = [(cell, Aggregation(layer.mode, channels)) for cell in layer.cells(self._shape)]
+        self.sums_exponentials = layer.mode in ("logsumexp", "softmax")
+        self._looked_at = self._added = 0  # positions
+
+    def look(self, piece: Values) -> None:
+        """Take the next positions, `(J, n)`, of images whole rows."""
+        for aggregation, part in self._parts(piece, self._looked_at):
+            aggregation.look(part)
+        self._looked_at += piece.shape[1]
+
+    def add_exponentials(self, piece: Values) -> None:
+        """Take the positions a second time, in the same order, when all of them have been looked at."""
+        for aggregation, part in self._parts(piece, self._added):
+            aggregation.add_exponentials(part)
+        self._added += piece.shape[1]
+
+    def _parts(self, piece: Values, first: int) -> Iterator[tuple[Aggregation, Values]]:
+        """What each cell has of a piece that begins at position `first`."""
+        channels, _, *others = self._shape
+        values = piece.reshape(channels, -1, *others)
+        before, rows = first // math.prod(others), values.shape[1]
+        for cell, aggregation in self._cells:
+            along, *rest = cell.positions
+            start, stop = max(along.start - before, 0), min(along.stop - before, rows)
+            if start < stop:
+                yield aggregation, values[(slice(None), slice(start, stop), *rest)].reshape(channels, -1)
+
+    @property
+    def value(self) -> Values:
+        """`(J,)`, or with a grid `(J, G)` or `(J, G, H)`: what the layer gives."""
+        values = np.empty(self._layer.output_shape(self._shape), np.float32)
+        for cell, aggregation in self._cells:
+            values[cell.output] = aggregation.value
+        return values
+
+    @property
+    def place(self) -> NDArray[np.int64]:
+        """For each value, in row-major order, the number of the position in its cell with the largest value, the first
+        of equal ones.
+        """
+        numbers = np.arange(math.prod(self._shape[1:])).reshape(self._shape[1:])
+        places = np.empty(self._layer.output_shape(self._shape), np.int64)
+        for cell, aggregation in self._cells:
+            places[cell.output] = numbers[cell.positions].reshape(-1)[aggregation.place]
+        return places.reshape(-1)
+
+
 class Aggregation:
-    """The aggregate of one signal.
+    """The aggregate of positions that come in pieces.
 
     Args:
         mode: of the `Aggregate`.
@@ -34,13 +100,6 @@ class Aggregation:
         self._positions = 0
         self._largest = np.full(channels, -np.inf, np.float32)
         self._sums = np.zeros(channels, np.float32)
-
-    @property
-    def sums_exponentials(self) -> bool:
-        """Whether all pieces must have been looked at before the first is added: the largest value is subtracted, so
-        that no exponential overflows.
-        """
-        return self.mode in ("logsumexp", "softmax")
 
     def look(self, piece: Values) -> None:
         """Take the next positions, `(J, n)`."""

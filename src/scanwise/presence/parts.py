@@ -60,11 +60,12 @@ class Part:
         return self._models[input_shape]
 
 
-def split(network: Sequential, input_shape: Shape, backend: str) -> tuple[Part, str, Part | None]:
-    """Body, mode of the `Aggregate`, and tail; None for a tail without layers.
+def split(network: Sequential, input_shape: Shape, backend: str) -> tuple[Part, Aggregate, Part | None]:
+    """Body, `Aggregate`, and tail; None for a tail without layers.
 
     Raises:
-        ArgumentError: there is no `Aggregate`, or the layers before it do not take inputs of any size.
+        ArgumentError: there is no `Aggregate`, the layers before it do not take inputs of any size, or those after it
+            leave cells of its grid as they are.
     """
     named = list(network.flat())
     index = next((i for i, (_, layer) in enumerate(named) if isinstance(layer, Aggregate)), None)
@@ -84,8 +85,14 @@ def split(network: Sequential, input_shape: Shape, backend: str) -> tuple[Part, 
                 "network must take signals of any size before its Aggregate. "
                 f"Got layer {before.place(row.name)} {row.layer.label()}, which {row.layer.unshared}."
             )
+    output = shapes.walk(network, input_shape)[-1].output_shape
+    if len(output) > 1:
+        raise ArgumentError(
+            "network must give one score for each label to take signals of any size, such as by Flatten() and "
+            f"Linear(...) after {aggregate.label()}. Got output shape {output}."
+        )
     after = named[index + 1 :]
-    return before, aggregate.mode, Part(after, backend) if after else None
+    return before, aggregate, Part(after, backend) if after else None
 
 
 def takes_any_extent(network: Sequential, input_shape: Shape) -> bool:
@@ -105,25 +112,31 @@ def takes_any_extent(network: Sequential, input_shape: Shape) -> bool:
 
 
 def smallest_extent(network: Sequential, input_shape: Shape) -> Shape:
-    """The smallest signal that the layers before the `Aggregate` give a position for, `(T,)` or `(H, W)`.
+    """The smallest signal that the layers before the `Aggregate` give a position for, `(T,)` or `(H, W)`; if it has a
+    grid, one for each of its cells.
 
     >>> from scanwise.layers import Conv1d, MaxPool1d
     >>> smallest_extent(Sequential(Conv1d(4, 5), MaxPool1d(2), Aggregate("max")), (1, 20))
     (6,)
     """
-    body, _, _ = split(network, input_shape, "reference")
+    body, aggregate, _ = split(network, input_shape, "reference")
     if shapes.has_padding(body.network, input_shape) is None:
-        return shapes.walk(body.network, input_shape)[-1].receptive_field
-    return tuple(_smallest(body.network, input_shape, axis) for axis in range(1, len(input_shape)))
+        last = shapes.walk(body.network, input_shape)[-1]
+        cells = aggregate.output_shape(last.output_shape)[1:] or (1,) * len(last.stride)
+        return tuple(
+            f + (n - 1) * s for f, n, s in zip(last.receptive_field, cells, last.stride, strict=True)
+        )
+    aggregating = Sequential(*body.network.layers, aggregate)
+    return tuple(_smallest(aggregating, input_shape, axis) for axis in range(1, len(input_shape)))
 
 
-def _smallest(body: Sequential, input_shape: Shape, axis: int) -> int:
+def _smallest(network: Sequential, input_shape: Shape, axis: int) -> int:
     """Along one axis, by bisection, the others as in `input_shape`, which is large enough."""
     too_small, enough = 0, input_shape[axis]
     while enough - too_small > 1:
         middle = (too_small + enough) // 2
         try:
-            shapes.walk(body, (*input_shape[:axis], middle, *input_shape[axis + 1 :]))
+            shapes.walk(network, (*input_shape[:axis], middle, *input_shape[axis + 1 :]))
         except (ShapeError, ArgumentError):
             too_small = middle
         else:

@@ -18,7 +18,8 @@ class Presence:
       With `"max"` the score is that value; with `"logsumexp"` and `"softmax"` no position has more weight in the sum;
       with `"mean"` all weigh the same, and it is the one that raises the score most;
     - of a score of layers after the `Aggregate`, that of the channel that speaks most for the score: whose value times
-      the gradient of the score is the largest. Of one `Linear` layer that is the channel with the largest term.
+      the gradient of the score is the largest. Of one `Linear` layer that is the channel with the largest term. With a
+      grid it is a channel in one of the cells, and the position lies in that cell.
 
     Attributes:
         scores: `(N, K)` float32, the network's outputs.

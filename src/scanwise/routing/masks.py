@@ -139,9 +139,13 @@ def _(
 def _(layer: Aggregate, mask: Mask, shape: Shape, place: str, trail: Trail) -> Mask:
     if layer.mode == "max":
         return inputs_of.dispatch(MaxPool1d)(layer, mask, shape, place, trail)
-    if layer.mode == "softmax":  # one sum over all channels and positions is in every output
-        return np.full(shape, mask.any())
-    return np.broadcast_to(mask.reshape(-1, *[1] * (len(shape) - 1)), shape)
+    read = np.zeros(shape, bool)
+    for cell in layer.cells(shape):
+        own = mask[cell.output]
+        if layer.mode == "softmax":  # one sum over all channels and positions is in every output
+            own = np.broadcast_to(own.any(), own.shape)
+        read[cell.inputs] = own.reshape(-1, *[1] * (len(shape) - 1))
+    return read
 
 
 @inputs_of.register(Conv1d)

@@ -14,7 +14,9 @@ __all__ = ["first_maxima", "takes_maxima"]
 
 def takes_maxima(layer: Layer) -> bool:
     """Whether the layer is a choice among its inputs."""
-    return isinstance(layer, MaxPool1d | MaxPool2d | MaxByLabel) or layer == Aggregate("max")
+    if isinstance(layer, Aggregate):
+        return layer.mode == "max"
+    return isinstance(layer, MaxPool1d | MaxPool2d | MaxByLabel)
 
 
 def first_maxima(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -25,8 +27,13 @@ def first_maxima(layer: Layer, x: NDArray[np.float32]) -> NDArray[np.int64]:
         x: its input for one sample.
     """
     if isinstance(layer, Aggregate):
-        flat = x.reshape(len(x), -1)
-        return np.asarray(np.arange(len(x)) * flat.shape[1] + flat.argmax(axis=1))
+        numbers = np.arange(x.size).reshape(x.shape)
+        chosen = np.empty(layer.output_shape(x.shape), np.int64)
+        for cell in layer.cells(x.shape):
+            own = x[cell.inputs].reshape(len(x), -1).argmax(axis=1)
+            inside = numbers[cell.inputs].reshape(len(x), -1)
+            chosen[cell.output] = inside[np.arange(len(x)), own]
+        return chosen
     if isinstance(layer, MaxByLabel):
         size = math.prod(x.shape[1:])
         labels = np.array(layer.labels)

@@ -3,8 +3,8 @@
 A window network without padding gives, applied to a larger input, exactly its outputs at all windows (lecture 3.5: a
 CNN is a scanning MLP, reorganised into convolutions). Padding inside the window breaks this: the value beside a
 window's edge is then zero for that window and a sample of the signal for its neighbour. So does a transposed
-convolution, whose outputs at a window's edge would also sum what lies beside the window, and a bias of each unit, which
-belongs to a place in the window.
+convolution, whose outputs at a window's edge would also sum what lies beside the window. A bias of each unit and the
+cells of an `Aggregate` with a grid belong to places in the window.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scanwise import shapes
-from scanwise.layers import Pad1d, Pad2d, Residual, Sequential, Shape
+from scanwise.layers import Aggregate, Pad1d, Pad2d, Residual, Sequential, Shape
 
 __all__ = ["Obstacle", "advice", "obstacle"]
 
@@ -84,6 +84,8 @@ def _change(row: shapes.Row, rows: Sequence[shapes.Row]) -> tuple[str, str]:
     place = _outermost(row, rows)
     if place != row.name:
         return "use kernels of 1 and no padding in", place
+    if isinstance(row.layer, Aggregate):
+        return "leave out the grid of", place
     if isinstance(row.layer, Residual):
         return "move the stride out of", place
     if isinstance(row.layer, Pad1d | Pad2d) or not any(shapes.added_positions(row)):

@@ -26,10 +26,14 @@ def gives_probabilities(network: Sequential, loss: str) -> bool:
     """Whether the network's own last layer turns scores into the probabilities that `loss` is about."""
     last = last_layer(network)
     if loss == "cross_entropy":
-        return isinstance(last, Softmax) or last == Aggregate("softmax")
+        return isinstance(last, Softmax) or _is_joint_softmax(last)
     if loss == "binary_cross_entropy":
-        return isinstance(last, Sigmoid) or last == Aggregate("softmax")
+        return isinstance(last, Sigmoid) or _is_joint_softmax(last)
     return False
+
+
+def _is_joint_softmax(layer: Layer) -> bool:
+    return isinstance(layer, Aggregate) and layer.mode == "softmax"
 
 
 def last_layer(network: Sequential) -> Layer:

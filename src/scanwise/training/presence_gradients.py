@@ -8,9 +8,9 @@ y, and what the aggregate makes of the gradient by it says how much each positio
     logsumexp  dz_k(t) = dy_k exp(z_k(t) - y_k)
     softmax    dz_k(t) = p_k(t) (dy_k - sum_j dy_j y_j),    p_k(t) = exp z_k(t) / sum of all exponentials
 
-(`kernels/aggregate.py`). The positions of a tile then go backward as one input of the body, and the parameters'
-gradients add up over tiles and signals, always in the same order. Tiles on which nothing depends are left out: of a
-maximum most are.
+(`kernels/aggregate.py`); with a grid, in each cell by itself. The positions of a tile then go backward as one input of
+the body, and the parameters' gradients add up over tiles and signals, always in the same order. Tiles on which nothing
+depends are left out: of a maximum most are.
 """
 
 from __future__ import annotations
@@ -25,9 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentError
-from scanwise.layers import BatchNorm, Dropout, Layer, Scan1d, Scan2d, Sequential, Shape
+from scanwise.layers import Aggregate, BatchNorm, Dropout, Layer, Scan1d, Scan2d, Sequential, Shape
 from scanwise.presence.aggregating import AggregatingNetwork
-from scanwise.presence.aggregation import Aggregation
 from scanwise.presence.body import Body, PlainBody, Signal, Tile, batches, pieces, read_tile, read_whole
 from scanwise.training.losses import correct, gives_probabilities, losses
 from scanwise.training.masked import Keys, MaskedBody, MaskedPart
@@ -119,8 +118,10 @@ class PresenceGradients:
                 hits.append(int(right.sum()))
             _add(total, of_tail)
             slopes = {
-                signal.number: _by_position(self._parts.mode, values[signal.number], dy).reshape(
-                    -1, *signal.layout.grid.positions
+                signal.number: _by_position(
+                    self._parts.aggregate,
+                    values[signal.number].reshape(-1, *signal.layout.grid.positions),
+                    dy,
                 )
                 for signal, dy in zip(group, by_aggregate, strict=True)
             }
@@ -159,7 +160,7 @@ class PresenceGradients:
         keys: Keys,
     ) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float64]], NDArray[np.float32]]:
         """Scores, the gradients of the summed loss by the tail's parameters, and those by the aggregates."""
-        aggregates = np.stack([self._aggregate(values[signal.number]) for signal in signals])
+        aggregates = np.stack([self._aggregate(signal, values[signal.number]) for signal in signals])
         passed = self._tail.forward(
             aggregates, lambda number, shape: self._tail.mask(number, shape, keys, shape, ())
         )
@@ -168,8 +169,8 @@ class PresenceGradients:
         assert by_aggregate is not None
         return passed.y, gradients, by_aggregate
 
-    def _aggregate(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = Aggregation(self._parts.mode, len(values))
+    def _aggregate(self, signal: Signal, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        found = self._parts.aggregates(signal)
         found.look(values)
         if found.sums_exponentials:
             found.add_exponentials(values)
@@ -227,7 +228,21 @@ class PresenceGradients:
                     yield read_tile(signal, start), part
 
 
-def _by_position(mode: str, values: NDArray[np.float32], dy: NDArray[np.float32]) -> NDArray[np.float32]:
+def _by_position(
+    layer: Aggregate, values: NDArray[np.float32], dy: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Gradients by the values of positions, from those by the aggregates, `(J,)` or with a grid `(J, *cells)`."""
+    slopes = np.empty_like(values)
+    for cell in layer.cells(values.shape):
+        own = values[cell.inputs]
+        found = _by_position_of_cell(layer.mode, own.reshape(len(own), -1), dy[cell.output])
+        slopes[cell.inputs] = found.reshape(own.shape)
+    return slopes
+
+
+def _by_position_of_cell(
+    mode: str, values: NDArray[np.float32], dy: NDArray[np.float32]
+) -> NDArray[np.float32]:
     """`(J, positions)` from the gradient by the aggregates, `(J,)`."""
     slopes = np.zeros(values.shape)
     if mode == "max":
