@@ -43,19 +43,19 @@ def test_one_value_has_no_variance() -> None:
 @pytest.mark.parametrize(
     ("network", "shape", "places"),
     [
-        (Sequential(BatchNorm()), (3, 2, 4), {"0"}),
-        (Sequential(BatchNorm(affine=False)), (4,), {"0"}),
-        (Sequential(Linear(3), BatchNorm(eps=0.1), Tanh()), (2,), {"1"}),
+        (Sequential(BatchNorm()), (3, 2, 4), ("0",)),
+        (Sequential(BatchNorm(affine=False)), (4,), ("0",)),
+        (Sequential(Linear(3), BatchNorm(eps=0.1), Tanh()), (2,), ("1",)),
         (
             Sequential(Sequential(BatchNorm()), Residual(Conv1d(2, 3, padding=1), BatchNorm(), Tanh())),
             (2, 4),
-            {"0.0", "1.1"},
+            ("0.0", "1.1"),
         ),
     ],
     ids=str,
 )
 def test_gradients_of_training_are_central_differences(
-    network: Sequential, shape: Shape, places: set[str]
+    network: Sequential, shape: Shape, places: tuple[str, ...]
 ) -> None:
     batch = batch_statistics(network)
     assert set(batch) == {f"{place}.training" for place in places}
