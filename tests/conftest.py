@@ -17,9 +17,6 @@ _OWN_CACHE = (
 if _OWN_CACHE is not None:
     os.environ["SCANWISE_CACHE"] = _OWN_CACHE.name
 
-# librosa, an oracle, would compile for 20 seconds what it computes in one.
-os.environ["NUMBA_DISABLE_JIT"] = "1"
-
 # Compiling a kernel takes tenths of a second, so no example has a deadline; the same examples on every run, so that
 # a failure seen once is seen again.
 hypothesis.settings.register_profile("scanwise", deadline=None, derandomize=True, print_blob=True)
