@@ -127,14 +127,14 @@ def compared(augment: Augment, x: NDArray[np.float32], seed: int = 0) -> NDArray
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(of_signals(), st.integers(0, 2**32 - 1))
 def test_signals(case: tuple[Augmentation, tuple[int, ...]], seed: int) -> None:
     augmentation, shape = case
     compared(Augment(augmentation), values(*shape), seed)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(of_images(), st.integers(0, 2**32 - 1))
 def test_images(case: tuple[Augmentation, tuple[int, ...]], seed: int) -> None:
     augmentation, shape = case

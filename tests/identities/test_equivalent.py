@@ -82,7 +82,7 @@ def test_the_matrix_gives_the_layers_output(case: tuple[Layer, Shape]) -> None:
 
 
 @given(AFFINE)
-@settings(max_examples=50)
+@settings(max_examples=30)
 def test_an_entry_is_a_connection(case: tuple[Layer, Shape]) -> None:
     """Also where every weight is zero."""
     layer, shape = case

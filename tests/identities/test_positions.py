@@ -37,7 +37,7 @@ def assert_they_add_up(model: sw.Model, x: NDArray[Any], place: str) -> dict[str
 
 
 @given(drawn.convs(1) | drawn.convs(2) | drawn.scans())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_the_terms_add_up_to_the_shared_gradient(case: tuple[Layer, Shape]) -> None:
     """Of convolutions, with padding, stride, dilation, groups and flipped filters, and of scanning MLPs."""
     layer, shape = case

@@ -113,7 +113,7 @@ SMALL = Case(3, (1, 2), (1, 3), (1, 2), (0, 0), True)  # a window larger than it
 
 def drawn_and_chosen(check: Callable[[Case], None]) -> Callable[[], None]:
     """A test of forty drawn cases and of those above."""
-    test = settings(max_examples=40)(given(cases())(check))
+    test = settings(max_examples=25)(given(cases())(check))
     for case in (WHOLE, HANGING, GAPS, WIDE, LINE, REST, SMALL):
         test = example(case)(test)
     return test

@@ -218,7 +218,7 @@ def test_chosen(case: Case) -> None:
     check_weight_gradient(case)
 
 
-@settings(max_examples=3)
+@settings(max_examples=2)
 @given(cases())
 def test_drawn(case: Case) -> None:
     check_forward(case)

@@ -162,7 +162,7 @@ class TestBits:
     st.integers(0, 9),
     st.sampled_from([1, 2, 8]),
 )
-@settings(max_examples=20)
+@settings(max_examples=12)
 def test_any_network_size_and_tile(case: Case, mode: str, rows: int, columns: int, cap: int) -> None:
     rank = len(case.input_shape)
     assume(len(case.output_shape) == rank)

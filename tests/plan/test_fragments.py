@@ -64,7 +64,7 @@ def one_by_one(runs: NativeExecutor, x: NDArray[np.float32], steps: Sequence[int
 
 
 class TestBits:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=25, deadline=None)
     @given(case=networks(padding=False, flat=False), more=MORE, step=STEPS, threads=st.sampled_from([1, 2]))
     def test_drawn_networks(self, case: Case, more: Sequence[int], step: Sequence[int], threads: int) -> None:
         model = drawn_detector(case)
@@ -112,7 +112,7 @@ class TestBits:
         np.testing.assert_allclose(executor(case).forward_at(list(x), (3,)), y, rtol=1e-5, atol=1e-6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(case=networks(padding=False, flat=False))
 def test_operations_have_the_strides_of_their_layers(case: Case) -> None:
     graph = build_graph(case.network, case.input_shape)

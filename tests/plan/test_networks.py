@@ -166,7 +166,7 @@ def check_loss(case: Case, loss: str) -> None:
         assert_close(found[name], gradient, GRADIENT_TOLERANCE, (loss, name, case))
 
 
-@settings(max_examples=40)
+@settings(max_examples=28)
 @given(networks())
 def test_drawn_networks(case: Case) -> None:
     check_output_and_gradients(case)

@@ -31,7 +31,7 @@ def gradient_of(model: sw.Model, x: NDArray[np.float32], label: int) -> NDArray[
 
 
 @given(classifiers())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_outside_the_mask_the_gradient_is_zero(case: Case) -> None:
     model = sw.Model(case.network, case.input_shape, backend="reference")
     model.parameters.update(case.parameters)
