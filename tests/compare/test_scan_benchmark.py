@@ -111,7 +111,15 @@ def test_streams_are_timed_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sw, "Stream", FakeStream)
     (section,) = stream_speed.streams(QUICK)
     assert [figure.minimum for figure in section.figures] == [1.0, None, None, 1.0, 35.0, None]
-    assert all(figure.met for figure in section.figures if figure.minimum is not None)
+
+
+def test_ratios_of_a_stream() -> None:
+    names = (stream_speed._FEED, stream_speed._HOP, stream_speed._LONG, stream_speed._WINDOW)
+    seconds = dict(zip(names, (0.0005, 0.001, 0.0005, 0.05), strict=True))
+    feed, hop, long = stream_speed.figures("ds-cnn", seconds)
+    assert (feed.value, feed.met) == (0.5, True)
+    assert (hop.value, hop.met) == (50.0, True)
+    assert (long.value, long.met) == (100.0, None)
 
 
 def test_memory_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
