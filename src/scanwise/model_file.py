@@ -13,12 +13,8 @@ Nothing in it is code, and nothing is unpickled.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -31,7 +27,7 @@ from scanwise.errors import ArgumentError, ArgumentTypeError, FileError, ModelFi
 from scanwise.inputs import LOSSES
 from scanwise.layers import Sequential, arguments
 from scanwise.memory import available_bytes, gibibytes
-from scanwise.paths import require_file, require_path
+from scanwise.paths import require_file, require_path, write_beside
 
 if TYPE_CHECKING:
     from scanwise.calibration import Calibration
@@ -86,7 +82,7 @@ def _content(description: Description, tensors: dict[str, NDArray[Any]]) -> byte
     from safetensors import SafetensorError
     from safetensors.numpy import save as serialize
 
-    header = {"version": VERSION, "model": description, "sha256": _digest(description, tensors)}
+    header = {"version": VERSION, "model": description, "sha256": digest_of(description, tensors)}
     try:
         content: bytes = serialize(tensors, {KEY: _canonical(header)})
     except SafetensorError as error:
@@ -128,7 +124,7 @@ def _build(path: Path, content: bytes, backend: str) -> Model:
     header, tensors = _parse(path, content)
     description = header["model"]
     try:
-        if header.get("sha256") != _digest(description, tensors):
+        if header.get("sha256") != digest_of(description, tensors):
             raise ModelFileError("The content must match its checksum: the file is damaged.")
         model = Model(
             Sequential.from_json(description["network"]),
@@ -184,37 +180,7 @@ def _take_training(path: Path, model: Model, description: Description) -> None:
 
 def fingerprint(model: Model) -> str:
     """A checksum of all that decides a model's outputs: network, input shape and parameters."""
-    return _digest({"network": model.network.to_json(), "input_shape": model.input_shape}, model.parameters)
-
-
-def write_beside(path: Path, content: bytes, part: Path | None = None) -> None:
-    """Write a file whole or not at all: beside its place, flushed to the disk, then renamed.
-
-    A link stays a link: the file that it leads to is written. `part` names the file beside it, which is overwritten:
-    for files that are written again and again, so that a killed process leaves one such part at most. By default its
-    name is drawn.
-
-    Raises:
-        FileError: the folder is missing or not writable, `path` is a folder or a device, or the disk is full.
-    """
-    place = Path(os.path.realpath(path))
-    drawn = f".scanwise-{secrets.token_hex(8)}.part"  # short, where the name itself is long
-    temporary = place.parent / (drawn if part is None else part.name)
-    try:
-        if place.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if place.exists() and not place.is_file():
-            raise OSError(errno.EINVAL, "It is a device or a pipe, not an ordinary file")
-        with temporary.open("xb" if part is None else "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(place)
-    except OSError as error:
-        raise FileError(f"{path}: the file must be writable. {error.strerror or error}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()  # still there only if something went wrong
+    return digest_of({"network": model.network.to_json(), "input_shape": model.input_shape}, model.parameters)
 
 
 def _read(path: Path) -> bytes:
@@ -291,7 +257,7 @@ def _take(path: Path, model: Model, tensors: Mapping[str, NDArray[Any]]) -> None
         raise ModelFileError(f"{path}: {error}") from error
 
 
-def _digest(description: Description, tensors: Mapping[str, NDArray[Any]]) -> str:
+def digest_of(description: Description, tensors: Mapping[str, NDArray[Any]]) -> str:
     digest = hashlib.sha256(_canonical(description).encode())
     for name in sorted(tensors):
         tensor = np.ascontiguousarray(tensors[name])

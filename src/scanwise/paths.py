@@ -1,14 +1,19 @@
-"""Paths that a user gives: checked before they are opened, because some are never done being read."""
+"""Paths that a user gives: checked before they are opened, because some are never done being read, and files written
+whole or not at all.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import secrets
 import stat
 from pathlib import Path
 
 from scanwise.errors import ArgumentTypeError, FileError
 
-__all__ = ["is_folder", "require_file", "require_path"]
+__all__ = ["is_folder", "require_file", "require_path", "write_beside"]
 
 
 def require_path(path: object, name: str) -> Path:
@@ -51,3 +56,33 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except OSError:  # a name that is too long, say
         return False
+
+
+def write_beside(path: Path, content: bytes, part: Path | None = None) -> None:
+    """Write a file whole or not at all: beside its place, flushed to the disk, then renamed.
+
+    A link stays a link: the file that it leads to is written. `part` names the file beside it, which is overwritten:
+    for files that are written again and again, so that a killed process leaves one such part at most. By default its
+    name is drawn.
+
+    Raises:
+        FileError: the folder is missing or not writable, `path` is a folder or a device, or the disk is full.
+    """
+    place = Path(os.path.realpath(path))
+    drawn = f".scanwise-{secrets.token_hex(8)}.part"  # short, where the name itself is long
+    temporary = place.parent / (drawn if part is None else part.name)
+    try:
+        if place.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if place.exists() and not place.is_file():
+            raise OSError(errno.EINVAL, "It is a device or a pipe, not an ordinary file")
+        with temporary.open("xb" if part is None else "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(place)
+    except OSError as error:
+        raise FileError(f"{path}: the file must be writable. {error.strerror or error}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()  # still there only if something went wrong

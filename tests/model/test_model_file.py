@@ -161,7 +161,7 @@ class TestUnreadable:
         def change(header: dict[str, Any]) -> dict[str, Any]:
             description = header["model"] | {field: value}
             tensors = read_tensors(saved.read_bytes())
-            return header | {"model": description, "sha256": model_file._digest(description, tensors)}
+            return header | {"model": description, "sha256": model_file.digest_of(description, tensors)}
 
         rewrite(saved, change)
         with pytest.raises(sw.ModelFileError, match=text):

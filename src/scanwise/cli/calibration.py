@@ -17,7 +17,8 @@ from scanwise.evaluation.calibrating import CalibrationReport, calibrate
 from scanwise.evaluation.promised import CalibratedLabel
 from scanwise.evaluation.scanned import rule_of
 from scanwise.model import Model, load
-from scanwise.model_file import with_calibration, write_beside
+from scanwise.model_file import with_calibration
+from scanwise.paths import write_beside
 from scanwise.scanning.reading import THRESHOLD, Reading
 
 __all__ = ["CalibrateRequest", "run_calibrate"]

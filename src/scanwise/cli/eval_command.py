@@ -62,9 +62,8 @@ def evaluate(
     from scanwise.cli.evaluation import EvalRequest, run_eval
     from scanwise.cli.labels import LabelOptions
 
-    options = LabelOptions(
-        None if labels is None else labels.value, folder, label_column, encoding, unlabelled=unlabelled
-    )
+    kind = None if labels is None else labels.value
+    options = LabelOptions(kind, folder, label_column, encoding, unlabelled=unlabelled)
     run_eval(
         EvalRequest(
             model=model,
@@ -114,9 +113,8 @@ def calibrate(
     from scanwise.cli.calibration import CalibrateRequest, run_calibrate
     from scanwise.cli.labels import LabelOptions
 
-    options = LabelOptions(
-        None if labels is None else labels.value, folder, label_column, encoding, unlabelled=unlabelled
-    )
+    kind = None if labels is None else labels.value
+    options = LabelOptions(kind, folder, label_column, encoding, unlabelled=unlabelled)
     request = CalibrateRequest(
         model=model,
         data=data,

@@ -20,7 +20,7 @@ from typing import Any
 from scanwise import __version__
 from scanwise.cli.results import FileResult
 from scanwise.errors import ArgumentError, FileError
-from scanwise.model_file import write_beside
+from scanwise.paths import write_beside
 
 __all__ = ["Journal", "Stamp", "Work", "stamp_of"]
 

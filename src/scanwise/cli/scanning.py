@@ -25,8 +25,7 @@ from scanwise.data.opening import kind_of, signal_endings
 from scanwise.data.signal_file import SignalFile
 from scanwise.errors import ArgumentError, DataError, FileError, ShapeError
 from scanwise.model import Model, load
-from scanwise.model_file import write_beside
-from scanwise.paths import is_folder
+from scanwise.paths import is_folder, write_beside
 from scanwise.scanning import Detection, Findings, ScanResult, detect, scan
 from scanwise.scanning.reading import Reading
 from scanwise.scanning.selection import Selection

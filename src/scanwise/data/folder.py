@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -97,14 +97,7 @@ def load_folder(
     members = _members(folder)
     reader = reader_for(folder, [file for _, file in members], sample_rate, image_mode)
     skipped: list[Skipped] = []
-    usable: list[tuple[str, Path]] = []
-    for name, file in members:
-        try:
-            reader.survey(file)
-        except DataError as error:
-            _leave_out(file, error, on_error, skipped)
-        else:
-            usable.append((name, file))
+    usable = _surveyed(reader, members, on_error, skipped)
     _require_usable(folder, usable, skipped)
     require_kind(reader.kind, kind, str(folder))
     shape, dtype = reader.settle(window)
@@ -137,6 +130,21 @@ def load_folder(
         files=tuple(str(file) for _, file in kept),
         skipped=tuple(skipped),
     )
+
+
+def _surveyed(
+    reader: Reader, members: Sequence[tuple[str, Path]], on_error: OnError, skipped: list[Skipped]
+) -> list[tuple[str, Path]]:
+    """The members that can be read, as far as their heads say."""
+    usable = []
+    for name, file in members:
+        try:
+            reader.survey(file)
+        except DataError as error:
+            _leave_out(file, error, on_error, skipped)
+        else:
+            usable.append((name, file))
+    return usable
 
 
 def _members(folder: Path) -> list[tuple[str, Path]]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from scanwise.demo.digits import WINDOW
 from scanwise.demo.photographs import Found, Hidden
-from scanwise.model_file import write_beside
+from scanwise.paths import write_beside
 
 if TYPE_CHECKING:
     from PIL import Image, ImageDraw

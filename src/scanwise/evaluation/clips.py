@@ -92,26 +92,9 @@ def measure_clips(
     """
     arguments.boolean("measure_clips", "exclusive", exclusive)
     check_names(labels)
-    values, wanted = number_array(scores, "scores").astype(np.float64), number_array(targets, "targets")
-    if values.ndim != 2 or values.shape != wanted.shape or values.shape[1] != len(labels):
-        raise ShapeError(
-            f"scores and targets must have shape (N, {len(labels)}). Got {values.shape} and {wanted.shape}."
-        )
-    if len(values) == 0:
-        raise ArgumentError("scores must have at least one clip. Got none.")
-    if not np.isfinite(values).all():
-        raise ArgumentError("scores must be finite. Got NaN or infinity.")
-    if not np.isin(wanted, (0, 1)).all():
-        raise ArgumentError("targets must be 0 or 1. Got another value.")
-    given = number_array(thresholds, "thresholds").astype(np.float64)
-    if given.shape not in ((), (len(labels),)) or not np.isfinite(given).all():
-        raise ArgumentError(
-            f"thresholds must be one number, or one for each of {len(labels)} labels. Got {thresholds!r}."
-        )
-    least = np.broadcast_to(given, (len(labels),))
+    values, there, least = _checked(scores, targets, labels, thresholds)
     found = _highest(values) if exclusive else values >= least
     rows = _rows_by_file(files, len(values))
-    there = wanted.astype(np.bool_)
 
     def interval(measure: Callable[[NDArray[np.int64]], float]) -> Interval:
         return bootstrap(
@@ -155,6 +138,29 @@ def measure_clips(
         of_share(interval(mean_precision), min((n for n in pairs if n), default=0)),
         tuple(of_label(k, name) for k, name in enumerate(labels)),
     )
+
+
+def _checked(
+    scores: ArrayLike, targets: ArrayLike, labels: Sequence[str], thresholds: float | Sequence[float]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Scores and which label is there, `(N, K)`, and K thresholds."""
+    values, wanted = number_array(scores, "scores").astype(np.float64), number_array(targets, "targets")
+    if values.ndim != 2 or values.shape != wanted.shape or values.shape[1] != len(labels):
+        raise ShapeError(
+            f"scores and targets must have shape (N, {len(labels)}). Got {values.shape} and {wanted.shape}."
+        )
+    if len(values) == 0:
+        raise ArgumentError("scores must have at least one clip. Got none.")
+    if not np.isfinite(values).all():
+        raise ArgumentError("scores must be finite. Got NaN or infinity.")
+    if not np.isin(wanted, (0, 1)).all():
+        raise ArgumentError("targets must be 0 or 1. Got another value.")
+    given = number_array(thresholds, "thresholds").astype(np.float64)
+    if given.shape not in ((), (len(labels),)) or not np.isfinite(given).all():
+        raise ArgumentError(
+            f"thresholds must be one number, or one for each of {len(labels)} labels. Got {thresholds!r}."
+        )
+    return values, wanted.astype(np.bool_), np.broadcast_to(given, (len(labels),))
 
 
 def check_names(labels: object) -> None:

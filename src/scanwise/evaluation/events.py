@@ -14,7 +14,7 @@ from scanwise.errors import ArgumentError, ArgumentTypeError
 from scanwise.evaluation.bootstrap import Interval, bootstrap, of_share
 from scanwise.evaluation.clips import check_names
 from scanwise.evaluation.curve import Curve
-from scanwise.evaluation.matching import Located, Rule, check_located, match_events
+from scanwise.evaluation.matching import Located, Match, Rule, check_located, match_events
 from scanwise.layers import arguments
 
 __all__ = ["EventMeasures", "measure_events"]
@@ -94,21 +94,8 @@ def measure_events(
     def measures(label: str | None) -> EventMeasures:
         chosen = set(labels) if label is None else {label}
         own = [match for match in matches if match.detection.label in chosen]
-        counts = np.zeros((3, len(places)), np.int64)  # hits, false alarms, events of each file
-        for match in own:
-            if match.detection.score >= least[match.detection.label]:
-                counts[0 if match.event is not None else 1, places[match.detection.file]] += 1
-        for event in events:
-            if event.label in chosen:
-                counts[2, places[event.file]] += 1
-        hits, false_alarms, there = counts.sum(axis=1).tolist()
-        right = np.array([match.event is not None for match in own], np.bool_)
-        curve = Curve.of(
-            [match.detection.score for match in own],
-            right,
-            missed=_total(events, chosen) - int(right.sum()),
-            negatives=-1,
-        )
+        there = [event for event in events if event.label in chosen]
+        counts = _counts_by_file(own, there, least, places)
 
         def interval(measure: Callable[[_Counts], float]) -> Interval:
             def of_files(drawn: NDArray[np.int64]) -> float:
@@ -117,29 +104,58 @@ def measure_events(
 
             return bootstrap(of_files, len(places), repeats=repeats, seed=seed)
 
-        rate = interval(lambda n: _ratio(n.false_alarms, n.amount))
-        if (
-            false_alarms == 0
-        ):  # which no draw changes: Poisson's probability of none is 1 - level at the upper end
-            rate = Interval(0.0, 0.0, -math.log(1 - rate.level) / float(searched.sum()), rate.level)
-        precision = interval(lambda n: _ratio(n.hits, n.hits + n.false_alarms))
-        recall = interval(lambda n: _ratio(n.hits, n.events))
-        f1 = interval(lambda n: _ratio(2 * n.hits, n.hits + n.false_alarms + n.events))
-        return EventMeasures(
-            label,
-            there,
-            hits,
-            false_alarms,
-            precision=of_share(precision, int(np.count_nonzero(counts[:2].sum(axis=0)))),
-            recall=of_share(recall, int(np.count_nonzero(counts[2]))),
-            f1=of_share(f1, int(np.count_nonzero(counts.sum(axis=0)))),
-            false_alarm_rate=rate,
-            curve=curve,
-        )
+        return _of_label(label, counts, interval, float(searched.sum()), _curve(own, len(there)))
 
     each = [measures(label) for label in labels]
     together = replace(each[0], label=None) if len(each) == 1 else measures(None)
     return (*each, together)
+
+
+def _counts_by_file(
+    matches: Sequence[Match], events: Sequence[Located], least: Mapping[str, float], places: Mapping[str, int]
+) -> NDArray[np.int64]:
+    """`(3, files)`: hits and false alarms at the thresholds, and events."""
+    counts = np.zeros((3, len(places)), np.int64)
+    for match in matches:
+        if match.detection.score >= least[match.detection.label]:
+            counts[0 if match.event is not None else 1, places[match.detection.file]] += 1
+    for event in events:
+        counts[2, places[event.file]] += 1
+    return counts
+
+
+def _curve(matches: Sequence[Match], events: int) -> Curve:
+    right = np.array([match.event is not None for match in matches], np.bool_)
+    scores = [match.detection.score for match in matches]
+    return Curve.of(scores, right, missed=events - int(right.sum()), negatives=-1)
+
+
+def _of_label(
+    label: str | None,
+    counts: NDArray[np.int64],
+    interval: Callable[[Callable[[_Counts], float]], Interval],
+    amount: float,
+    curve: Curve,
+) -> EventMeasures:
+    hits, false_alarms, there = counts.sum(axis=1).tolist()
+    rate = interval(lambda n: _ratio(n.false_alarms, n.amount))
+    if false_alarms == 0:
+        # No draw changes that: at the upper end Poisson's probability of none is 1 - level.
+        rate = Interval(0.0, 0.0, -math.log(1 - rate.level) / amount, rate.level)
+    precision = interval(lambda n: _ratio(n.hits, n.hits + n.false_alarms))
+    recall = interval(lambda n: _ratio(n.hits, n.events))
+    f1 = interval(lambda n: _ratio(2 * n.hits, n.hits + n.false_alarms + n.events))
+    return EventMeasures(
+        label,
+        there,
+        hits,
+        false_alarms,
+        precision=of_share(precision, int(np.count_nonzero(counts[:2].sum(axis=0)))),
+        recall=of_share(recall, int(np.count_nonzero(counts[2]))),
+        f1=of_share(f1, int(np.count_nonzero(counts.sum(axis=0)))),
+        false_alarm_rate=rate,
+        curve=curve,
+    )
 
 
 class _Counts(NamedTuple):
@@ -149,10 +165,6 @@ class _Counts(NamedTuple):
     false_alarms: int
     events: int
     amount: float
-
-
-def _total(events: Sequence[Located], labels: set[str]) -> int:
-    return sum(event.label in labels for event in events)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scanwise.errors import ArgumentTypeError, CheckpointError, FileError
-from scanwise.model_file import _digest, write_beside
+from scanwise.model_file import digest_of
+from scanwise.paths import write_beside
 
 __all__ = ["Saved", "read", "write"]
 
@@ -87,7 +88,7 @@ def write(path: Path, saved: Saved) -> None:
     }
     tensors = {name: np.asarray(values, order="C") for name, values in tensors.items()}
     try:
-        header = {"version": VERSION, "content": content, "sha256": _digest(content, tensors)}
+        header = {"version": VERSION, "content": content, "sha256": digest_of(content, tensors)}
     except TypeError as error:
         raise ArgumentTypeError(
             f"callbacks' state() must give arrays and values that JSON knows. Got {callbacks!r}: {error}."
@@ -147,7 +148,7 @@ def _parsed(path: Path, header: dict[str, Any], content: bytes) -> Saved:
     try:
         tensors = deserialize(content)
         told = header["content"]
-        if header["sha256"] != _digest(told, tensors):
+        if header["sha256"] != digest_of(told, tensors):
             raise ValueError("its content does not match its checksum")
         callbacks = tuple(
             {**state, **_named(tensors, f"callback {i} ")} for i, state in enumerate(told["callbacks"])

@@ -15,8 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scanwise.identities.extra import require_extra
 from scanwise.inputs import check_finite, real_array
-from scanwise.model_file import write_beside
-from scanwise.paths import require_path
+from scanwise.paths import require_path, write_beside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
